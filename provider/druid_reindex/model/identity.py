@@ -1,0 +1,33 @@
+"""Who a run is, outside: the one identity from which every external name is made."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Self
+from uuid import UUID, uuid5
+
+
+@dataclass(frozen=True, slots=True)
+class RunId:
+    """``uuid5(deployment_id, dag_id, run_id)``: equal for every try and every task of one DagRun, different elsewhere."""
+
+    value: UUID
+
+    @classmethod
+    def of(cls, deployment_id: UUID, *, dag_id: str, run_id: str) -> Self:
+        """The identity of one DagRun of one deployment; unambiguous because the parts' lengths are part of it."""
+        return cls(uuid5(deployment_id, f"{len(dag_id)}:{dag_id}/{len(run_id)}:{run_id}"))
+
+    @property
+    def short(self) -> str:
+        """The first 12 hexadecimal digits, for names that have little room."""
+        return self.value.hex[:12]
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+def digest(payload: bytes) -> str:
+    """The SHA-256 of ``payload`` in hexadecimal."""
+    return hashlib.sha256(payload).hexdigest()

@@ -1,0 +1,88 @@
+"""One small Protocol per outside world, in nouns of ``model``, never in boto's or httpx's types.
+
+In → out: the rooms above ask in these words; ``clients`` answers them on the network, and tests answer them in memory.
+May import ``model`` and ``errors``. What it costs: an outside fact that no Protocol names cannot be used above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from druid_reindex.model.cluster import Cluster, Step
+from druid_reindex.model.druid_task import LoadStatus, TaskStatus
+from druid_reindex.model.interval import Interval
+from druid_reindex.model.segment import Segment
+from druid_reindex.model.uri import S3Uri
+
+
+class DruidPort(Protocol):
+    """Druid's Overlord, Coordinator and Broker. Every method raises an error of ``errors``."""
+
+    def submit_task(self, payload: Mapping[str, Any]) -> str:
+        """The id of the task, once the Overlord has accepted it (also when it already knew that very id)."""
+
+    def task_status(self, task_id: str) -> TaskStatus:
+        """The task's status; state ABSENT when the Overlord does not know it."""
+
+    def task_failure(self, task_id: str) -> str:
+        """The real reason why a task failed: from its report, else from the last exception in its log."""
+
+    def shutdown_task(self, task_id: str) -> None:
+        """Ask the Overlord to stop the task; a task that has ended already is left as it is."""
+
+    def used_segments(self, datasource: str, intervals: Sequence[Interval]) -> list[Segment]:
+        """The used segments of ``datasource`` that overlap any of ``intervals``, overshadowed ones included."""
+
+    def segment_rows(self, datasource: str, intervals: Sequence[Interval]) -> dict[str, int]:
+        """Rows by segment id, as ``sys.segments`` reports them; a segment nobody serves is absent."""
+
+    def load_status(self, datasource: str, interval: Interval, *, refresh: bool) -> LoadStatus:
+        """How much of ``interval`` is not served yet."""
+
+    def query(self, sql: str, parameters: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
+        """The rows of a Druid SQL query; parameters as ``{"type": "VARCHAR", "value": …}``."""
+
+
+class EmrPort(Protocol):
+    """Amazon EMR on EC2."""
+
+    def run_job_flow(self, payload: Mapping[str, Any]) -> str:
+        """The new cluster's id."""
+
+    def find_clusters(self, tag: str, value: str) -> list[Cluster]:
+        """The clusters, dead or alive, that carry the tag; newest first."""
+
+    def describe_cluster(self, cluster_id: str) -> Cluster:
+        """The cluster as it is now."""
+
+    def terminate(self, cluster_id: str) -> None:
+        """Ask EMR to end the cluster, termination protection lifted first."""
+
+    def add_step(self, cluster_id: str, payload: Mapping[str, Any]) -> str:
+        """The new step's id."""
+
+    def list_steps(self, cluster_id: str) -> list[Step]:
+        """All steps of the cluster, newest first."""
+
+    def describe_step(self, cluster_id: str, step_id: str) -> Step:
+        """The step as it is now."""
+
+    def cancel_step(self, cluster_id: str, step_id: str) -> None:
+        """Ask EMR to cancel the step, terminating its process."""
+
+
+class ObjectStorePort(Protocol):
+    """Amazon S3, where every write is encrypted with a KMS key that the caller names."""
+
+    def put(self, uri: S3Uri, body: bytes, *, kms_key_arn: str) -> str:
+        """The new object's ETag."""
+
+    def get(self, uri: S3Uri) -> bytes:
+        """The object's bytes. Raises NotFoundError when there is none."""
+
+    def exists(self, uri: S3Uri) -> bool:
+        """Whether the object is there."""
+
+    def kms_keys(self, uris: Iterable[S3Uri]) -> dict[S3Uri, str]:
+        """The KMS key ARN on each object as S3 reports it; an empty text where the object has none."""
