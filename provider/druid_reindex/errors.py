@@ -40,6 +40,16 @@ class DruidReindexError(Exception):
     def __str__(self) -> str:
         return f"{self.attempted} on {self.resource}: {self.came_back}. What to do: {self.remedy}"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.attempted, self.resource, self.came_back, self.remedy)
+
+
+def _rebuild(
+    kind: type[DruidReindexError], attempted: str, resource: str, came_back: str, remedy: str
+) -> DruidReindexError:
+    """The same error in another process (Airflow pickles what a task raises)."""
+    return kind(attempted, resource=resource, came_back=came_back, remedy=remedy)
+
 
 class Terminal(DruidReindexError):
     """A person must act; a retry would end the same way."""

@@ -1,0 +1,87 @@
+# airflow-provider-druid-reindex. `make` lists what can be made.
+# Everything is installed into .venv; the sandbox keeps its state in .sandbox and its downloads in ~/.cache/druid-reindex.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+INSTALLED := $(VENV)/.installed
+CORE := $(VENV)/core/.installed
+CLI := $(BIN)/druid-reindex
+
+export DRUID_REINDEX_HOME ?= $(CURDIR)/.sandbox
+export PATH := $(BIN):$(PATH)
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONPATH
+
+.DEFAULT_GOAL := help
+.PHONY: help install nightly up ui down status test soak bench lint docs lock package test-core test-fast test-engines
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+install: $(INSTALLED) ## install the locked dependencies and the provider into .venv
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with make PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked dependencies into $(VENV)"
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip check --quiet
+	@touch $@
+
+nightly: $(INSTALLED) ## one real night on this machine, from set-up to summary
+	@$(CLI) sandbox nightly
+
+up: $(INSTALLED) ## start the sandbox: AWS account, Druid, Airflow
+	@$(CLI) sandbox up
+
+ui: $(INSTALLED) ## where Airflow's UI is and how to sign in
+	@$(CLI) sandbox ui
+
+status: $(INSTALLED) ## what of the sandbox is running
+	@$(CLI) sandbox status
+
+down: $(INSTALLED) ## stop the sandbox and wait until nothing of it is left
+	@$(CLI) sandbox down
+
+lint: $(INSTALLED) ## format, lint, types, import law, shell scripts
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	shellcheck emr_configs/bootstrap/*.sh
+
+test: lint test-core test-fast package test-engines ## every test but soak and bench, with its own set-up
+
+test-core: $(CORE) ## the pure rooms in an environment without Airflow, boto3 or httpx
+	$(VENV)/core/bin/python -m pytest -q -p no:cacheprovider tests/unit/model tests/unit/plan tests/unit/test_errors.py
+
+$(CORE): $(INSTALLED)
+	@uv venv --quiet --clear --python $(BIN)/python $(VENV)/core
+	@uv pip install --quiet --python $(VENV)/core/bin/python -c requirements.lock pydantic pyyaml pytest pytest-timeout hypothesis jsonschema
+	@echo "$(CURDIR)/provider" > "$$($(VENV)/core/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/druid_reindex.pth"
+	@touch $@
+
+test-fast: $(INSTALLED) ## lint-free quick tests: unit, structure, DAG, contract
+	python -m pytest -q -m "not sandbox and not soak and not package"
+
+test-engines: $(INSTALLED) ## the tests on real engines: Druid, HDFS, YARN, PostgreSQL, Airflow
+	python -m pytest -m "sandbox and not soak"
+
+package: $(INSTALLED) ## wheel and sdist, installed into a clean environment beside Airflow
+	python -m pytest -q -m package
+
+soak: $(INSTALLED) ## matrices as whole nights (long; resumable)
+	python -m pytest -m soak
+
+bench: $(INSTALLED) ## benchmarks, each with a ratio to a peer or a limit
+	@for file in tests/bench/bench_*.py; do echo "== $$file"; python "$$file" || exit 1; done
+
+docs: $(INSTALLED) ## regenerate what the docs take from the code
+	@$(CLI) pipeline schema > docs/pipeline.schema.json
+
+lock: ## resolve requirements.lock anew
+	uv pip compile pyproject.toml --extra sandbox --group dev --generate-hashes --no-annotate --no-header --no-emit-index-url --universal --python-version 3.11 --quiet -o requirements.lock
