@@ -1,7 +1,8 @@
 """Runs one command and outlives neither its owner nor lets any descendant of the command outlive itself.
 
 Started as a script by `processes.py` with the standard library alone, because one of these stays resident for each
-service (and without `pathlib`, which would be a tenth of its memory). The guard is the subreaper of everything below it: a descendant that detaches itself is adopted, not lost.
+service (and without `pathlib`, which would be a tenth of its memory). The guard is the subreaper of everything below
+it: a descendant that detaches itself is adopted, not lost.
 
 - SIGTERM: the stop signal goes to the command; what is left after the stop time is killed.
 - The owner (the thread that started the guard) dies: everything is killed at once.
