@@ -26,6 +26,7 @@ SYNTHEA_VERSION = "3.3.0"
 BASIC_SECURITY_VERSION = "27.0.0"
 CLIENT_SSLCONTEXT_VERSION = "0.23.0"
 AWS_SDK_VERSION = "1.12.367"
+HADOOP_34_JACKSON_VERSION = "2.12.7"
 WILDFLY_OPENSSL_VERSION = "1.1.3.Final"
 NATIVE_HADOOP = "io.trino.hadoop:hadoop-apache:3.3.5-3"
 
@@ -172,7 +173,8 @@ def _sdk(hadoop_version: str) -> tuple[Artifact, ...]:
     openssl = Artifact(f"org.wildfly.openssl:wildfly-openssl:{WILDFLY_OPENSSL_VERSION}")
     if hadoop_version.startswith("3.3."):
         return (Artifact(f"com.amazonaws:aws-java-sdk-bundle:{AWS_SDK_VERSION}"), openssl)
-    return (openssl,)
+    # Without Hadoop's own dependency management Maven takes an older jackson-core than jackson-databind needs.
+    return (openssl, Artifact(f"com.fasterxml.jackson.core:jackson-core:{HADOOP_34_JACKSON_VERSION}"))
 
 
 def _fetch(pom: Pom, into: Path, report: Report) -> None:
