@@ -1,0 +1,245 @@
+"""In-memory twins of the ports: what the product asks of Druid, EMR and S3, answered without a network.
+
+The suite ``tests/unit/clients/test_port_contracts.py`` runs on the clients and on these alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import md5
+from typing import Any
+
+from druid_reindex.errors import NotFoundError, RefusedError
+from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
+from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
+from druid_reindex.model.interval import Interval
+from druid_reindex.model.segment import Segment
+from druid_reindex.model.uri import S3Uri
+
+EPOCH = datetime(2026, 10, 6, 2, 30, tzinfo=UTC)
+UP = (ClusterState.STARTING, ClusterState.BOOTSTRAPPING, ClusterState.WAITING)
+
+
+def segment(
+    interval: str, *, version: str = "v1", number: int = 0, datasource: str = "vitals", rows: int = 10
+) -> Segment:
+    """A segment of ``datasource`` as Druid's JSON would give it."""
+    payload = {
+        "dataSource": datasource,
+        "interval": interval,
+        "version": version,
+        "loadSpec": {
+            "type": "s3_zip",
+            "bucket": "drx-phi-111122223333",
+            "key": f"druid/segments/{version}/{number}/index.zip",
+        },
+        "dimensions": "patient_token,code",
+        "metrics": "events,value_sum",
+        "shardSpec": {"type": "numbered", "partitionNum": number, "partitions": 0},
+        "binaryVersion": 9,
+        "size": rows * 100,
+    }
+    made = Segment.from_payload(payload, num_rows=rows)
+    return replace(made, payload=payload | {"identifier": made.segment_id})
+
+
+@dataclass
+class Outcome:
+    """How a submitted task ends after ``polls`` looks at its status; on success ``publishes`` become used segments."""
+
+    state: TaskState = TaskState.SUCCESS
+    failure: str = ""
+    publishes: Sequence[Segment] = ()
+    polls: int = 1
+
+
+@dataclass
+class FakeDruid:
+    """A Druid that holds ``segments`` (all used, overshadowed ones included); the nth new task ends as ``outcomes[n]``.
+
+    ``segments_left`` is what successive load checks see (the last value stays); ``answers`` is asked for each query.
+    """
+
+    segments: list[Segment] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    segments_left: list[int] = field(default_factory=lambda: [0])
+    answers: Callable[[str, Sequence[Mapping[str, Any]]], list[dict[str, Any]]] = lambda _sql, _parameters: []
+    submitted: list[Mapping[str, Any]] = field(default_factory=list)
+    tasks: dict[str, Outcome] = field(default_factory=dict)
+    ended: dict[str, TaskState] = field(default_factory=dict)
+    refreshes: list[bool] = field(default_factory=list)
+
+    def submit_task(self, payload: Mapping[str, Any]) -> str:
+        task_id = str(payload["id"])
+        if task_id not in self.tasks:
+            self.tasks[task_id] = self.outcomes[len(self.tasks)] if len(self.tasks) < len(self.outcomes) else Outcome()
+            self.submitted.append(payload)
+        return task_id
+
+    def task_status(self, task_id: str) -> TaskStatus:
+        if task_id not in self.tasks:
+            return TaskStatus(task_id, TaskState.ABSENT)
+        outcome = self.tasks[task_id]
+        if task_id not in self.ended and outcome.polls <= 0:
+            self.ended[task_id] = outcome.state
+            self.segments.extend(outcome.publishes if outcome.state is TaskState.SUCCESS else ())
+        outcome.polls -= 1
+        state = self.ended.get(task_id, TaskState.RUNNING)
+        return TaskStatus(task_id, state, outcome.failure[:100] if state is TaskState.FAILED else "", 1.0)
+
+    def task_failure(self, task_id: str) -> str:
+        if task_id not in self.tasks:
+            raise NotFoundError(
+                "read why a task failed", resource=task_id, came_back="no such task", remedy="submit it"
+            )
+        return self.tasks[task_id].failure
+
+    def shutdown_task(self, task_id: str) -> None:
+        if task_id in self.tasks:
+            self.ended.setdefault(task_id, TaskState.FAILED)
+
+    def used_segments(self, datasource: str, intervals: Sequence[Interval]) -> list[Segment]:
+        return [
+            s for s in self.segments if s.datasource == datasource and any(s.interval.overlaps(i) for i in intervals)
+        ]
+
+    def segment_rows(self, datasource: str, intervals: Sequence[Interval]) -> dict[str, int]:
+        used = self.used_segments(datasource, intervals)
+        return {s.segment_id: s.num_rows for s in used if s.num_rows is not None}
+
+    def load_status(self, datasource: str, interval: Interval, *, refresh: bool) -> LoadStatus:
+        self.refreshes.append(refresh)
+        if not self.used_segments(datasource, [interval]):
+            return LoadStatus(datasource, None)
+        left = self.segments_left.pop(0) if len(self.segments_left) > 1 else self.segments_left[0]
+        return LoadStatus(datasource, left)
+
+    def query(self, sql: str, parameters: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
+        return self.answers(sql, parameters)
+
+
+@dataclass
+class FakeEmr:
+    """An EMR whose clusters move one state along ``lifecycle`` at each describe and then stay.
+
+    ``reason`` is the state-change reason (code, message) once a cluster has ended by itself; the nth added step ends,
+    at its second describe, as ``step_outcomes[n]`` (COMPLETED by default).
+    """
+
+    lifecycle: Sequence[ClusterState] = UP
+    reason: tuple[str, str] = ("ALL_STEPS_COMPLETED", "Steps completed")
+    step_outcomes: list[StepState] = field(default_factory=list)
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    ahead: dict[str, list[ClusterState]] = field(default_factory=dict)
+    steps: dict[str, list[Step]] = field(default_factory=dict)
+    launched: list[Mapping[str, Any]] = field(default_factory=list)
+    added: list[Mapping[str, Any]] = field(default_factory=list)
+    terminated: list[str] = field(default_factory=list)
+
+    def run_job_flow(self, payload: Mapping[str, Any]) -> str:
+        self.launched.append(payload)
+        cluster_id = f"j-{len(self.launched):013d}"
+        self.clusters[cluster_id] = Cluster(
+            cluster_id, payload["Name"], ClusterState.STARTING,
+            tags={tag["Key"]: tag["Value"] for tag in payload.get("Tags", ())},
+            log_uri=payload.get("LogUri", ""), release_label=payload.get("ReleaseLabel", ""),
+            created_at=EPOCH + timedelta(minutes=len(self.launched)),
+        )  # fmt: skip
+        self.ahead[cluster_id], self.steps[cluster_id] = list(self.lifecycle), []
+        return cluster_id
+
+    def find_clusters(self, tag: str, value: str) -> list[Cluster]:
+        return [c for c in reversed(self.clusters.values()) if c.tags.get(tag) == value]
+
+    def describe_cluster(self, cluster_id: str) -> Cluster:
+        cluster = self._known(cluster_id)
+        if self.ahead[cluster_id]:
+            self.clusters[cluster_id] = cluster = self._moved(cluster, self.ahead[cluster_id].pop(0))
+        return cluster
+
+    def terminate(self, cluster_id: str) -> None:
+        cluster = self._known(cluster_id)
+        self.terminated.append(cluster_id)
+        if not cluster.state.is_ended:
+            ending = replace(cluster, reason_code="USER_REQUEST", reason_message="Terminated by user request")
+            self.clusters[cluster_id] = replace(ending, state=ClusterState.TERMINATING)
+            self.ahead[cluster_id] = [ClusterState.TERMINATED]
+
+    def add_step(self, cluster_id: str, payload: Mapping[str, Any]) -> str:
+        if not self._known(cluster_id).state.is_up:
+            raise RefusedError("add a step", resource=cluster_id, came_back="not up", remedy="launch a cluster")
+        self.added.append(payload)
+        step_id = f"s-{len(self.added):013d}"
+        self.steps[cluster_id].insert(0, Step(step_id, payload["Name"], StepState.PENDING))
+        return step_id
+
+    def list_steps(self, cluster_id: str) -> list[Step]:
+        self._known(cluster_id)
+        return list(self.steps[cluster_id])
+
+    def describe_step(self, cluster_id: str, step_id: str) -> Step:
+        step = self._step(cluster_id, step_id)
+        if step.state is StepState.PENDING:
+            self._put_step(cluster_id, replace(step, state=StepState.RUNNING))
+        elif step.state is StepState.RUNNING:
+            number = int(step_id[2:]) - 1
+            ends = self.step_outcomes[number] if number < len(self.step_outcomes) else StepState.COMPLETED
+            self._put_step(cluster_id, replace(step, state=ends))
+        return self._step(cluster_id, step_id)
+
+    def cancel_step(self, cluster_id: str, step_id: str) -> None:
+        step = self._step(cluster_id, step_id)
+        if not step.state.is_ended:
+            self._put_step(cluster_id, replace(step, state=StepState.CANCELLED))
+
+    def _known(self, cluster_id: str) -> Cluster:
+        if cluster_id not in self.clusters:
+            raise NotFoundError("read a cluster", resource=cluster_id, came_back="not valid", remedy="check the id")
+        return self.clusters[cluster_id]
+
+    def _moved(self, cluster: Cluster, state: ClusterState) -> Cluster:
+        now = (cluster.created_at or EPOCH) + timedelta(minutes=5)
+        if state.is_up:
+            return replace(cluster, state=state, ready_at=now, primary_dns="ip-127-77-0-1.ec2.internal")
+        if state.is_ended:
+            code, message = (cluster.reason_code, cluster.reason_message) if cluster.reason_code else self.reason
+            ended = replace(cluster, reason_code=code, reason_message=message, ended_at=now)
+            return replace(ended, state=state, normalized_instance_hours=8)
+        return replace(cluster, state=state)
+
+    def _step(self, cluster_id: str, step_id: str) -> Step:
+        self._known(cluster_id)
+        for step in self.steps[cluster_id]:
+            if step.step_id == step_id:
+                return step
+        raise NotFoundError("read a step", resource=step_id, came_back="not valid", remedy="check the id")
+
+    def _put_step(self, cluster_id: str, changed: Step) -> None:
+        self.steps[cluster_id] = [changed if s.step_id == changed.step_id else s for s in self.steps[cluster_id]]
+
+
+@dataclass
+class FakeStore:
+    """An object store in a dict of address → (bytes, KMS key ARN)."""
+
+    objects: dict[S3Uri, tuple[bytes, str]] = field(default_factory=dict)
+
+    def put(self, uri: S3Uri, body: bytes, *, kms_key_arn: str) -> str:
+        self.objects[uri] = (body, kms_key_arn)
+        return md5(body, usedforsecurity=False).hexdigest()
+
+    def get(self, uri: S3Uri) -> bytes:
+        return self._known(uri)[0]
+
+    def exists(self, uri: S3Uri) -> bool:
+        return uri in self.objects
+
+    def kms_keys(self, uris: Iterable[S3Uri]) -> dict[S3Uri, str]:
+        return {uri: self._known(uri)[1] for uri in uris}
+
+    def _known(self, uri: S3Uri) -> tuple[bytes, str]:
+        if uri not in self.objects:
+            raise NotFoundError("read an object", resource=str(uri), came_back="NoSuchKey", remedy="check the address")
+        return self.objects[uri]
