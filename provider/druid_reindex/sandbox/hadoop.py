@@ -159,7 +159,9 @@ class HadoopCluster:
 
     def is_idle(self) -> bool:
         """Return whether YARN runs nothing and has nothing waiting."""
-        metrics = _get(f"http://{self.layout.address.ip}:{hadoop_site.RESOURCE_MANAGER_HTTP_PORT}/ws/v1/cluster/metrics")
+        metrics = _get(
+            f"http://{self.layout.address.ip}:{hadoop_site.RESOURCE_MANAGER_HTTP_PORT}/ws/v1/cluster/metrics"
+        )
         found = metrics.get("clusterMetrics", {})
         return not found.get("appsRunning") and not found.get("appsPending")
 
@@ -226,7 +228,7 @@ class HadoopCluster:
 
         Source: https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-hadoop.html
         """
-        self._webhdfs("/tmp", "MKDIRS&permission=1777")
+        self._webhdfs("/tmp", "MKDIRS&permission=1777")  # noqa: S108 - a directory of HDFS
         self._webhdfs("/user", "MKDIRS&permission=755")
         homes = {name: name for name in (*HOME_OWNERS, _login_name())}
         for folder, owner in (homes | {"history": "mapred"}).items():
@@ -237,7 +239,7 @@ class HadoopCluster:
         address = f"{self.layout.address.ip}:{hadoop_site.NAME_NODE_HTTP_PORT}"
         url = f"http://{address}/webhdfs/v1{path}?user.name={SUPERUSER}&op={operation}"
         try:
-            with urlopen(Request(url, method="PUT"), timeout=PROBE_SECONDS) as answer:  # noqa: S310
+            with urlopen(Request(url, method="PUT"), timeout=PROBE_SECONDS) as answer:
                 answer.read()
         except (OSError, URLError) as error:
             raise SandboxStartError(
@@ -256,8 +258,8 @@ class HadoopCluster:
         java = f'exec {java_home()}/bin/java -Xmx256m {options} ${{HADOOP_CLIENT_OPTS:-}} -cp "$class_path"'
         head = f"#!/bin/bash\n{exports}class_path={self.layout.conf}:{self.hadoop.jars}/*:${{HADOOP_CLASSPATH:-}}\n"
         for command, verbs in _COMMANDS.items():
-            cases = "".join(f"  {verb}) shift; {java} {main} {extra}\"$@\" ;;\n" for verb, (main, extra) in verbs.items())
-            unknown = f"  *) echo \"{command}: no such command here: $1\" >&2; exit 2 ;;\n"
+            cases = "".join(f'  {verb}) shift; {java} {main} {extra}"$@" ;;\n' for verb, (main, extra) in verbs.items())
+            unknown = f'  *) echo "{command}: no such command here: $1" >&2; exit 2 ;;\n'
             script = folder / command
             script.write_text(f'{head}case "${{1:-}}" in\n{cases}{unknown}esac\n', encoding="utf-8")
             script.chmod(0o755)
@@ -294,9 +296,9 @@ def _has_data_node(jmx: dict[str, Any]) -> bool:
 
 def _get(url: str) -> dict[str, Any]:
     """Return the JSON object at `url`; empty while nothing answers."""
-    with contextlib.suppress(OSError, URLError, ValueError):
-        with urlopen(Request(url, headers={"Accept": "application/json"}), timeout=PROBE_SECONDS) as answer:  # noqa: S310
-            return dict(json.load(answer))
+    request = Request(url, headers={"Accept": "application/json"})  # noqa: S310 - the address is ours
+    with contextlib.suppress(OSError, URLError, ValueError), urlopen(request, timeout=PROBE_SECONDS) as answer:  # noqa: S310
+        return dict(json.load(answer))
     return {}
 
 

@@ -1,0 +1,65 @@
+"""`python -m druid_reindex.sandbox.aws.server`: the emulated account as one process."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from druid_reindex.sandbox import addresses, pki
+from druid_reindex.sandbox.aws import account, wsgi
+from druid_reindex.sandbox.aws.emr.api import install
+from druid_reindex.sandbox.aws.emr.backend import EmrBackend
+from druid_reindex.sandbox.aws.site import Daemons, Site
+from druid_reindex.sandbox.aws.tls import TlsServer
+from druid_reindex.sandbox.guard import become_subreaper, kill_descendants
+from druid_reindex.sandbox.home import SandboxHome
+
+if TYPE_CHECKING:
+    from druid_reindex.sandbox.aws.wsgi import Middleware
+
+log = logging.getLogger(__name__)
+
+# In the order in which they see a request: fault injection, policy evaluation and recording take their places here.
+MIDDLEWARES: tuple[Middleware, ...] = ()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the account until SIGTERM; return 0 when every process of every cluster is gone, else 1."""
+    parser = argparse.ArgumentParser(description="An emulated AWS account on one machine.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--daemons", type=Daemons, choices=list(Daemons), default=Daemons.HADOOP)
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    become_subreaper()
+    home = SandboxHome.from_environment()
+    site = Site(home, f"https://{addresses.LOOPBACK}:{arguments.port}", arguments.daemons)
+    server = start(site, arguments.port)
+    stop.wait()
+    EmrBackend.stop_clusters()
+    server.shutdown()
+    return 1 if kill_descendants() else 0
+
+
+def start(site: Site, port: int) -> TlsServer:
+    """Create the account and serve it from a thread; requests are answered when this returns."""
+    addresses.forget_cluster_addresses(site.home)
+    install(site)
+    account.create(site.home)
+    certificate = pki.server_certificate(site.home, "aws")
+    application = wsgi.application(MIDDLEWARES)
+    server = TlsServer(addresses.LOOPBACK, port, application, certificate.certificate, certificate.key)
+    threading.Thread(target=server.serve_forever, name="aws-endpoint", daemon=True).start()
+    log.info("the account answers at %s", site.endpoint_url)
+    return server
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
