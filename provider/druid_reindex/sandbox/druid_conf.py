@@ -1,0 +1,295 @@
+"""Druid's configuration files for one machine: what a production site would write, with small heaps and quick polls.
+
+No secret stands in a file or on a command line: passwords and access keys reach the JVMs through their environment,
+which the peons inherit from the middleManager.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from druid_reindex.sandbox.addresses import LOOPBACK
+from druid_reindex.sandbox.distributions import HADOOP_VERSION, DruidLayout
+from druid_reindex.sandbox.home import SandboxHome
+from druid_reindex.sandbox.pki import TRUSTSTORE_PASSWORD
+from druid_reindex.sandbox.postgres import Database
+
+REGION = "us-east-1"
+PHI_BUCKET = "drx-phi-111122223333"
+PHI_KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
+SEGMENTS_PREFIX = "druid/segments"
+TASK_LOGS_PREFIX = "druid/logs"
+PASSWORD_VARIABLE = "DRUID_METADATA_PASSWORD"  # noqa: S105
+WORKER_CAPACITY = 2
+EXTENSIONS = (
+    "druid-s3-extensions",
+    "druid-hdfs-storage",
+    "postgresql-metadata-storage",
+    "druid-datasketches",
+    "druid-histogram",
+)
+HADOOP_COORDINATES = [
+    f"org.apache.hadoop:{name}:{HADOOP_VERSION}"
+    for name in ("hadoop-client-api", "hadoop-client-runtime", "hadoop-aws")
+]
+# Source: https://druid.apache.org/docs/latest/operations/java.html (Java 17)
+STRONG_ENCAPSULATION = (
+    "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
+    "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
+    *(
+        f"--add-opens=java.base/{package}=ALL-UNNAMED"
+        for package in (
+            "java.lang",
+            "java.io",
+            "java.nio",
+            "java.util",
+            "jdk.internal.ref",
+            "jdk.internal.loader",
+            "sun.nio.ch",
+        )
+    ),
+    "--add-opens=jdk.management/com.sun.management.internal=ALL-UNNAMED",
+)
+
+
+@dataclass(frozen=True)
+class DruidPorts:
+    """The loopback ports of Druid's processes."""
+
+    zookeeper: int
+    coordinator: int
+    broker: int
+    historical: int
+    middle_manager: int
+    peons: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DruidSite:
+    """All that Druid's processes are configured from."""
+
+    home: SandboxHome
+    layout: DruidLayout
+    ports: DruidPorts
+    metadata: Database
+    aws_endpoint_url: str
+    aws_environment: Mapping[str, str]
+
+    @property
+    def common(self) -> Path:
+        """The directory with what every process reads, core-site.xml for the peons included."""
+        return self.home.conf("druid") / "_common"
+
+    def conf(self, process: str) -> Path:
+        """Return the directory with the `runtime.properties` of one process."""
+        return self.home.conf("druid") / process
+
+    @property
+    def work(self) -> Path:
+        """Segment cache, task directories and temporary files."""
+        return self.home.data("druid")
+
+
+def write_configuration(site: DruidSite) -> None:
+    """Write every file that Druid and its ZooKeeper read."""
+    _write(site.common / "common.runtime.properties", _properties(_common(site)))
+    _write(site.common / "core-site.xml", _core_site(site.aws_endpoint_url))
+    _write(site.common / "log4j2.xml", _LOG4J)
+    for process, properties in _processes(site).items():
+        _write(site.conf(process) / "runtime.properties", _properties(properties))
+    _write(zookeeper_file(site), _properties(_zookeeper(site)))
+
+
+def zookeeper_file(site: DruidSite) -> Path:
+    """Return ZooKeeper's configuration file."""
+    return site.conf("zookeeper") / "zoo.cfg"
+
+
+def jvm_options(site: DruidSite, heap_megabytes: int) -> tuple[str, ...]:
+    """Return the options of every Druid JVM, peons included: quick to start, small, blind to other names and CAs."""
+    return (
+        f"-Xmx{heap_megabytes}m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+ExitOnOutOfMemoryError",
+        *STRONG_ENCAPSULATION,
+        "-Duser.timezone=UTC",
+        "-Dfile.encoding=UTF-8",
+        "-Djava.net.preferIPv4Stack=true",
+        f"-Djava.io.tmpdir={_made(site.work / 'tmp')}",
+        f"-Djdk.net.hosts.file={site.home.hosts_file}",
+        f"-Djavax.net.ssl.trustStore={site.home.truststore}",
+        f"-Djavax.net.ssl.trustStorePassword={TRUSTSTORE_PASSWORD}",
+        f"-Dlog4j.configurationFile={site.common / 'log4j2.xml'}",
+        "-Djava.util.logging.manager=org.apache.logging.log4j.jul.LogManager",
+    )
+
+
+def _common(site: DruidSite) -> dict[str, object]:
+    return {
+        "druid.extensions.directory": site.layout.extensions,
+        "druid.extensions.hadoopDependenciesDir": site.layout.hadoop_dependencies,
+        "druid.extensions.loadList": EXTENSIONS,
+        "druid.host": LOOPBACK,
+        "druid.bindOnHost": "true",
+        "druid.startup.logging.logProperties": "false",
+        "druid.emitter": "noop",
+        # Lookups are not used; with the sync on, whoever starts before the coordinator waits a minute for it.
+        "druid.lookup.enableLookupSyncOnStartup": "false",
+        "druid.zk.service.host": f"{LOOPBACK}:{site.ports.zookeeper}",
+        "druid.serverview.type": "http",
+        "druid.selectors.indexing.serviceName": "druid/overlord",
+        "druid.selectors.coordinator.serviceName": "druid/coordinator",
+        "druid.processing.buffer.sizeBytes": "10MiB",
+        "druid.processing.numThreads": 1,
+        "druid.processing.numMergeBuffers": 2,
+        "druid.server.http.numThreads": 20,
+        "druid.global.http.numConnections": 10,
+        **_metadata(site.metadata),
+        **_deep_storage(site.aws_endpoint_url),
+    }
+
+
+def _metadata(metadata: Database) -> dict[str, object]:
+    return {
+        "druid.metadata.storage.type": "postgresql",
+        "druid.metadata.storage.connector.connectURI": metadata.jdbc_url,
+        "druid.metadata.storage.connector.user": metadata.user,
+        "druid.metadata.storage.connector.password": {"type": "environment", "variable": PASSWORD_VARIABLE},
+    }
+
+
+def _deep_storage(endpoint_url: str) -> dict[str, object]:
+    """Return deep storage and task logs on S3 under SSE-KMS.
+
+    Source: https://druid.apache.org/docs/25.0.0/development/extensions-core/s3.html
+    """
+    return {
+        "druid.storage.type": "s3",
+        "druid.storage.bucket": PHI_BUCKET,
+        "druid.storage.baseKey": SEGMENTS_PREFIX,
+        "druid.storage.disableAcl": "true",
+        "druid.storage.useS3aSchema": "true",
+        "druid.storage.sse.type": "kms",
+        "druid.storage.sse.kms.keyId": PHI_KEY,
+        "druid.s3.endpoint.url": endpoint_url,
+        "druid.s3.endpoint.signingRegion": REGION,
+        "druid.s3.enablePathStyleAccess": "true",
+        "druid.indexer.logs.type": "s3",
+        "druid.indexer.logs.s3Bucket": PHI_BUCKET,
+        "druid.indexer.logs.s3Prefix": TASK_LOGS_PREFIX,
+        "druid.indexer.logs.disableAcl": "true",
+    }
+
+
+def _processes(site: DruidSite) -> dict[str, dict[str, object]]:
+    return {
+        "coordinator": _coordinator(site.ports.coordinator),
+        "broker": {
+            "druid.service": "druid/broker",
+            "druid.plaintextPort": site.ports.broker,
+            "druid.broker.http.numConnections": 5,
+            "druid.sql.planner.metadataRefreshPeriod": "PT2S",
+        },
+        "historical": {
+            "druid.service": "druid/historical",
+            "druid.plaintextPort": site.ports.historical,
+            "druid.segmentCache.locations": [{"path": str(_made(site.work / "segment-cache")), "maxSize": "20g"}],
+            "druid.segmentCache.announceIntervalMillis": 500,
+        },
+        "middleManager": _middle_manager(site),
+    }
+
+
+def _coordinator(port: int) -> dict[str, object]:
+    """Return a coordinator that is the overlord too, acts within seconds, and never kills unused segments."""
+    return {
+        "druid.service": "druid/coordinator",
+        "druid.plaintextPort": port,
+        "druid.coordinator.asOverlord.enabled": "true",
+        "druid.coordinator.asOverlord.overlordService": "druid/overlord",
+        "druid.coordinator.startDelay": "PT1S",
+        "druid.coordinator.period": "PT5S",
+        "druid.coordinator.loadqueuepeon.type": "http",
+        "druid.coordinator.loadqueuepeon.http.repeatDelay": "PT2S",
+        "druid.coordinator.kill.on": "false",
+        "druid.manager.segments.pollDuration": "PT5S",
+        "druid.manager.rules.pollDuration": "PT5S",
+        "druid.indexer.queue.startDelay": "PT0S",
+        "druid.indexer.runner.type": "httpRemote",
+        "druid.indexer.storage.type": "metadata",
+    }
+
+
+def _middle_manager(site: DruidSite) -> dict[str, object]:
+    return {
+        "druid.service": "druid/middleManager",
+        "druid.plaintextPort": site.ports.middle_manager,
+        "druid.worker.capacity": WORKER_CAPACITY,
+        "druid.worker.ip": LOOPBACK,
+        "druid.indexer.runner.ports": list(site.ports.peons),
+        "druid.indexer.runner.javaOptsArray": list(jvm_options(site, heap_megabytes=512)),
+        "druid.indexer.task.baseTaskDir": _made(site.work / "tasks"),
+        "druid.indexer.task.hadoopWorkingPath": "/tmp/druid-indexing",  # noqa: S108
+        "druid.indexer.task.defaultHadoopCoordinates": HADOOP_COORDINATES,
+        "druid.indexer.task.restoreTasksOnRestart": "false",
+    }
+
+
+def _zookeeper(site: DruidSite) -> dict[str, object]:
+    return {
+        "dataDir": site.home.data("zookeeper"),
+        "clientPort": site.ports.zookeeper,
+        "clientPortAddress": LOOPBACK,
+        "admin.enableServer": "false",
+        "tickTime": 2000,
+        "maxClientCnxns": 0,
+    }
+
+
+def _core_site(endpoint_url: str) -> str:
+    """Return the peon's own S3 endpoint; final, as it belongs to the place where the task runs, not to the task."""
+    values = {"fs.s3a.endpoint": endpoint_url, "fs.s3a.path.style.access": "true", "fs.s3a.endpoint.region": REGION}
+    properties = "\n".join(
+        f"  <property><name>{name}</name><value>{escape(value)}</value><final>true</final></property>"
+        for name, value in values.items()
+    )
+    return f"<configuration>\n{properties}\n</configuration>\n"
+
+
+def _properties(values: Mapping[str, object]) -> str:
+    return "".join(f"{name}={_text(value)}\n" for name, value in values.items())
+
+
+def _text(value: object) -> str:
+    return json.dumps(value) if isinstance(value, (dict, list, tuple)) else str(value)
+
+
+def _write(path: Path, text: str) -> None:
+    _made(path.parent)
+    path.write_text(text, encoding="utf-8")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+_LOG4J = """<Configuration status="WARN">
+  <Appenders>
+    <Console name="Console" target="SYSTEM_OUT">
+      <PatternLayout pattern="%d{ISO8601} %p [%t] %c - %m%n"/>
+    </Console>
+  </Appenders>
+  <Loggers>
+    <Root level="info"><AppenderRef ref="Console"/></Root>
+    <Logger name="org.apache.zookeeper" level="warn"/>
+    <Logger name="org.apache.curator" level="warn"/>
+    <Logger name="com.sun.jersey.guice" level="warn"/>
+  </Loggers>
+</Configuration>
+"""
