@@ -15,6 +15,7 @@ from druid_reindex.errors import NotFoundError, RefusedError
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
 from druid_reindex.model.interval import Interval
+from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
 
@@ -69,7 +70,11 @@ class FakeDruid:
     submitted: list[Mapping[str, Any]] = field(default_factory=list)
     tasks: dict[str, Outcome] = field(default_factory=dict)
     ended: dict[str, TaskState] = field(default_factory=dict)
+    version: str = "25.0.0"
     refreshes: list[bool] = field(default_factory=list)
+
+    def check_engine(self, engine: Engine) -> str:
+        return self.version
 
     def submit_task(self, payload: Mapping[str, Any]) -> str:
         task_id = str(payload["id"])

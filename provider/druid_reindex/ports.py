@@ -12,12 +12,16 @@ from typing import Any, Protocol
 from druid_reindex.model.cluster import Cluster, Step
 from druid_reindex.model.druid_task import LoadStatus, TaskStatus
 from druid_reindex.model.interval import Interval
+from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
 
 
 class DruidPort(Protocol):
     """Druid's Overlord, Coordinator and Broker. Every method raises an error of ``errors``."""
+
+    def check_engine(self, engine: Engine) -> str:
+        """The server's version, once its release is known to run ``engine``; ConfigurationError when it cannot."""
 
     def submit_task(self, payload: Mapping[str, Any]) -> str:
         """The id of the task, once the Overlord has accepted it (also when it already knew that very id)."""
