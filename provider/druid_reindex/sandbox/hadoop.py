@@ -131,6 +131,10 @@ class HadoopCluster:
             "LD_LIBRARY_PATH": str(self.hadoop.native),
         }
 
+    def client_environment(self) -> dict[str, str]:
+        """Return `environment` and what every JVM on this machine must be told, for JVMs that others start."""
+        return self.environment() | {"JAVA_TOOL_OPTIONS": " ".join(self.java.options())}
+
     def start(self) -> None:
         """Return when HDFS and YARN accept work: a DataNode and a NodeManager are there, the usual directories too.
 
@@ -256,7 +260,7 @@ class HadoopCluster:
         exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.environment().items())
         options = shlex.join((*self.java.options(), f"-Djava.library.path={self.hadoop.native}"))
         java = f'exec {java_home()}/bin/java -Xmx256m {options} ${{HADOOP_CLIENT_OPTS:-}} -cp "$class_path"'
-        head = f"#!/bin/bash\n{exports}class_path={self.layout.conf}:{self.hadoop.jars}/*:${{HADOOP_CLASSPATH:-}}\n"
+        head = f"#!/bin/bash\nunset JAVA_TOOL_OPTIONS\n{exports}class_path={self.layout.conf}:{self.hadoop.jars}/*:${{HADOOP_CLASSPATH:-}}\n"
         for command, verbs in _COMMANDS.items():
             cases = "".join(f'  {verb}) shift; {java} {main} {extra}"$@" ;;\n' for verb, (main, extra) in verbs.items())
             unknown = f'  *) echo "{command}: no such command here: $1" >&2; exit 2 ;;\n'

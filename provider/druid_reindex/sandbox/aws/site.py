@@ -28,7 +28,7 @@ class Credentials:
 
     access_key_id: str
     secret_access_key: str
-    session_token: str
+    session_token: str | None
     expiration: str
 
 

@@ -17,6 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 log = logging.getLogger(__name__)
 
 STEP_FILES = ("controller", "stderr", "stdout", "syslog")
+# What YARN keeps beside a container's output tells how it was launched, and is not archived.
+LAUNCH_FILES = frozenset({"directory.info", "launch_container.sh"})
 
 
 class LogArchive:
@@ -57,5 +59,5 @@ class LogArchive:
 
     def put_tree(self, folder: Path, name: str) -> None:
         """Upload every file below `folder` under `name`."""
-        for file in sorted(folder.rglob("*")):
+        for file in sorted(file for file in folder.rglob("*") if file.name not in LAUNCH_FILES):
             self.put(file, f"{name}/{file.relative_to(folder)}.gz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shlex
@@ -60,6 +61,7 @@ class Node:
         self.address = claim_cluster_address(self._site.home)
         self._metadata = self._serve_metadata(self.address)
         self._write_aws_command()
+        self._write_instance_facts()
         if self._site.daemons is Daemons.HADOOP:
             self._hadoop = self._hadoop_cluster(self.address, self._metadata.url)
             self._hadoop.configure()
@@ -132,7 +134,7 @@ class Node:
 
     def _environment(self, run: Run) -> dict[str, str]:
         assert self._metadata is not None
-        found = {} if self._hadoop is None else self._hadoop.environment()
+        found = {} if self._hadoop is None else self._hadoop.client_environment()
         return found | {
             "PATH": f"{self.root}/usr/bin:{os.environ.get('PATH', os.defpath)}",
             "HOME": str(self.root / "home" / USER),
@@ -141,7 +143,6 @@ class Node:
             "HADOOP_USER_NAME": USER,
             "HADOOP_CLIENT_OPTS": f"-Dhadoop.syslog={run.folder}/syslog",
             "DRX_NODE_ROOT": str(self.root),
-            "DRX_JAVA_OPTIONS": shlex.join(() if self._hadoop is None else self._hadoop.java.options()),
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self._site.endpoint_url,
@@ -189,6 +190,16 @@ class Node:
         overrides = classifications(self._cluster.request.get("Configurations", []))
         layout = ClusterLayout(address, self.root, self.logs, self._site.endpoint_url, overrides)
         return hadoop.HadoopCluster(found, layout, hadoop.JavaSettings(home.hosts_file, home.truststore, metadata_url))
+
+    def _write_instance_facts(self) -> None:
+        """Write the file by which a bootstrap action tells the primary node from others.
+
+        Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-bootstrap.html (run-if)
+        """
+        file = self.root / "mnt" / "var" / "lib" / "info" / "instance.json"
+        file.parent.mkdir(parents=True)
+        facts = {"isMaster": True, "isRunningNameNode": True, "instanceGroupId": self._cluster.primary.group_id}
+        file.write_text(json.dumps(facts), encoding="utf-8")
 
     def _write_aws_command(self) -> None:
         """Put the `aws` CLI on the PATH, as on EMR's nodes."""
