@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.segment import Segment
@@ -70,6 +68,3 @@ class NightPlan:
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return not self.batches
-
-
-JsonObject = Mapping[str, Any]

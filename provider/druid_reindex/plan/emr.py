@@ -1,0 +1,94 @@
+"""EMR's requests for one night: the cluster, and the step that runs Druid's CLI indexer.
+
+Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_RunJobFlow.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from druid_reindex.model.boundary import Boundaries, Boundary
+from druid_reindex.model.identity import RunId
+from druid_reindex.model.pipeline import Pipeline, Submission
+from druid_reindex.model.profile import BootstrapScript, ClusterProfile, InstanceGroup
+from druid_reindex.model.uri import S3Uri
+from druid_reindex.plan import names
+
+INDEX_SCRIPT = "/opt/druid-reindex/bin/druid_index.sh"
+INSTALL_DRUID = BootstrapScript(name="install Druid's CLI indexer", path="bootstrap/install_druid.sh")
+
+
+def run_job_flow(
+    pipeline: Pipeline, boundaries: Boundaries, boundary: Boundary, profile: ClusterProfile, run_id: RunId
+) -> dict[str, Any]:
+    """The RunJobFlow request; equal for every try of one run, and tagged so that a retry finds the cluster."""
+    return {
+        "Name": names.cluster_name(pipeline, run_id),
+        "ReleaseLabel": profile.release_label,
+        "Applications": [{"Name": name} for name in profile.applications],
+        "LogUri": boundary.emr_log_uri,
+        "LogEncryptionKmsKeyId": boundary.emr_log_kms_key_arn,
+        "ServiceRole": boundary.emr_service_role,
+        "JobFlowRole": boundary.emr_instance_profile,
+        "Instances": _instances(boundary, profile),
+        "Configurations": [dict(configuration) for configuration in profile.configurations],
+        "BootstrapActions": _bootstrap(pipeline, boundaries, profile),
+        "StepConcurrencyLevel": profile.step_concurrency_level,
+        "EbsRootVolumeSize": profile.ebs_root_volume_gib,
+        "AutoTerminationPolicy": {"IdleTimeout": profile.idle_timeout_seconds},
+        "VisibleToAllUsers": True,
+        "Tags": [{"Key": key, "Value": value} for key, value in _tags(pipeline, profile, run_id).items()],
+    }
+
+
+def reindex_step(name: str, spec_uri: S3Uri, boundary: Boundary, *, limit_seconds: int) -> dict[str, Any]:
+    """The step that runs Druid's CLI indexer on ``spec_uri``; its failure leaves the cluster to us."""
+    args = [INDEX_SCRIPT, str(spec_uri), boundary.metadata_secret_id, str(limit_seconds)]
+    return {
+        "Name": name,
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": args},
+    }
+
+
+def _instances(boundary: Boundary, profile: ClusterProfile) -> dict[str, Any]:
+    network = boundary.network
+    return {
+        "InstanceGroups": [_group(group) for group in profile.instance_groups],
+        "Ec2SubnetId": network.subnet_ids[0],
+        "EmrManagedMasterSecurityGroup": network.primary_security_group,
+        "EmrManagedSlaveSecurityGroup": network.core_security_group,
+        "ServiceAccessSecurityGroup": network.service_access_security_group,
+        "KeepJobFlowAliveWhenNoSteps": True,
+        "TerminationProtected": False,
+    }
+
+
+def _group(group: InstanceGroup) -> dict[str, Any]:
+    return {
+        "Name": group.role.lower(),
+        "InstanceRole": group.role,
+        "InstanceType": group.instance_type,
+        "InstanceCount": group.count,
+        "Market": group.market,
+    }
+
+
+def _bootstrap(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfile) -> list[dict[str, Any]]:
+    artifacts = S3Uri.parse(boundaries.artifacts_uri)
+    scripts = [
+        {"Name": s.name, "ScriptBootstrapAction": {"Path": str(artifacts / s.path), "Args": list(s.args)}}
+        for s in profile.bootstrap
+    ]
+    if pipeline.submit is Submission.EMR_STEP:
+        action = {"Path": str(artifacts / INSTALL_DRUID.path), "Args": [str(artifacts)]}
+        scripts.append({"Name": INSTALL_DRUID.name, "ScriptBootstrapAction": action})
+    return scripts
+
+
+def _tags(pipeline: Pipeline, profile: ClusterProfile, run_id: RunId) -> dict[str, str]:
+    return profile.tags | {
+        names.RUN_TAG: str(run_id),
+        names.PIPELINE_TAG: pipeline.datasource,
+        names.CLASSIFICATION_TAG: pipeline.classification.value,
+    }

@@ -1,0 +1,179 @@
+"""Druid's Hadoop ingestion spec for one batch, as the Overlord and as the CLI indexer take it.
+
+Source: https://druid.apache.org/docs/25.0.0/ingestion/hadoop.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from druid_reindex.model.boundary import Boundary
+from druid_reindex.model.interval import umbrella
+from druid_reindex.model.pipeline import DatasourceInput, Metric, Pipeline, StaticInput
+from druid_reindex.model.profile import ClusterProfile
+from druid_reindex.model.segment import Segment
+from druid_reindex.model.uri import S3Uri
+from druid_reindex.plan.night import Batch, Chunk
+
+# EMR's own ports. Source: https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-hadoop-daemons.html
+NAME_NODE_PORT = 8020
+RESOURCE_MANAGER_PORT = 8032
+RESOURCE_MANAGER_SCHEDULER_PORT = 8030
+JOB_HISTORY_PORT = 10020
+HEAP_SHARE = 0.8
+
+_HADOOP_CLASSPATH = ",".join(
+    (
+        "$HADOOP_CONF_DIR",
+        *(
+            f"$HADOOP_{part}_HOME/{jars}"
+            for part in ("COMMON", "HDFS", "MAPRED", "YARN")
+            for jars in ("*", "lib/*")
+        ),
+    )
+)  # fmt: skip
+
+
+def overlord_task(
+    pipeline: Pipeline, boundary: Boundary, profile: ClusterProfile, batch: Batch, *, task_id: str, primary_dns: str
+) -> dict[str, Any]:
+    """The ``index_hadoop`` task for the Overlord; the cluster's addresses travel in ``jobProperties``.
+
+    The task fails by itself when the used segments are no longer the ones that are listed.
+    """
+    spec = _spec(pipeline, batch, max_split_bytes=profile.job.max_split_bytes, for_cli=False)
+    spec["tuningConfig"]["jobProperties"] = job_properties(boundary, profile) | cluster_properties(primary_dns)
+    return {"type": "index_hadoop", "id": task_id, "spec": spec}
+
+
+def cli_spec(
+    pipeline: Pipeline, boundary: Boundary, profile: ClusterProfile, batch: Batch, *, version: str, unique_id: str
+) -> dict[str, Any]:
+    """The spec for Druid's CLI indexer on the cluster's primary node, whose own configuration names the cluster.
+
+    The connection to the metadata store is left to the step's script, which reads it from Secrets Manager.
+    """
+    spec = _spec(pipeline, batch, max_split_bytes=profile.job.max_split_bytes, for_cli=True)
+    target = S3Uri.parse(boundary.segments_uri)
+    spec["ioConfig"] |= {
+        "segmentOutputPath": f"s3a://{target.bucket}/{target.key.rstrip('/')}",
+        "metadataUpdateSpec": {"type": "postgresql", "segmentTable": "druid_segments"},
+    }
+    spec["tuningConfig"] |= {
+        "version": version,
+        "uniqueId": unique_id,
+        "workingPath": "/tmp/druid-indexing",  # noqa: S108  (a path of the cluster's HDFS)
+        "leaveIntermediate": True,
+        "jobProperties": job_properties(boundary, profile),
+    }
+    return {"type": "index_hadoop", "spec": spec}
+
+
+def job_properties(boundary: Boundary, profile: ClusterProfile) -> dict[str, str]:
+    """What every MapReduce job carries: encryption of what it writes, its memory, UTC, and class isolation."""
+    job = profile.job
+    return {
+        "mapreduce.job.classloader": "true",
+        "mapreduce.map.memory.mb": str(job.map_memory_mb),
+        "mapreduce.map.java.opts": _java_options(job.map_memory_mb),
+        "mapreduce.reduce.memory.mb": str(job.reduce_memory_mb),
+        "mapreduce.reduce.java.opts": _java_options(job.reduce_memory_mb),
+        "yarn.app.mapreduce.am.resource.mb": str(job.am_memory_mb),
+        "yarn.app.mapreduce.am.command-opts": _java_options(job.am_memory_mb),
+        "fs.s3a.encryption.algorithm": "SSE-KMS",
+        "fs.s3a.encryption.key": boundary.kms_key_arn,
+        "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "fs.s3n.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        **job.properties,
+    }
+
+
+def cluster_properties(primary_dns: str) -> dict[str, str]:
+    """Where the cluster is, for a submitter that is not on it."""
+    return {
+        "fs.defaultFS": f"hdfs://{primary_dns}:{NAME_NODE_PORT}",
+        "mapreduce.framework.name": "yarn",
+        "mapreduce.jobhistory.address": f"{primary_dns}:{JOB_HISTORY_PORT}",
+        "mapreduce.application.classpath": _HADOOP_CLASSPATH,
+        "yarn.application.classpath": _HADOOP_CLASSPATH,
+        "yarn.app.mapreduce.am.staging-dir": "/user",
+        "yarn.resourcemanager.hostname": primary_dns,
+        "yarn.resourcemanager.address": f"{primary_dns}:{RESOURCE_MANAGER_PORT}",
+        "yarn.resourcemanager.scheduler.address": f"{primary_dns}:{RESOURCE_MANAGER_SCHEDULER_PORT}",
+        "dfs.client.use.datanode.hostname": "true",
+    }
+
+
+def _java_options(container_mb: int) -> str:
+    return f"-Xmx{int(container_mb * HEAP_SHARE)}m -Duser.timezone=UTC -Dfile.encoding=UTF-8"
+
+
+def _spec(pipeline: Pipeline, batch: Batch, *, max_split_bytes: int, for_cli: bool) -> dict[str, Any]:
+    children = [
+        _static(entry) if isinstance(entry, StaticInput) else _datasource(pipeline, batch, max_split_bytes, for_cli)
+        for entry in pipeline.inputs
+    ]
+    return {
+        "dataSchema": _data_schema(pipeline, batch),
+        "ioConfig": {
+            "type": "hadoop",
+            "inputSpec": children[0] if len(children) == 1 else {"type": "multi", "children": children},
+        },
+        "tuningConfig": {
+            "type": "hadoop",
+            "partitionsSpec": {
+                "type": "hashed",
+                "numShards": batch.shards,
+                "partitionDimensions": list(pipeline.partitioning.partition_dimensions),
+            },
+            "forceExtendableShardSpecs": True,
+            "maxParseExceptions": 0,
+        },
+    }
+
+
+def _data_schema(pipeline: Pipeline, batch: Batch) -> dict[str, Any]:
+    dimensions = {"dimensions": [{"type": column.type, "name": column.name} for column in pipeline.dimensions]}
+    timestamp = {"column": "timestamp", "format": "auto"}
+    file_format = next((entry.format for entry in pipeline.inputs if isinstance(entry, StaticInput)), "timeAndDims")
+    parse_spec = {"format": file_format, "timestampSpec": timestamp, "dimensionsSpec": dimensions}
+    return {
+        "dataSource": pipeline.datasource,
+        "parser": {"type": "hadoopyString", "parseSpec": parse_spec},
+        "metricsSpec": [_metric(metric) for metric in pipeline.metrics],
+        "granularitySpec": {
+            "type": "uniform",
+            "segmentGranularity": pipeline.granularity.segment.value,
+            "queryGranularity": pipeline.granularity.query,
+            "rollup": pipeline.granularity.rollup,
+            "intervals": [str(interval) for interval in batch.intervals],
+        },
+    }
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    return metric.model_dump(mode="json", exclude_none=True)
+
+
+def _static(entry: StaticInput) -> dict[str, Any]:
+    return {"type": "static", "paths": ",".join(path.replace("s3://", "s3a://", 1) for path in entry.paths)}
+
+
+def _datasource(pipeline: Pipeline, batch: Batch, max_split_bytes: int, for_cli: bool) -> dict[str, Any]:
+    """The ``dataSource`` inputSpec with its segments listed: the Overlord compares them, the CLI takes them as they are."""
+    entry = next(entry for entry in pipeline.inputs if isinstance(entry, DatasourceInput))
+    ingestion: dict[str, Any] = {
+        "dataSource": entry.datasource or pipeline.datasource,
+        "intervals": [str(interval) for interval in batch.intervals],
+    }
+    spec: dict[str, Any] = {"type": "dataSource", "ingestionSpec": ingestion, "maxSplitSize": max_split_bytes}
+    if for_cli:
+        spec["segments"] = [_windowed(segment, chunk) for chunk in batch.chunks for segment in chunk.segments]
+    else:
+        ingestion["segments"] = [dict(segment.payload) for chunk in batch.chunks for segment in chunk.segments]
+    return spec
+
+
+def _windowed(segment: Segment, chunk: Chunk) -> dict[str, Any]:
+    seen = segment.interval if chunk.interval.contains(segment.interval) else umbrella((chunk.interval,))
+    return {"segment": dict(segment.payload), "interval": str(seen)}

@@ -1,0 +1,47 @@
+"""External names, all made from the run's identity, so that a retry finds what an earlier try made."""
+
+from __future__ import annotations
+
+from druid_reindex.model.boundary import Boundary
+from druid_reindex.model.identity import RunId
+from druid_reindex.model.pipeline import Pipeline
+from druid_reindex.model.uri import S3Uri
+
+RUN_TAG = "druid-reindex:run-id"
+PIPELINE_TAG = "druid-reindex:pipeline"
+CLASSIFICATION_TAG = "druid-reindex:classification"
+
+
+def cluster_name(pipeline: Pipeline, run_id: RunId) -> str:
+    """The EMR cluster's name."""
+    return f"druid-reindex-{pipeline.datasource}-{run_id.short}"
+
+
+def task_id(pipeline: Pipeline, run_id: RunId, *, batch: int, digest: str, generation: int) -> str:
+    """The Druid task's id: the run, the unit of work, the payload's digest, and how many attempts died before (+1)."""
+    return f"drx_{pipeline.datasource}_{run_id.short}_b{batch}_{digest[:8]}_g{generation}"
+
+
+def step_name(pipeline: Pipeline, run_id: RunId, *, batch: int, digest: str, generation: int) -> str:
+    """The EMR step's name; the same parts as the Druid task's id."""
+    return task_id(pipeline, run_id, batch=batch, digest=digest, generation=generation)
+
+
+def run_prefix(boundary: Boundary, run_id: RunId) -> S3Uri:
+    """Where the run keeps its plan, specs and results."""
+    return S3Uri.parse(boundary.runs_uri) / str(run_id)
+
+
+def plan_uri(boundary: Boundary, run_id: RunId) -> S3Uri:
+    """The stored plan."""
+    return run_prefix(boundary, run_id) / "plan.json"
+
+
+def batch_prefix(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
+    """Where one batch keeps its spec and results."""
+    return run_prefix(boundary, run_id) / f"batches/{batch}"
+
+
+def result_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
+    """The record of a batch that was carried out."""
+    return batch_prefix(boundary, run_id, batch) / "result.json"
