@@ -165,7 +165,7 @@ class Pipeline(Frozen):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        names = [column.name for column in (*self.dimensions, *self.metrics)]
+        names = [dimension.name for dimension in self.dimensions] + [metric.name for metric in self.metrics]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"columns named twice: {', '.join(twice)}; give each dimension and metric its own name")

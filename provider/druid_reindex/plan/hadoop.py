@@ -160,7 +160,7 @@ def _static(entry: StaticInput) -> dict[str, Any]:
 
 
 def _datasource(pipeline: Pipeline, batch: Batch, max_split_bytes: int, for_cli: bool) -> dict[str, Any]:
-    """The ``dataSource`` inputSpec with its segments listed: the Overlord compares them, the CLI takes them as they are."""
+    """The ``dataSource`` inputSpec with its segments listed: the Overlord compares them, the CLI takes them."""
     entry = next(entry for entry in pipeline.inputs if isinstance(entry, DatasourceInput))
     ingestion: dict[str, Any] = {
         "dataSource": entry.datasource or pipeline.datasource,
