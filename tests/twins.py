@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import Any
 
-from druid_reindex.errors import NotFoundError, RefusedError
+from druid_reindex.errors import ConfigurationError, NotFoundError, RefusedError
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
 from druid_reindex.model.interval import Interval
@@ -74,6 +74,8 @@ class FakeDruid:
     refreshes: list[bool] = field(default_factory=list)
 
     def check_engine(self, engine: Engine) -> str:
+        if engine is Engine.HADOOP and int(self.version.split(".")[0]) >= 37:
+            raise ConfigurationError("submit", resource="druid", came_back="no Hadoop ingestion", remedy="use msq")
         return self.version
 
     def submit_task(self, payload: Mapping[str, Any]) -> str:

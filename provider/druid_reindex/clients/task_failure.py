@@ -29,7 +29,7 @@ _DIAGNOSES = (
     re.compile(r"Job job_\S+ failed with state (?:FAILED|KILLED) due to: .*"),
 )
 _WRAPPER = re.compile(
-    r"^(\S+: Job\[.*\] failed.*|\S+: Got invocation target exception in run.*|\S+\.(Runtime|InvocationTarget)Exception: )$"
+    r"^(\S+: (Job\[.*\] failed|Got invocation target exception in run).*|\S+\.(Runtime|InvocationTarget)Exception: )$"
 )
 _QUOTES_DATA = re.compile(r"(Parse|Json\w*|Mapping|Input|Format|Unparseable\w*|CharacterCoding\w*)Exception$")
 _INVALID_FORMAT = re.compile(
