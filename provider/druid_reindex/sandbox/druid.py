@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 
+import httpx
+
+from druid_reindex.errors import DeadlineError
 from druid_reindex.sandbox.addresses import LOOPBACK, free_port
 from druid_reindex.sandbox.druid_conf import (
     PASSWORD_VARIABLE,
+    REGION,
     WORKER_CAPACITY,
     DruidPorts,
     DruidSite,
@@ -15,10 +20,11 @@ from druid_reindex.sandbox.druid_conf import (
     write_configuration,
     zookeeper_file,
 )
-from druid_reindex.sandbox.processes import ServiceSpec, answers, listens
+from druid_reindex.sandbox.processes import POLL_SECONDS, ServiceSpec, answers, listens
 
 READY_SECONDS = 240.0
 STOP_SECONDS = 30.0
+SETTLE_SECONDS = 60.0
 MAIN = "org.apache.druid.cli.Main"
 ZOOKEEPER_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 # A coordinator that leads is one that has polled its metadata; an idle broker is ready once it knows its historicals.
@@ -53,6 +59,26 @@ def druid_services(site: DruidSite) -> list[ServiceSpec]:
     shutil.rmtree(site.home.data("zookeeper"))
     write_configuration(site)
     return [_zookeeper(site), *(_druid(site, process) for process in HEAP_MEGABYTES)]
+
+
+def settle(ports: DruidPorts) -> None:
+    """Return once the overlord has a worker, with one replica as the default load rule: there is one historical.
+
+    Raises DeadlineError, or httpx.HTTPError where the coordinator answers with an error.
+    """
+    rule = {"type": "loadForever", "tieredReplicants": {"_default_tier": 1}}
+    deadline = time.monotonic() + SETTLE_SECONDS
+    with httpx.Client(base_url=url(ports.coordinator), timeout=30.0, trust_env=False) as coordinator:
+        coordinator.post("/druid/coordinator/v1/rules/_default", json=[rule]).raise_for_status()
+        while not coordinator.get("/druid/indexer/v1/workers").raise_for_status().json():
+            if time.monotonic() > deadline:
+                raise DeadlineError(
+                    "Waiting for Druid's overlord to find its middleManager",
+                    resource=url(ports.coordinator),
+                    came_back=f"no worker after {SETTLE_SECONDS:g} seconds",
+                    remedy="read coordinator.log and middleManager.log in the sandbox's logs",
+                )
+            time.sleep(POLL_SECONDS)
 
 
 def url(port: int) -> str:
@@ -96,4 +122,13 @@ def _druid(site: DruidSite, process: str) -> ServiceSpec:
 def _environment(site: DruidSite) -> dict[str, str]:
     kept = ("PATH", "HOME", "JAVA_HOME", "LANG")
     machine = {name: os.environ[name] for name in kept if name in os.environ}
-    return machine | dict(site.aws_environment) | {PASSWORD_VARIABLE: site.metadata.password, "TZ": "UTC"}
+    return (
+        machine
+        | dict(site.aws_environment)
+        | {
+            PASSWORD_VARIABLE: site.metadata.password,
+            "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "TZ": "UTC",
+        }
+    )
