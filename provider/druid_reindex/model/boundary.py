@@ -25,7 +25,7 @@ class Network(Frozen):
 
 
 class Boundary(Frozen):
-    """Everything one classification's pipelines share: Airflow's pool, queue and connections; AWS's roles, key, prefixes."""
+    """What one classification's pipelines share: Airflow's pool, queue, connections; AWS's roles, key, prefixes."""
 
     datasources: tuple[str, ...]
     pool: str

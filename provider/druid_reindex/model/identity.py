@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 @dataclass(frozen=True, slots=True)
 class RunId:
-    """``uuid5(deployment_id, dag_id, run_id)``: equal for every try and every task of one DagRun, different elsewhere."""
+    """``uuid5(deployment_id, dag_id, run_id)``: equal for every try and task of one DagRun, different elsewhere."""
 
     value: UUID
 

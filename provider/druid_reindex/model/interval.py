@@ -71,6 +71,12 @@ class Granularity(StrEnum):
     MONTH = "MONTH"
     YEAR = "YEAR"
 
+    @property
+    def shortest_seconds(self) -> int:
+        """The length of the shortest chunk of this granularity."""
+        days = {"DAY": 1, "WEEK": 7, "MONTH": 28, "YEAR": 365}
+        return 86_400 * days[self.value] if self.value in days else 3_600
+
     def chunk(self, instant: datetime) -> Interval:
         """The time chunk that ``instant`` (UTC) falls into."""
         day = instant.replace(hour=0, minute=0, second=0, microsecond=0)

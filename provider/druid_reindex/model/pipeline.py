@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from druid_reindex.model.interval import Granularity
 from druid_reindex.model.uri import S3Uri
@@ -44,8 +44,8 @@ class Frozen(BaseModel):
 class Schedule(Frozen):
     """When the night starts: a cron expression in a named timezone, or never by itself (``cron: null``)."""
 
-    cron: str | None = "30 2 * * *"
-    timezone: str = "UTC"
+    cron: str | None = Field("30 2 * * *", description='five cron fields such as "30 2 * * *", or null for no schedule')
+    timezone: str = Field("UTC", description="an IANA timezone such as America/New_York")
 
     @field_validator("timezone")
     @classmethod
@@ -60,8 +60,8 @@ class Schedule(Frozen):
 class Dimension(Frozen):
     """One dimension of Druid's ``dimensionsSpec``; a bare name in the file is a string dimension."""
 
-    name: Annotated[str, Field(min_length=1)]
-    type: Literal["string", "long", "float", "double"] = "string"
+    name: str = Field(min_length=1, description="the column's name")
+    type: Literal["string", "long", "float", "double"] = Field("string", description="string, long, float or double")
 
 
 class Metric(BaseModel):
@@ -69,39 +69,48 @@ class Metric(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    type: Annotated[str, Field(min_length=1)]
-    name: Annotated[str, Field(min_length=1)]
+    type: str = Field(min_length=1, description="a Druid aggregator such as count, longSum, doubleSum")
+    name: str = Field(min_length=1, description="the column's name")
 
 
 class GranularitySpec(Frozen):
     """Druid's ``granularitySpec``: the time chunk's size, the truncation of timestamps, and roll-up."""
 
-    segment: Granularity = Granularity.DAY
-    query: Literal["NONE", "SECOND", "MINUTE", "FIFTEEN_MINUTE", "THIRTY_MINUTE", "HOUR", "DAY"] = "NONE"
-    rollup: bool = False
+    segment: Granularity = Field(Granularity.DAY, description="HOUR, DAY, WEEK, MONTH or YEAR: a time chunk's size")
+    query: Literal["NONE", "SECOND", "MINUTE", "FIFTEEN_MINUTE", "THIRTY_MINUTE", "HOUR", "DAY"] = Field(
+        "NONE", description="what timestamps are truncated to: NONE, SECOND, MINUTE, HOUR, DAY, …"
+    )
+    rollup: bool = Field(default=False, description="true or false: whether equal rows are summed into one")
 
 
 class Partitioning(Frozen):
     """How big the segments of a rebuilt chunk should be, and what they are hashed by (empty: all dimensions)."""
 
-    target_rows_per_segment: Annotated[int, Field(ge=1_000, le=50_000_000)] = 5_000_000
-    target_segment_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 500_000_000
-    partition_dimensions: tuple[str, ...] = ()
+    target_rows_per_segment: int = Field(
+        5_000_000, ge=1_000, le=50_000_000, description="rows, 1000 to 50000000; Druid advises about 5000000"
+    )
+    target_segment_bytes: int = Field(
+        500_000_000,
+        ge=1_000_000,
+        le=5_000_000_000,
+        description="bytes, 1000000 to 5000000000; Druid advises 300 to 700 MB",
+    )
+    partition_dimensions: tuple[str, ...] = Field((), description="a list of dimensions; empty hashes by all of them")
 
 
 class DatasourceInput(Frozen):
     """The datasource's own published segments (Druid's ``dataSource`` inputSpec)."""
 
-    type: Literal["datasource"] = "datasource"
-    datasource: str | None = None
+    type: Literal["datasource"] = Field("datasource", description="datasource or static")
+    datasource: str | None = Field(None, description="a datasource's name; left out, the pipeline's own")
 
 
 class StaticInput(Frozen):
     """Files in S3 (Druid's ``static`` inputSpec)."""
 
-    type: Literal["static"]
-    paths: Annotated[tuple[str, ...], Field(min_length=1)]
-    format: Literal["json", "csv"] = "json"
+    type: Literal["static"] = Field(description="datasource or static")
+    paths: tuple[str, ...] = Field(min_length=1, description="a list of s3://bucket/prefix addresses")
+    format: Literal["json", "csv"] = Field("json", description="json or csv")
 
     @field_validator("paths")
     @classmethod
@@ -117,44 +126,49 @@ Input = Annotated[DatasourceInput | StaticInput, Field(discriminator="type")]
 class ClusterChoice(Frozen):
     """Which cluster shape (a file of ``emr_configs/profiles/``) the night runs on."""
 
-    profile: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "small"
+    profile: str = Field(
+        "small", pattern=r"^[a-z][a-z0-9_]*$", description="a file of emr_configs/profiles/, without .yaml"
+    )
 
 
 class Connections(Frozen):
     """Airflow connection ids; None takes the boundary's."""
 
-    druid: str | None = None
-    aws: str | None = None
+    druid: str | None = Field(None, description="an Airflow connection id; left out, the boundary's")
+    aws: str | None = Field(None, description="an Airflow connection id; left out, the boundary's")
 
 
 class Policy(Frozen):
     """Limits of one night."""
 
-    max_chunks_per_batch: Annotated[int, Field(ge=1, le=1_000)] = 60
-    max_night_hours: Annotated[float, Field(gt=0, le=72)] = 8.0
-    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    max_chunks_per_batch: int = Field(60, ge=1, le=1_000, description="time chunks that one job rebuilds, 1 to 1000")
+    max_night_hours: float = Field(8.0, gt=0, le=72, description="hours after which a task gives up waiting, up to 72")
+    retries: int = Field(2, ge=0, le=10, description="how often Airflow tries a task again, 0 to 10")
 
 
 class Pipeline(Frozen):
     """One datasource and how its segments are rebuilt; read from ``dags/pipelines/<name>.yaml``."""
 
-    datasource: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,99}$")]
-    classification: Classification
-    owner: Annotated[str, Field(min_length=1)]
-    description: Annotated[str, Field(min_length=1)]
-    schedule: Schedule = Schedule()
-    tags: tuple[str, ...] = ()
-    inputs: Annotated[tuple[Input, ...], Field(min_length=1)] = (DatasourceInput(),)
-    dimensions: Annotated[tuple[Dimension, ...], Field(min_length=1)]
-    metrics: tuple[Metric, ...] = ()
-    granularity: GranularitySpec = GranularitySpec()
-    partitioning: Partitioning = Partitioning()
-    lookback: timedelta = timedelta(days=60)
-    engine: Engine = Engine.HADOOP
-    submit: Submission = Submission.OVERLORD
-    cluster: ClusterChoice = ClusterChoice()
-    connections: Connections = Connections()
-    policy: Policy = Policy()
+    datasource: str = Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,99}$",
+        description="the Druid datasource: a letter, then letters, digits, _ or -, at most 100",
+    )
+    classification: Classification = Field(description="phi for protected health information, else general")
+    owner: str = Field(min_length=1, description="the team that answers for the datasource")
+    description: str = Field(min_length=1, description="one sentence about the rows")
+    schedule: Schedule = Field(Schedule(), description="cron and timezone")
+    tags: tuple[str, ...] = Field((), description="a list of words for Airflow's DAG list")
+    inputs: tuple[Input, ...] = Field((DatasourceInput(),), min_length=1, description="what a rebuilt chunk is made of")
+    dimensions: tuple[Dimension, ...] = Field(min_length=1, description="a list of names, or of {name, type}")
+    metrics: tuple[Metric, ...] = Field((), description="a list of Druid aggregators: {type, name, fieldName}")
+    granularity: GranularitySpec = Field(GranularitySpec(), description="segment, query and rollup")
+    partitioning: Partitioning = Field(Partitioning(), description="the size of the segments that are made")
+    lookback: timedelta = Field(timedelta(days=60), description="how far back chunks are looked at, such as P60D")
+    engine: Engine = Field(Engine.HADOOP, description="hadoop")
+    submit: Submission = Field(Submission.OVERLORD, description="overlord or emr_step")
+    cluster: ClusterChoice = Field(ClusterChoice(), description="which cluster profile the night runs on")
+    connections: Connections = Field(Connections(), description="druid and aws, as Airflow connection ids")
+    policy: Policy = Field(Policy(), description="limits of one night")
 
     @field_validator("dimensions", mode="before")
     @classmethod
@@ -162,14 +176,6 @@ class Pipeline(Frozen):
         if not isinstance(value, list | tuple):
             return value
         return [{"name": item} if isinstance(item, str) else item for item in value]
-
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
-        names = [dimension.name for dimension in self.dimensions] + [metric.name for metric in self.metrics]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"columns named twice: {', '.join(twice)}; give each dimension and metric its own name")
-        return self
 
     @property
     def dag_id(self) -> str:
