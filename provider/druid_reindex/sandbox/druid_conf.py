@@ -252,8 +252,20 @@ def _zookeeper(site: DruidSite) -> dict[str, object]:
 
 
 def _core_site(endpoint_url: str) -> str:
-    """Return the peon's own S3 endpoint; final, as it belongs to the place where the task runs, not to the task."""
-    values = {"fs.s3a.endpoint": endpoint_url, "fs.s3a.path.style.access": "true", "fs.s3a.endpoint.region": REGION}
+    """Return what the peon must know of its place: the S3 endpoint, and that how it talks to DataNodes.
+
+    Final, as it belongs to where the task runs and not to the task. DataNodes are reached by name: their
+    address is the one that the NameNode saw them come from, and on loopback that is 127.0.0.1 for all of them.
+    Source: https://hadoop.apache.org/docs/r3.3.6/hadoop-project-dist/hadoop-hdfs/HdfsMultihoming.html
+    """
+    values = {
+        "fs.s3a.endpoint": endpoint_url,
+        "fs.s3a.endpoint.region": REGION,
+        "fs.s3a.path.style.access": "true",
+        "dfs.client.use.datanode.hostname": "true",
+        # A task uploads some 200 jars; a client that asks before the DataNode's report is in waits 400 ms by default.
+        "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "5",
+    }
     properties = "\n".join(
         f"  <property><name>{name}</name><value>{escape(value)}</value><final>true</final></property>"
         for name, value in values.items()
