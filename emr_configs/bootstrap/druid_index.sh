@@ -41,7 +41,7 @@ bucket, _, prefix = spec["ioConfig"]["segmentOutputPath"].partition("://")[2].pa
 tuning = spec.get("tuningConfig", {})
 source = spec["dataSchema"]["dataSource"]
 working_path = tuning.get("workingPath") or "/tmp/druid-indexing"
-descriptors = f"{working_path}/{source}/*/{tuning.get('uniqueId', '*')}/segmentDescriptorInfo/*.json"
+descriptors = f"{working_path}/{source}/*_{spec.get('uniqueId', '*')}/segmentDescriptorInfo/*.json"
 lines = (bucket, prefix.rstrip("/"), descriptors if tuning.get("leaveIntermediate") else "")
 open(f"{work}/facts", "w").write("".join(f"{line}\n" for line in lines))
 PY

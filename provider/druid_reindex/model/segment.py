@@ -36,7 +36,7 @@ class Segment:
             datasource=payload["dataSource"],
             interval=Interval.parse(payload["interval"]),
             version=payload["version"],
-            partition_num=int(shard_spec.get("partitionNum", 0)),
+            partition_num=int(shard_spec.get("partitionNum", shard_spec.get("partitionId", 0))),
             shard_spec_type=shard_spec["type"],
             dimensions=_names(payload.get("dimensions")),
             metrics=_names(payload.get("metrics")),

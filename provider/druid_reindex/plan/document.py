@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from druid_reindex.errors import ProtocolError
@@ -32,14 +33,25 @@ def canonical(document: object) -> bytes:
 
 def from_json(body: bytes) -> NightPlan:
     """The plan in ``body``. Raises ProtocolError when this release cannot read it."""
-    document = json.loads(body)
-    if document.get("protocol") != PROTOCOL:
-        raise ProtocolError(
-            "read a stored plan",
-            resource=str(document.get("datasource")),
-            came_back=f"protocol {document.get('protocol')!r}",
-            remedy=f"clear the whole run: this release reads protocol {PROTOCOL}",
-        )
+    try:
+        document = json.loads(body)
+        protocol = document["protocol"]
+    except (ValueError, TypeError, KeyError) as unreadable:
+        raise _unknown("no JSON object with a protocol") from unreadable
+    if protocol != PROTOCOL:
+        raise _unknown(f"protocol {protocol!r}")
+    try:
+        return _read(document)
+    except (ValueError, TypeError, KeyError) as unreadable:
+        raise _unknown(f"{type(unreadable).__name__}: {unreadable}") from unreadable
+
+
+def _unknown(came_back: str) -> ProtocolError:
+    remedy = f"clear the whole run, so that it is planned again: this release reads protocol {PROTOCOL}"
+    return ProtocolError("read a stored plan", resource="plan.json", came_back=came_back, remedy=remedy)
+
+
+def _read(document: dict[str, Any]) -> NightPlan:
     return NightPlan(
         datasource=document["datasource"],
         considered_chunks=document["considered_chunks"],
@@ -49,7 +61,12 @@ def from_json(body: bytes) -> NightPlan:
 
 
 def _batch(batch: Batch) -> dict[str, Any]:
-    return {"number": batch.number, "shards": batch.shards, "chunks": [_chunk(chunk) for chunk in batch.chunks]}
+    return {
+        "number": batch.number,
+        "shards": batch.shards,
+        "chunks": [_chunk(chunk) for chunk in batch.chunks],
+        "bystanders": _segments(batch.bystanders),
+    }
 
 
 def _chunk(chunk: Chunk) -> dict[str, Any]:
@@ -57,19 +74,27 @@ def _chunk(chunk: Chunk) -> dict[str, Any]:
         "interval": str(chunk.interval),
         "reasons": list(chunk.reasons),
         "shards": chunk.shards,
-        "segments": [{"payload": segment.payload, "num_rows": segment.num_rows} for segment in chunk.segments],
+        "segments": _segments(chunk.segments),
     }
+
+
+def _segments(segments: Iterable[Segment]) -> list[dict[str, Any]]:
+    return [{"payload": segment.payload, "num_rows": segment.num_rows} for segment in segments]
 
 
 def _read_batch(document: dict[str, Any]) -> Batch:
     chunks = tuple(_read_chunk(chunk) for chunk in document["chunks"])
-    return Batch(document["number"], chunks, document["shards"])
+    return Batch(document["number"], chunks, document["shards"], _read_segments(document["bystanders"]))
 
 
 def _read_chunk(document: dict[str, Any]) -> Chunk:
     return Chunk(
         interval=Interval.parse(document["interval"]),
-        segments=tuple(Segment.from_payload(s["payload"], num_rows=s["num_rows"]) for s in document["segments"]),
+        segments=_read_segments(document["segments"]),
         reasons=tuple(Reason(reason) for reason in document["reasons"]),
         shards=document["shards"],
     )
+
+
+def _read_segments(documents: Iterable[dict[str, Any]]) -> tuple[Segment, ...]:
+    return tuple(Segment.from_payload(entry["payload"], num_rows=entry["num_rows"]) for entry in documents)

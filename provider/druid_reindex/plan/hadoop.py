@@ -1,19 +1,23 @@
 """Druid's Hadoop ingestion spec for one batch, as the Overlord and as the CLI indexer take it.
 
+Rows that come from segments go through the combining form of each aggregator (``useNewAggs`` stays false), so the spec
+carries the pipeline's own metrics: ``count`` adds up the stored counts.
 Source: https://druid.apache.org/docs/25.0.0/ingestion/hadoop.html
+Source: https://github.com/apache/druid/blob/25.0.0/indexing-hadoop/src/main/java/org/apache/druid/indexer/IndexGeneratorJob.java
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.boundary import Boundary
-from druid_reindex.model.interval import umbrella
 from druid_reindex.model.pipeline import DatasourceInput, Metric, Pipeline, StaticInput
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.plan.night import Batch, Chunk
+from druid_reindex.plan.night import Batch
+from druid_reindex.plan.reading import read_intervals, windows
 
 # EMR's own ports. Source: https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-hadoop-daemons.html
 NAME_NODE_PORT = 8020
@@ -51,7 +55,8 @@ def cli_spec(
 ) -> dict[str, Any]:
     """The spec for Druid's CLI indexer on the cluster's primary node, whose own configuration names the cluster.
 
-    The connection to the metadata store is left to the step's script, which reads it from Secrets Manager.
+    The connection to the metadata store is left to the step's script, which reads it from Secrets Manager. The job's
+    directory on HDFS is ``workingPath/datasource/VERSION_UNIQUEID``, the version without its colons.
     """
     spec = _spec(pipeline, batch, max_split_bytes=profile.job.max_split_bytes, for_cli=True)
     target = S3Uri.parse(boundary.segments_uri)
@@ -61,12 +66,11 @@ def cli_spec(
     }
     spec["tuningConfig"] |= {
         "version": version,
-        "uniqueId": unique_id,
         "workingPath": "/tmp/druid-indexing",  # noqa: S108  (a path of the cluster's HDFS)
         "leaveIntermediate": True,
         "jobProperties": job_properties(boundary, profile),
     }
-    return {"type": "index_hadoop", "spec": spec}
+    return {"type": "index_hadoop", "spec": spec | {"uniqueId": unique_id}}
 
 
 def job_properties(boundary: Boundary, profile: ClusterProfile) -> dict[str, str]:
@@ -110,7 +114,9 @@ def _java_options(container_mb: int) -> str:
 
 def _spec(pipeline: Pipeline, batch: Batch, *, max_split_bytes: int, for_cli: bool) -> dict[str, Any]:
     children = [
-        _static(entry) if isinstance(entry, StaticInput) else _datasource(pipeline, batch, max_split_bytes, for_cli)
+        _static(entry)
+        if isinstance(entry, StaticInput)
+        else _datasource(pipeline, entry, batch, for_cli=for_cli) | {"maxSplitSize": max_split_bytes}
         for entry in pipeline.inputs
     ]
     return {
@@ -119,27 +125,30 @@ def _spec(pipeline: Pipeline, batch: Batch, *, max_split_bytes: int, for_cli: bo
             "type": "hadoop",
             "inputSpec": children[0] if len(children) == 1 else {"type": "multi", "children": children},
         },
-        "tuningConfig": {
-            "type": "hadoop",
-            "partitionsSpec": {
-                "type": "hashed",
-                "numShards": batch.shards,
-                "partitionDimensions": list(pipeline.partitioning.partition_dimensions),
-            },
-            "forceExtendableShardSpecs": True,
-            "maxParseExceptions": 0,
+        "tuningConfig": _tuning(pipeline, batch),
+    }
+
+
+def _tuning(pipeline: Pipeline, batch: Batch) -> dict[str, Any]:
+    """Explicit shards save the job that counts rows; a row that cannot be read ends the job and is not logged."""
+    return {
+        "type": "hadoop",
+        "partitionsSpec": {
+            "type": "hashed",
+            "numShards": batch.shards,
+            "partitionDimensions": list(pipeline.partitioning.partition_dimensions),
         },
+        "forceExtendableShardSpecs": True,
+        "maxParseExceptions": 0,
+        "logParseExceptions": False,
+        "cleanupOnFailure": True,
     }
 
 
 def _data_schema(pipeline: Pipeline, batch: Batch) -> dict[str, Any]:
-    dimensions = {"dimensions": [{"type": column.type, "name": column.name} for column in pipeline.dimensions]}
-    timestamp = {"column": "timestamp", "format": "auto"}
-    file_format = next((entry.format for entry in pipeline.inputs if isinstance(entry, StaticInput)), "timeAndDims")
-    parse_spec = {"format": file_format, "timestampSpec": timestamp, "dimensionsSpec": dimensions}
     return {
         "dataSource": pipeline.datasource,
-        "parser": {"type": "hadoopyString", "parseSpec": parse_spec},
+        "parser": {"type": "hadoopyString", "parseSpec": _parse_spec(pipeline)},
         "metricsSpec": [_metric(metric) for metric in pipeline.metrics],
         "granularitySpec": {
             "type": "uniform",
@@ -151,6 +160,25 @@ def _data_schema(pipeline: Pipeline, batch: Batch) -> dict[str, Any]:
     }
 
 
+def _parse_spec(pipeline: Pipeline) -> dict[str, Any]:
+    """How files are read; rows of segments pass by it, so without files it only names the dimensions.
+
+    A CSV file has no header: ``timestamp``, the dimensions, then the metrics' input fields, in the pipeline's order.
+    """
+    file_format = next((entry.format for entry in pipeline.inputs if isinstance(entry, StaticInput)), "timeAndDims")
+    dimensions = [{"type": column.type, "name": column.name} for column in pipeline.dimensions]
+    spec: dict[str, Any] = {
+        "format": file_format,
+        "timestampSpec": {"column": "timestamp", "format": "auto"},
+        "dimensionsSpec": {"dimensions": dimensions},
+    }
+    if file_format == "csv":
+        fields = [_metric(metric).get("fieldName") for metric in pipeline.metrics]
+        names = ("timestamp", *(column.name for column in pipeline.dimensions), *filter(None, fields))
+        spec["columns"] = list(dict.fromkeys(names))
+    return spec
+
+
 def _metric(metric: Metric) -> dict[str, Any]:
     return metric.model_dump(mode="json", exclude_none=True)
 
@@ -159,21 +187,44 @@ def _static(entry: StaticInput) -> dict[str, Any]:
     return {"type": "static", "paths": ",".join(path.replace("s3://", "s3a://", 1) for path in entry.paths)}
 
 
-def _datasource(pipeline: Pipeline, batch: Batch, max_split_bytes: int, for_cli: bool) -> dict[str, Any]:
-    """The ``dataSource`` inputSpec with its segments listed: the Overlord compares them, the CLI takes them."""
-    entry = next(entry for entry in pipeline.inputs if isinstance(entry, DatasourceInput))
+def _datasource(pipeline: Pipeline, entry: DatasourceInput, batch: Batch, *, for_cli: bool) -> dict[str, Any]:
+    """The ``dataSource`` inputSpec with its segments listed.
+
+    The Overlord compares ``ingestionSpec.segments`` with the used segments that are visible among those that overlap
+    the intervals, fails the task when they differ, and makes ``segments`` itself; the CLI reads ``segments`` alone.
+    Raises ConfigurationError for what Druid's reader of segments cannot do.
+    Source: https://github.com/apache/druid/blob/25.0.0/indexing-hadoop/src/main/java/org/apache/druid/indexer/HadoopIngestionSpec.java
+    """
+    _refuse_unreadable(pipeline, entry)
+    intervals = list(read_intervals(batch.chunks))
     ingestion: dict[str, Any] = {
-        "dataSource": entry.datasource or pipeline.datasource,
-        "intervals": [str(interval) for interval in batch.intervals],
+        "dataSource": pipeline.datasource,
+        "intervals": [str(interval) for interval in intervals],
     }
-    spec: dict[str, Any] = {"type": "dataSource", "ingestionSpec": ingestion, "maxSplitSize": max_split_bytes}
     if for_cli:
-        spec["segments"] = [_windowed(segment, chunk) for chunk in batch.chunks for segment in chunk.segments]
-    else:
-        ingestion["segments"] = [dict(segment.payload) for chunk in batch.chunks for segment in chunk.segments]
-    return spec
+        listed = [{"segment": dict(w.segment.payload), "interval": str(w.interval)} for w in windows(batch.chunks)]
+        return {"type": "dataSource", "ingestionSpec": ingestion, "segments": listed}
+    inputs = {segment.segment_id: segment for chunk in batch.chunks for segment in chunk.segments}
+    expected: list[Segment] = [
+        *(segment for segment in inputs.values() if any(segment.interval.overlaps(read) for read in intervals)),
+        *batch.bystanders,
+    ]
+    ingestion["segments"] = [dict(segment.payload) for segment in expected]
+    return {"type": "dataSource", "ingestionSpec": ingestion}
 
 
-def _windowed(segment: Segment, chunk: Chunk) -> dict[str, Any]:
-    seen = segment.interval if chunk.interval.contains(segment.interval) else umbrella((chunk.interval,))
-    return {"segment": dict(segment.payload), "interval": str(seen)}
+def _refuse_unreadable(pipeline: Pipeline, entry: DatasourceInput) -> None:
+    if entry.datasource not in {None, pipeline.datasource}:
+        raise ConfigurationError(
+            "build the ingestion spec",
+            resource=f"pipeline {pipeline.datasource}, field inputs",
+            came_back=f"it reads the datasource {entry.datasource}, whose timeline was not planned",
+            remedy="leave `datasource` out of the input: a pipeline rebuilds its own datasource",
+        )
+    if not pipeline.metrics:
+        raise ConfigurationError(
+            "build the ingestion spec",
+            resource=f"pipeline {pipeline.datasource}, field metrics",
+            came_back="no metric; Druid's Hadoop reader of segments wants one ('load schema does not have metrics')",
+            remedy="add a metric that the segments have, such as {type: count, name: count}",
+        )

@@ -22,7 +22,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One time chunk that will be rebuilt: the visible segments that are its input, and why."""
+    """One time chunk (or several that a longer segment holds together) that will be rebuilt, and why.
+
+    ``segments`` are all that are visible in it, tombstones included (with 0 rows).
+    """
 
     interval: Interval
     segments: tuple[Segment, ...]
@@ -43,11 +46,16 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Chunks that one job rebuilds together, all with the same number of shards; ``spec`` is Druid's ingestion spec."""
+    """Chunks that one job rebuilds together, in order of time, all with the same number of shards for each time chunk.
+
+    ``bystanders`` are used segments that serve nothing here, but would if there were only the batch's intervals: the
+    Overlord looks at no more than those, and wants them listed.
+    """
 
     number: int
     chunks: tuple[Chunk, ...]
     shards: int
+    bystanders: tuple[Segment, ...] = ()
 
     @property
     def intervals(self) -> tuple[Interval, ...]:

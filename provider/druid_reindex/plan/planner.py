@@ -2,103 +2,121 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from druid_reindex.model.interval import Granularity, Interval, umbrella
-from druid_reindex.model.pipeline import Pipeline
+from druid_reindex.model.pipeline import Pipeline, StaticInput
 from druid_reindex.model.segment import Segment
-from druid_reindex.plan.night import Batch, Chunk, NightPlan, Reason
-from druid_reindex.plan.timeline import PartitionSet, visible
-
-# A chunk counts as badly sized only beyond these factors of the ideal, so that a rebuilt chunk is not chosen again.
-FRAGMENTED_FACTOR = 1.5
-OVERSIZED_FACTOR = 2.0
+from druid_reindex.plan.chunks import Span, reasons, shards_for, spans
+from druid_reindex.plan.night import Batch, Chunk, NightPlan
+from druid_reindex.plan.partitions import TOMBSTONE
+from druid_reindex.plan.reading import read_intervals
+from druid_reindex.plan.timeline import serving, visible_segments
 
 
 def plan_night(
     pipeline: Pipeline, segments: Iterable[Segment], window: Interval, forced: Sequence[Interval] = ()
 ) -> NightPlan:
-    """The plan for the chunks that lie in ``window``; ``segments`` are the datasource's used ones that overlap it."""
-    groups = group_by_chunk(visible(segments), pipeline.granularity.segment)
-    considered = [(interval, sets) for interval, sets in groups if window.contains(interval)]
-    chunks = [chunk for interval, sets in considered if (chunk := _judge(pipeline, interval, sets, forced)).reasons]
+    """The plan for the chunks that lie wholly in ``window`` or in the whole time chunks of a ``forced`` interval.
+
+    ``segments`` are all used ones of the datasource that overlap either, overshadowed ones included; what reaches
+    beyond is left alone, because what else serves there is not known.
+    """
+    used = list(segments)
+    granularity = pipeline.granularity.segment
+    wanted = [umbrella(granularity.chunks(interval)) for interval in forced]
+    found = [span for span in spans(serving(used), granularity) if span.has_data]
+    known = [span for span in found if any(area.contains(span.interval) for area in (window, *wanted))]
+    if any(isinstance(entry, StaticInput) for entry in pipeline.inputs):
+        known += _absent(found, wanted, granularity)
+    chunks = [chunk for span in known if (chunk := _judge(pipeline, span, wanted)).reasons]
+    batches = cut_batches(sorted(chunks, key=lambda chunk: chunk.interval), pipeline.policy.max_chunks_per_batch)
     return NightPlan(
         datasource=pipeline.datasource,
-        considered_chunks=len(considered),
-        batches=tuple(cut_batches(chunks, pipeline.policy.max_chunks_per_batch)),
-        explanation=_explain(len(considered), chunks, window),
+        considered_chunks=len(known),
+        batches=tuple(replace(batch, bystanders=_bystanders(batch, used)) for batch in batches),
+        explanation=_explain(known, len(found) - len(known), chunks, window),
     )
 
 
-def group_by_chunk(
-    sets: Iterable[PartitionSet], granularity: Granularity
-) -> list[tuple[Interval, tuple[PartitionSet, ...]]]:
-    """Visible partition sets by the time chunk that holds them; a chunk grows until it cuts no segment."""
-    groups: list[tuple[Interval, list[PartitionSet]]] = []
-    for entry in sets:
-        span = umbrella(granularity.chunks(entry.interval))
-        if groups and groups[-1][0].overlaps(span):
-            interval, members = groups.pop()
-            groups.append((umbrella((interval, span)), [*members, entry]))
-        else:
-            groups.append((span, [entry]))
-    return [(interval, tuple(members)) for interval, members in groups]
-
-
-def ideal_shards(pipeline: Pipeline, segments: Sequence[Segment]) -> int:
-    """How many segments of the target size hold what ``segments`` hold; by bytes alone where rows are unknown."""
-    sizing = pipeline.partitioning
-    by_bytes = sum(segment.size_bytes for segment in segments) / sizing.target_segment_bytes
-    by_rows = sum(segment.num_rows or 0 for segment in segments) / sizing.target_rows_per_segment
-    return max(1, math.ceil(max(by_bytes, by_rows)))
-
-
 def cut_batches(chunks: Sequence[Chunk], max_chunks: int) -> list[Batch]:
-    """``chunks`` in batches of one job each: equal numbers of shards, in order of time, at most ``max_chunks``."""
-    batches: list[Batch] = []
-    for shards in sorted({chunk.shards for chunk in chunks}):
-        alike = [chunk for chunk in chunks if chunk.shards == shards]
-        for start in range(0, len(alike), max_chunks):
-            batches.append(Batch(len(batches), tuple(alike[start : start + max_chunks]), shards))
-    return batches
+    """``chunks`` (in order of time) in batches of one job each: equal shards, in order of time, at most ``max_chunks``.
 
-
-def _judge(pipeline: Pipeline, interval: Interval, sets: tuple[PartitionSet, ...], forced: Sequence[Interval]) -> Chunk:
-    segments = tuple(segment for entry in sets for segment in entry.segments)
-    granularity = pipeline.granularity.segment
-    pieces = sum(1 for _ in granularity.chunks(interval))
-    shards = max(1, math.ceil(ideal_shards(pipeline, segments) / pieces))
-    ideal = shards * pieces
-    tests = {
-        Reason.FRAGMENTED: len(segments) > FRAGMENTED_FACTOR * ideal,
-        Reason.OVERSIZED: ideal > OVERSIZED_FACTOR * len(segments),
-        Reason.SEVERAL_VERSIONS: len({entry.version for entry in sets}) > 1,
-        Reason.MIXED_SCHEMA: _is_mixed(sets),
-        Reason.WRONG_GRANULARITY: any(entry.interval != granularity.chunk(entry.interval.start) for entry in sets),
-        Reason.FORCED: any(interval.overlaps(wanted) for wanted in forced),
-    }
-    return Chunk(interval, segments, tuple(reason for reason, holds in tests.items() if holds), shards)
-
-
-def _is_mixed(sets: Sequence[PartitionSet]) -> bool:
-    """Whether the segments differ in their columns, other than by what one rebuild leaves out.
-
-    A segment does not list a column that holds only nulls in it, so the shards of one hashed set may well differ.
+    Batches are numbered from 0 by their first chunk.
     """
-    segments = [segment for entry in sets for segment in entry.segments]
-    if len(sets) == 1 and all(segment.shard_spec_type == "hashed" for segment in segments):
-        return False
-    return len({(frozenset(segment.dimensions), frozenset(segment.metrics)) for segment in segments}) > 1
+    alike: dict[int, list[Chunk]] = defaultdict(list)
+    for chunk in chunks:
+        alike[chunk.shards].append(chunk)
+    cut = [
+        tuple(group[start : start + max_chunks])
+        for group in alike.values()
+        for start in range(0, len(group), max_chunks)
+    ]
+    ordered = sorted(cut, key=lambda group: group[0].interval)
+    return [Batch(number, group, group[0].shards) for number, group in enumerate(ordered)]
 
 
-def _explain(considered: int, chunks: Sequence[Chunk], window: Interval) -> str:
-    looked = f"{considered} time chunks considered in {window}"
-    if not considered:
-        return f"{looked}: the datasource serves nothing there; nothing to do"
+def _judge(pipeline: Pipeline, span: Span, forced: Sequence[Interval]) -> Chunk:
+    why = reasons(pipeline, span, forced=any(span.interval.overlaps(interval) for interval in forced))
+    data = [segment for segment in visible_segments(span.served) if segment.shard_spec_type != TOMBSTONE]
+    segments = tuple(
+        replace(segment, num_rows=0) if segment.shard_spec_type == TOMBSTONE else segment
+        for segment in visible_segments(span.served)
+    )
+    return Chunk(span.interval, segments, why, shards_for(pipeline, data, span.buckets))
+
+
+def _absent(found: Sequence[Span], wanted: Iterable[Interval], granularity: Granularity) -> list[Span]:
+    """The forced time chunks that serve nothing yet: files may fill them."""
+    asked = {chunk for interval in wanted for chunk in granularity.chunks(interval)}
+    return [Span(chunk, 1) for chunk in asked if not any(span.interval.overlaps(chunk) for span in found)]
+
+
+def _bystanders(batch: Batch, used: Iterable[Segment]) -> tuple[Segment, ...]:
+    """The segments that are visible when the timeline is made of what overlaps the batch alone, and not its input."""
+    intervals = list(read_intervals(batch.chunks))
+    inputs = {segment.segment_id for chunk in batch.chunks for segment in chunk.segments}
+    near = list(_overlapping(used, intervals))
+    if all(segment.segment_id in inputs for segment in near):
+        return ()
+    return tuple(segment for segment in visible_segments(serving(near)) if segment.segment_id not in inputs)
+
+
+def _overlapping(used: Iterable[Segment], intervals: Sequence[Interval]) -> Iterator[Segment]:
+    if not intervals:
+        return
+    whole = umbrella(intervals)
+    for segment in used:
+        if segment.interval.overlaps(whole) and any(segment.interval.overlaps(interval) for interval in intervals):
+            yield segment
+
+
+def _explain(known: Sequence[Span], beyond: int, chunks: Sequence[Chunk], window: Interval) -> str:
+    looked = f"{_counted(len(known))} considered between {_day(window.start.isoformat())} and "
+    looked += f"{_day(window.end.isoformat())}"
+    aside = f" ({_counted(beyond)} left alone: segments reach beyond the window)" if beyond > 0 else ""
+    if not known:
+        return f"{looked}{aside}: the datasource serves nothing there; nothing to do"
     if not chunks:
-        return f"{looked}: each is served by one version, in segments of the wanted size; nothing to do"
+        return f"{looked}{aside}: each is served by one version in {_segments(known)}; nothing to do"
     counts = Counter(reason for chunk in chunks for reason in chunk.reasons)
-    why = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
-    return f"{looked}: {len(chunks)} to rebuild ({why})"
+    why = ", ".join(f"{reason} {counts[reason]}" for reason in sorted(counts))
+    return f"{looked}{aside}: {len(chunks)} to rebuild ({why})"
+
+
+def _counted(chunks: int) -> str:
+    return f"{chunks} time chunk{'' if chunks == 1 else 's'}"
+
+
+def _day(instant: str) -> str:
+    """``instant`` without a time of day that is midnight."""
+    return instant.replace("T00:00:00+00:00", "").replace("+00:00", "Z")
+
+
+def _segments(known: Sequence[Span]) -> str:
+    """How many segments serve a chunk: ``1 segment``, ``1 to 4 segments``."""
+    counts = [len(visible_segments(span.served)) for span in known]
+    low, high = min(counts), max(counts)
+    return f"{low} segment{'' if high == 1 else 's'}" if low == high else f"{low} to {high} segments"
