@@ -55,6 +55,7 @@ BOTOCORE: Mapping[type[Exception], Kind] = {
     boto.RefreshWithMFAUnsupportedError: NotAuthorizedError,
     boto3.exceptions.Boto3Error: ConfigurationError,
     boto3.exceptions.S3TransferFailedError: NoAnswerError,
+    boto3.exceptions.S3UploadFailedError: NoAnswerError,
     boto3.exceptions.RetriesExceededError: NoAnswerError,
 }
 

@@ -135,11 +135,15 @@ class DruidClient:
         whole = umbrella(intervals)
         values = (datasource, format_instant(whole.end), format_instant(whole.start))
         rows = self.query(_ROWS_SQL, [{"type": "VARCHAR", "value": value} for value in values])
-        return {
-            str(row["segment_id"]): int(row["num_rows"])
-            for row in rows
-            if any(Interval.parse(f"{row['start']}/{row['end']}").overlaps(each) for each in intervals)
-        }
+        try:
+            return {
+                str(row["segment_id"]): int(row["num_rows"])
+                for row in rows
+                if any(Interval.parse(f"{row['start']}/{row['end']}").overlaps(each) for each in intervals)
+            }
+        except (KeyError, ValueError, TypeError) as error:
+            ask = Ask("count rows by segment", "POST", f"{self._broker}/druid/v2/sql")
+            raise _unknown_form(ask, f"a row without a usable {error}") from error
 
     def load_status(self, datasource: str, interval: Interval, *, refresh: bool) -> LoadStatus:
         """How many used segments of ``interval`` no Historical serves yet; 204 means that there are no used segments.

@@ -172,7 +172,12 @@ class DruidHttp:
         here = response.request.url
         target = here.join(response.headers["location"])
         if response.status_code not in {307, 308} and ask.method != "GET":
-            raise _bad_redirect(ask, target, f"HTTP {response.status_code} would change the method", "check the URL")
+            raise _bad_redirect(
+                ask,
+                target,
+                f"a redirect with HTTP {response.status_code}, which would change the method",
+                "check the URL",
+            )
         if target.scheme != here.scheme or _netloc(target) not in self._config.trusted:
             remedy = "add it to the connection's leader_hosts if it is a Druid server of yours"
             raise _bad_redirect(ask, target, "a redirect to a server that the connection does not name", remedy)

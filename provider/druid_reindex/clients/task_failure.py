@@ -17,7 +17,7 @@ from typing import Any
 
 _MESSAGE_CHARACTERS = 300
 _WITHHELD = "(its message may quote a row and is withheld; read it in the log)"
-_CLASS = r"(?:[a-z_][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Failure|Throwable|ISE|IAE|RE|UOE)"
+_CLASS = r"(?:[a-z_][\w$]*\.)+(?:[A-Z][\w$]*)?(?:Exception|Error|Failure|Throwable|ISE|IAE|RE|UOE)"
 _HEADLINE = re.compile(
     rf"^\s*(?P<prefix>Caused by: |Error: |Exception in thread \"[^\"]*\" )?(?P<cls>{_CLASS})(?:: (?P<message>.*))?$"
 )
@@ -37,7 +37,9 @@ _INVALID_FORMAT = re.compile(
 )
 _SECRETS = (
     (
-        re.compile(r"(?i)\b(password|passwd|secret|token|signature|credential)(\w*[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+"),
+        re.compile(
+            r"(?i)\b(password|passwd|secret|token|signature|credential)([\w.-]*[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+"
+        ),
         r"\1\2***",
     ),
     (re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}"), r"\1***"),
@@ -78,7 +80,9 @@ def report_text(report: Mapping[str, Any]) -> str:
         attempts = json.loads(message)
     except ValueError:
         return message
-    return "\n".join(f"Error: {said}" for said in _texts(attempts)) if isinstance(attempts, dict) else message
+    if not isinstance(attempts, dict):
+        return message
+    return "\n".join("Error: " + said.removeprefix("Error: ") for said in _texts(attempts))
 
 
 def root_cause(report: str, log: str) -> str:

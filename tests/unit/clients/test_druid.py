@@ -1,0 +1,173 @@
+"""Tests of the Druid client beyond the port's contract: what it sends, and answers that are not Druid's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from druid_reindex.errors import ConfigurationError, NoAnswerError, ProtocolError, RefusedError
+from druid_reindex.model.druid_task import TaskState
+from druid_reindex.model.interval import Interval
+from druid_reindex.model.pipeline import Engine
+from druid_server import client
+from twins import segment
+
+Handler = Callable[[httpx.Request], httpx.Response]
+DAY = Interval.parse("2026-09-01/2026-09-02")
+STATUS = {"task": "t 1", "status": {"statusCode": "RUNNING", "duration": -1, "errorMsg": None}}
+
+
+def recorded(answer: Handler) -> tuple[list[httpx.Request], Handler]:
+    asked: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return answer(request)
+
+    return asked, handle
+
+
+def test_ids_are_quoted_in_paths() -> None:
+    asked, handle = recorded(lambda _request: httpx.Response(200, json=STATUS))
+    assert client(handle).task_status("t 1/../x").duration_seconds == 0
+    assert asked[0].url.raw_path == b"/druid/indexer/v1/task/t%201%2F..%2Fx/status"
+
+
+@pytest.mark.parametrize(
+    ("body", "is_druids"),
+    [
+        ({"text": "Cannot find any task with id: [t1]"}, True),
+        ({"json": {"error": "Cannot find any task with id: [t1]"}}, True),
+        ({"json": {"task": "t1", "status": None}}, True),
+        ({"html": "<h1>404</h1> /druid/indexer/v1/task/t1/status"}, False),
+        ({"text": ""}, False),
+    ],
+)
+def test_only_the_overlords_own_404_means_absent(body: dict[str, object], is_druids: bool) -> None:
+    druid = client(lambda _request: httpx.Response(404, **body))  # type: ignore[arg-type]
+    if is_druids:
+        assert druid.task_status("t1").state is TaskState.ABSENT
+    else:
+        with pytest.raises(ProtocolError):
+            druid.task_status("t1")
+
+
+def test_an_unknown_task_state_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="'PAUSED'"):
+        client(lambda _request: httpx.Response(200, json={"status": {"statusCode": "PAUSED"}})).task_status("t1")
+
+
+def test_a_submission_without_an_id_is_sent_once() -> None:
+    asked, handle = recorded(lambda _request: httpx.Response(503))
+    with pytest.raises(Exception, match="503"):
+        client(handle).submit_task({"type": "index_hadoop"})
+    assert len(asked) == 1
+
+
+def test_a_lost_answer_to_a_submission_ends_in_the_same_task() -> None:
+    answers = [httpx.ReadTimeout("lost"), httpx.Response(400, json={"error": "Task[t1] already exists!"})]
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/status"):
+            return httpx.Response(200, json=STATUS)
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert client(handle).submit_task({"id": "t1"}) == "t1"
+
+
+def test_a_refused_submission_does_not_quote_the_spec() -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/status"):
+            return httpx.Response(404, text="Cannot find any task with id: [t1]")
+        return httpx.Response(400, json={"error": f"Cannot parse at [Source: (String){request.content!r}"})
+
+    with pytest.raises(RefusedError) as caught:
+        client(handle).submit_task({"id": "t1", "spec": "secret"})
+    assert "secret" not in str(caught.value)
+
+
+def test_unreadable_report_and_log_do_not_hide_the_failure() -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/status"):
+            return httpx.Response(200, json={"status": {"statusCode": "FAILED", "errorMsg": "Lock was revoked"}})
+        return httpx.Response(403)
+
+    said = client(handle).task_failure("t1")
+    assert said.startswith("Lock was revoked (could not read a task's report: HTTP 403")
+    assert "could not read a task's log" in said
+    assert said.endswith("(whole log: https://druid:8290/druid/indexer/v1/task/t1/log)")
+
+
+def test_the_tail_of_the_log_is_asked_for() -> None:
+    asked, handle = recorded(
+        lambda request: (
+            httpx.Response(200, json={"status": {"statusCode": "FAILED"}})
+            if request.url.path.endswith("/status")
+            else httpx.Response(404)
+        )
+    )
+    assert client(handle).task_failure("t1").startswith("Druid gives no reason")
+    assert asked[-1].url.params["offset"].startswith("-")
+
+
+def test_segments_are_asked_for_by_interval_with_full_payloads() -> None:
+    asked, handle = recorded(lambda _request: httpx.Response(200, json=[segment(str(DAY)).payload]))
+    assert client(handle).used_segments("vitals", [DAY])[0].interval == DAY
+    assert asked[0].url.query == b"full"
+    assert json.loads(asked[0].content) == [str(DAY)]
+
+
+def test_a_listing_that_breaks_off_is_asked_again_as_a_whole() -> None:
+    whole = json.dumps([segment(str(DAY), number=n).payload for n in range(3)])
+    answers = iter([whole[:-20], whole])
+    listed = client(lambda _request: httpx.Response(200, text=next(answers))).used_segments("vitals", [DAY])
+    assert [each.partition_num for each in listed] == [0, 1, 2]
+    with pytest.raises(NoAnswerError):
+        client(lambda _request: httpx.Response(200, text=whole[:-20])).used_segments("vitals", [DAY])
+
+
+def test_a_segment_that_is_none_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="segment"):
+        client(lambda _request: httpx.Response(200, json=[{"dataSource": "vitals"}])).used_segments("vitals", [DAY])
+
+
+def test_the_load_check_names_interval_and_refresh() -> None:
+    asked, handle = recorded(lambda _request: httpx.Response(200, json={"vitals": 0}))
+    assert client(handle).load_status("vitals", DAY, refresh=True).segments_left == 0
+    assert asked[0].url.params["forceMetadataRefresh"] == "true"
+    assert asked[0].url.params["interval"] == str(DAY)
+    assert "simple" in asked[0].url.params
+    with pytest.raises(ProtocolError):
+        client(lambda _request: httpx.Response(200, json={})).load_status("vitals", DAY, refresh=False)
+
+
+def test_rows_come_only_for_the_intervals_asked_for() -> None:
+    days = [Interval.parse(f"2026-09-0{n}/2026-09-0{n + 1}") for n in (1, 2, 3)]
+    rows = [
+        dict(zip(("start", "end"), str(day).split("/"), strict=True)) | {"segment_id": str(day), "num_rows": 5}
+        for day in days
+    ]
+    found = client(lambda _request: httpx.Response(200, json=rows)).segment_rows("vitals", [days[0], days[2]])
+    assert list(found) == [str(days[0]), str(days[2])]
+    with pytest.raises(ProtocolError):
+        client(lambda _request: httpx.Response(200, json=[{"segment_id": "x"}])).segment_rows("vitals", days)
+
+
+def test_druid_37_runs_no_hadoop() -> None:
+    druid = client(lambda _request: httpx.Response(200, json={"version": "37.0.0"}))
+    with pytest.raises(ConfigurationError, match="removed in 37"):
+        druid.check_engine(Engine.HADOOP)
+    assert druid.check_engine(Engine.MSQ) == "37.0.0"
+
+
+def test_the_client_closes_its_connections() -> None:
+    with client(lambda _request: httpx.Response(200, json=[])) as druid:
+        assert druid.query("SELECT 1") == []
+    with pytest.raises(RuntimeError, match="closed"):
+        druid.query("SELECT 1")

@@ -1,0 +1,185 @@
+"""What each port promises, asked of the client and of its twin alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from druid_reindex.clients.emr import EmrClient
+from druid_reindex.clients.s3 import S3Client
+from druid_reindex.clients.session import build_session
+from druid_reindex.errors import NotFoundError
+from druid_reindex.model.druid_task import TaskState
+from druid_reindex.model.interval import Interval
+from druid_reindex.model.pipeline import Engine
+from druid_reindex.model.uri import S3Uri
+from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
+from druid_server import RELEASES, DruidServer, client
+from twins import FakeDruid, FakeEmr, FakeStore, Outcome, segment
+
+FIRST, SECOND = Interval.parse("2026-09-01/2026-09-02"), Interval.parse("2026-09-02/2026-09-03")
+KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
+RUN_TAG = "druid-reindex:run-id"
+
+
+def held() -> FakeDruid:
+    old = [segment(str(FIRST), number=0), segment(str(FIRST), number=1), segment(str(SECOND), rows=7)]
+    new = segment(str(FIRST), version="v2", rows=20)
+    reason = "java.lang.IllegalStateException: no space left"
+    outcomes = [Outcome(publishes=[new]), Outcome(TaskState.FAILED, reason)]
+    answers = lambda _sql, parameters: [{"rows": len(parameters)}]  # noqa: E731
+    return FakeDruid(old, outcomes, [2, 0], answers=answers)
+
+
+@pytest.fixture(params=["twin", *RELEASES])
+def druid(request: pytest.FixtureRequest) -> DruidPort:
+    return held() if request.param == "twin" else client(DruidServer(request.param, held()))
+
+
+def test_druid_runs_a_task_and_publishes_its_segments(druid: DruidPort) -> None:
+    assert druid.check_engine(Engine.HADOOP).count(".") == 2
+    assert druid.task_status("t1").state is TaskState.ABSENT
+    assert druid.submit_task({"id": "t1", "type": "index_hadoop"}) == "t1"
+    assert druid.submit_task({"id": "t1", "type": "index_hadoop"}) == "t1"
+    assert [druid.task_status("t1").state for _ in range(3)][-1] is TaskState.SUCCESS
+    assert [s.version for s in druid.used_segments("vitals", [FIRST])] == ["v1", "v1", "v2"]
+
+
+def test_druid_says_why_a_task_failed(druid: DruidPort) -> None:
+    druid.submit_task({"id": "t1"})
+    druid.submit_task({"id": "t2"})
+    assert [druid.task_status("t2").state for _ in range(2)] == [TaskState.RUNNING, TaskState.FAILED]
+    assert "no space left" in druid.task_failure("t2")
+    with pytest.raises(NotFoundError):
+        druid.task_failure("t3")
+
+
+def test_druid_stops_a_task_and_leaves_ended_and_unknown_ones(druid: DruidPort) -> None:
+    druid.submit_task({"id": "t1"})
+    for task_id in ("t1", "t1", "never-submitted"):
+        druid.shutdown_task(task_id)
+    assert druid.task_status("t1").state is TaskState.FAILED
+
+
+def test_druid_lists_segments_and_rows_by_interval(druid: DruidPort) -> None:
+    assert [s.partition_num for s in druid.used_segments("vitals", [FIRST])] == [0, 1]
+    assert len(druid.used_segments("vitals", [FIRST, SECOND])) == 3
+    assert druid.used_segments("vitals", []) == []
+    assert druid.used_segments("unheard-of", [FIRST]) == []
+    rows = druid.segment_rows("vitals", [SECOND])
+    assert list(rows.values()) == [7]
+    assert druid.segment_rows("vitals", []) == {}
+
+
+def test_druid_loads(druid: DruidPort) -> None:
+    assert druid.load_status("vitals", FIRST, refresh=True).segments_left == 2
+    assert druid.load_status("vitals", FIRST, refresh=False).segments_left == 0
+    assert druid.load_status("unheard-of", FIRST, refresh=False).segments_left is None
+
+
+def test_druid_answers_queries(druid: DruidPort) -> None:
+    assert druid.query("SELECT 1", [{"type": "VARCHAR", "value": "x"}]) == [{"rows": 1}]
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+    with mock_aws():
+        yield
+
+
+@pytest.fixture(params=["twin", "client"])
+def emr(request: pytest.FixtureRequest, aws: None) -> EmrPort:
+    return FakeEmr() if request.param == "twin" else EmrClient(build_session(region="us-east-1"))
+
+
+def job_flow(run: str) -> dict[str, object]:
+    return {
+        "Name": f"vitals-{run}",
+        "ReleaseLabel": "emr-7.10.0",
+        "LogUri": "s3://drx-logs-111122223333/emr/",
+        "Instances": {
+            "MasterInstanceType": "m5.xlarge",
+            "SlaveInstanceType": "m5.xlarge",
+            "InstanceCount": 2,
+            "KeepJobFlowAliveWhenNoSteps": True,
+            "TerminationProtected": True,
+        },
+        "JobFlowRole": "DrxEmrEc2Phi",
+        "ServiceRole": "DrxEmrService",
+        "Tags": [{"Key": RUN_TAG, "Value": run}],
+    }
+
+
+def up(emr: EmrPort, run: str = "r1") -> str:
+    cluster_id = emr.run_job_flow(job_flow(run))
+    for _ in range(4):
+        if emr.describe_cluster(cluster_id).state.is_up:
+            return cluster_id
+    raise AssertionError("the cluster never came up")
+
+
+def test_emr_launches_finds_and_ends_a_cluster(emr: EmrPort) -> None:
+    cluster_id = up(emr)
+    other = emr.run_job_flow(job_flow("r2"))
+    (found,) = emr.find_clusters(RUN_TAG, "r1")
+    assert (found.cluster_id, found.name, found.tags[RUN_TAG]) == (cluster_id, "vitals-r1", "r1")
+    assert found.cluster_id != other
+    assert emr.find_clusters(RUN_TAG, "r3") == []
+    for _ in range(2):
+        emr.terminate(cluster_id)
+    ended = [emr.describe_cluster(cluster_id) for _ in range(2)][-1]
+    assert ended.state.is_ended
+    assert [c.cluster_id for c in emr.find_clusters(RUN_TAG, "r1")] == [cluster_id]
+
+
+def test_emr_adds_and_lists_steps_newest_first(emr: EmrPort) -> None:
+    cluster_id = up(emr)
+    jar = {"Jar": "command-runner.jar", "Args": ["true"]}
+    ids = [
+        emr.add_step(cluster_id, {"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}) for name in "ab"
+    ]
+    assert [step.step_id for step in emr.list_steps(cluster_id)] == ids[::-1]
+    described = emr.describe_step(cluster_id, ids[1])
+    assert (described.name, described.state.is_ended) == ("b", False)
+
+
+def test_emr_does_not_know_any_id(emr: EmrPort) -> None:
+    with pytest.raises(NotFoundError):
+        emr.describe_cluster("j-0000000000XXX")
+    with pytest.raises(NotFoundError):
+        emr.terminate("j-0000000000XXX")
+
+
+@pytest.fixture(params=["twin", "client"])
+def store(request: pytest.FixtureRequest, aws: None) -> ObjectStorePort:
+    if request.param == "twin":
+        return FakeStore()
+    session = build_session(region="us-east-1")
+    session.client("s3").create_bucket(Bucket="drx-phi-111122223333")
+    session.client("s3").put_object(Bucket="drx-phi-111122223333", Key="bare", Body=b"")
+    return S3Client(session)
+
+
+def test_store_keeps_bytes_and_key(store: ObjectStorePort) -> None:
+    uri = S3Uri.parse("s3://drx-phi-111122223333/runs/r1/plan.json")
+    assert not store.exists(uri)
+    etag = store.put(uri, b'{"protocol": 1}', kms_key_arn=KEY)
+    assert etag
+    assert '"' not in etag
+    assert store.exists(uri)
+    assert store.get(uri) == b'{"protocol": 1}'
+    assert store.kms_keys([uri]) == {uri: KEY}
+
+
+def test_store_has_no_such_object(store: ObjectStorePort) -> None:
+    missing = S3Uri.parse("s3://drx-phi-111122223333/runs/none")
+    with pytest.raises(NotFoundError):
+        store.get(missing)
+    with pytest.raises(NotFoundError):
+        store.kms_keys([missing])

@@ -1,0 +1,43 @@
+"""Tests of sessions and of what every AWS client has in common."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+
+from druid_reindex import __version__
+from druid_reindex.clients.session import build_session, client_config
+from druid_reindex.errors import ConfigurationError
+
+
+def test_an_existing_session_is_used_as_it_is() -> None:
+    existing = boto3.Session(region_name="eu-west-1")
+    assert build_session(existing, region="us-east-1") is existing
+
+
+def test_a_session_is_made_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+    credentials = build_session(region="us-east-1").get_credentials()
+    assert credentials is not None
+    assert credentials.access_key == "AKIDEXAMPLE"
+
+
+def test_a_profile_that_does_not_exist_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(ConfigurationError, match="nobody"):
+        build_session()
+
+
+def test_clients_repeat_in_standard_mode_within_time_outs_under_our_name() -> None:
+    config = client_config()
+    assert config.retries == {"mode": "standard", "total_max_attempts": 8}
+    assert config.user_agent_extra == f"druid-reindex/{__version__}"
+    assert 0 < config.connect_timeout < config.read_timeout <= 60
+    assert client_config(attempts=1).retries["total_max_attempts"] == 1
+
+
+def test_the_name_is_in_the_user_agent_beside_the_sessions_own() -> None:
+    session = boto3.Session("AKIDEXAMPLE", "example", region_name="us-east-1")
+    agent = session.client("emr", config=client_config()).meta.config.user_agent
+    assert f"druid-reindex/{__version__}" in agent
