@@ -1,0 +1,7 @@
+"""What Airflow sees: operators, the DAG factory, connections. The only room that imports Airflow; the only wiring.
+
+In → out: a pipeline file and Airflow's context → calls on the ports → small XComs: ids, digests, counts and URIs.
+May import every room but ``cli`` and ``sandbox``. Clients are imported when a task runs, never when a DAG is parsed.
+
+What it costs: a wait holds its worker slot until it ends.
+"""

@@ -1,0 +1,78 @@
+"""Airflow connections as clients. Imported clients stay inside the functions: a DAG file is parsed without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook, Connection
+
+from druid_reindex.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import boto3
+
+    from druid_reindex.clients.druid import DruidClient
+    from druid_reindex.clients.emr import EmrClient
+    from druid_reindex.clients.s3 import S3Client
+
+
+def druid_client(conn_id: str) -> DruidClient:
+    """Druid by the connection: host and port of the Router, or each server's URL in the extras.
+
+    The extras ``overlord_url``, ``coordinator_url``, ``broker_url`` and ``ca_file`` are read, no others.
+    Raises ConfigurationError that lists every place looked.
+    """
+    from druid_reindex.clients.druid import DruidClient  # noqa: PLC0415
+    from druid_reindex.clients.druid_http import DruidConfig  # noqa: PLC0415
+
+    connection = BaseHook.get_connection(conn_id)
+    extra = connection.extra_dejson
+    return DruidClient(
+        DruidConfig(
+            overlord_url=server_url(connection, "overlord_url"),
+            coordinator_url=server_url(connection, "coordinator_url"),
+            broker_url=server_url(connection, "broker_url"),
+            user=connection.login or "",
+            password=connection.password or "",
+            ca_file=Path(extra["ca_file"]) if extra.get("ca_file") else None,
+        )
+    )
+
+
+def server_url(connection: Connection, name: str) -> str:
+    """The URL of one of Druid's servers: the extra ``name``, else the connection's own host and port."""
+    named = connection.extra_dejson.get(name)
+    if named:
+        return str(named)
+    if connection.host:
+        port = f":{connection.port}" if connection.port else ""
+        return f"{connection.schema or 'https'}://{connection.host}{port}"
+    raise ConfigurationError(
+        "connect to Druid",
+        resource=f"Airflow connection {connection.conn_id}",
+        came_back=f"no URL: looked at the extra {name}, then at host",
+        remedy=f"set the host and port of Druid's Router, or the extra {name}",
+    )
+
+
+def emr_client(conn_id: str, region: str) -> EmrClient:
+    """EMR by the connection."""
+    from druid_reindex.clients.emr import EmrClient  # noqa: PLC0415
+
+    return EmrClient(aws_session(conn_id, region))
+
+
+def s3_client(conn_id: str, region: str) -> S3Client:
+    """S3 by the connection."""
+    from druid_reindex.clients.s3 import S3Client  # noqa: PLC0415
+
+    return S3Client(aws_session(conn_id, region))
+
+
+def aws_session(conn_id: str, region: str) -> boto3.Session:
+    """The session that the Amazon provider makes of the connection, with its assumed role when it names one."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook  # noqa: PLC0415
+
+    session: boto3.Session = AwsGenericHook(aws_conn_id=conn_id, region_name=region).get_session(region_name=region)
+    return session

@@ -1,0 +1,64 @@
+"""The DAG of a pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
+
+from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
+from druid_reindex.operators.night import PLAN_TASK, NightSettings
+from druid_reindex.operators.plan import PlanNightOperator
+from druid_reindex.operators.reindex import ReindexSegmentsOperator
+from druid_reindex.operators.validate import ValidateSegmentsOperator
+from druid_reindex.operators.verdict import NightVerdictOperator
+
+
+def reindex_dag(file: Path, *, configs: Path) -> DAG:
+    """The DAG that runs the nights of the pipeline in ``file``; ``configs`` is the folder ``emr_configs``.
+
+    Raises ConfigurationError that names file, line and field, which Airflow shows as the file's import error.
+    """
+    settings = NightSettings.read(file, configs=configs)
+    pipeline = settings.pipeline
+    cron = pipeline.schedule.cron
+    with DAG(
+        dag_id=pipeline.dag_id,
+        description=pipeline.description,
+        doc_md=_documentation(settings, file.name),
+        schedule=CronTriggerTimetable(cron, timezone=pipeline.schedule.timezone) if cron else None,
+        catchup=False,
+        max_active_runs=1,
+        default_args={"owner": pipeline.owner},
+        tags={"druid-reindex", pipeline.classification.value, *pipeline.tags},
+    ) as dag:
+        _wire(settings)
+    return dag
+
+
+def _wire(settings: NightSettings) -> None:
+    plan = PlanNightOperator(task_id=PLAN_TASK, settings=settings)
+    up = LaunchEmrClusterOperator(task_id="cluster_up", settings=settings)
+    reindex = ReindexSegmentsOperator.partial(
+        task_id="reindex", settings=settings, max_active_tis_per_dagrun=1, pool=settings.boundary.pool
+    ).expand(batch=plan.output)
+    down = TerminateEmrClusterOperator(task_id="cluster_down", settings=settings)
+    validate = ValidateSegmentsOperator(task_id="validate", settings=settings, trigger_rule=TriggerRule.ALL_DONE)
+    verdict = NightVerdictOperator(
+        task_id="verdict",
+        settings=settings,
+        trigger_rule=TriggerRule.ALL_DONE,
+        outlets=[Asset(name=settings.pipeline.asset_name, uri=f"druid://datasource/{settings.pipeline.datasource}")],
+    )
+    plan >> up >> reindex >> down.as_teardown(setups=up) >> verdict
+    reindex >> validate >> verdict
+
+
+def _documentation(settings: NightSettings, file_name: str) -> str:
+    pipeline = settings.pipeline
+    return (
+        f"{pipeline.description}\n\n"
+        f"Rebuilds the segments of `{pipeline.datasource}` ({pipeline.classification.value}) that need it, "
+        f"through `{pipeline.submit.value}` on cluster profile `{settings.profile.name}`. Defined in `{file_name}`.\n\n"
+        "A run takes, as its conf, `window` (start/end) and `force` (a list of start/end).\n"
+    )

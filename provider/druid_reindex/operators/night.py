@@ -1,0 +1,162 @@
+"""What every operator of a night shares: its settings, its clients, its identity, and how an error ends a try."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from druid_reindex.errors import ConfigurationError, DruidReindexError, IntegrityError, Terminal
+from druid_reindex.model.boundary import Boundaries, Boundary
+from druid_reindex.model.config_files import load_boundaries, load_profile
+from druid_reindex.model.identity import RunId, digest
+from druid_reindex.model.pipeline import Classification, Pipeline
+from druid_reindex.model.pipeline_file import load_pipeline
+from druid_reindex.model.profile import ClusterProfile
+from druid_reindex.operators import connections
+from druid_reindex.operators.waiting import Waiting
+from druid_reindex.plan import document, names
+from druid_reindex.plan.night import NightPlan
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from druid_reindex.clients.druid import DruidClient
+    from druid_reindex.ports import EmrPort, ObjectStorePort
+
+PLAN_TASK = "plan"
+NIGHT_KEY = "night"
+POLL_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class NightSettings:
+    """One pipeline with its boundary's and its cluster profile's values."""
+
+    pipeline: Pipeline
+    boundaries: Boundaries
+    profile: ClusterProfile
+
+    @classmethod
+    def read(cls, file: Path, *, configs: Path) -> NightSettings:
+        """The settings of the pipeline in ``file``. Raises ConfigurationError that names file, line and field."""
+        boundaries = load_boundaries(configs)
+        pipeline = load_pipeline(file, boundaries)
+        return cls(pipeline, boundaries, load_profile(configs, pipeline.cluster.profile))
+
+    @property
+    def boundary(self) -> Boundary:
+        """The pipeline's side of the boundary between protected and general data."""
+        return self.boundaries.of(self.pipeline.classification)
+
+    @property
+    def druid_conn_id(self) -> str:
+        """The Airflow connection to Druid."""
+        return self.pipeline.connections.druid or self.boundary.druid_conn_id
+
+    @property
+    def aws_conn_id(self) -> str:
+        """The Airflow connection to AWS."""
+        return self.pipeline.connections.aws or self.boundary.aws_conn_id
+
+    def refuse_general_dag(self, tags: set[str], task_id: str) -> None:
+        """Raise ConfigurationError when a protected pipeline's task is put into a DAG that is tagged as general."""
+        if self.pipeline.classification is Classification.PHI and Classification.GENERAL.value in tags:
+            raise ConfigurationError(
+                "parse a DAG",
+                resource=f"task {task_id}",
+                came_back=f"{self.pipeline.datasource} is protected health information, and the DAG is tagged general",
+                remedy="tag the DAG phi, or move the task into a DAG of its own",
+            )
+
+
+class NightOperator(BaseOperator):
+    """One task of a night. Subclasses say what it does in ``carry_out``; errors of our tree decide about retries.
+
+    :param settings: the pipeline, its boundary and its cluster profile
+    :param poll_seconds: time between two looks at what is waited for
+    """
+
+    def __init__(self, *, settings: NightSettings, poll_seconds: float = POLL_SECONDS, **kwargs: Any) -> None:
+        kwargs.setdefault("pool", settings.boundary.pool)
+        kwargs.setdefault("queue", settings.boundary.queue)
+        kwargs.setdefault("retries", settings.pipeline.policy.retries)
+        super().__init__(**kwargs)
+        self.settings = settings
+        self.poll_seconds = poll_seconds
+        if self.has_dag():  # type: ignore[no-untyped-call]
+            settings.refuse_general_dag(set(self.dag.tags), self.task_id)
+
+    def execute(self, context: Context) -> Any:
+        """What ``carry_out`` returns. A Terminal error fails the task for good, a Transient one is for its retries."""
+        try:
+            return self.carry_out(context)
+        except DruidReindexError as error:
+            raise as_airflow(error) from error
+
+    def carry_out(self, context: Context) -> Any:
+        """The task's work; returns ids, digests, counts and URIs only."""
+        raise NotImplementedError(type(self).__name__)
+
+    @cached_property
+    def druid(self) -> DruidClient:
+        """Druid, by the pipeline's connection."""
+        return connections.druid_client(self.settings.druid_conn_id)
+
+    @cached_property
+    def emr(self) -> EmrPort:
+        """EMR, by the pipeline's connection."""
+        return connections.emr_client(self.settings.aws_conn_id, self.settings.boundaries.region)
+
+    @cached_property
+    def store(self) -> ObjectStorePort:
+        """S3, by the pipeline's connection."""
+        return connections.s3_client(self.settings.aws_conn_id, self.settings.boundaries.region)
+
+    @property
+    def waiting(self) -> Waiting:
+        """How this task waits: until the pipeline's night must be over."""
+        hours = self.settings.pipeline.policy.max_night_hours
+        return Waiting(self.poll_seconds, deadline_seconds=hours * 3600, log=self.log.info)
+
+    def run_identity(self, context: Context) -> RunId:
+        """The identity of the DagRun, equal for all its tasks and tries."""
+        run = context["dag_run"]
+        return RunId.of(self.settings.boundaries.deployment_id, dag_id=run.dag_id, run_id=run.run_id)
+
+    def stored_plan(self, context: Context) -> NightPlan:
+        """The run's plan. Raises IntegrityError when its bytes are not those that ``plan`` stored."""
+        uri = names.plan_uri(self.settings.boundary, self.run_identity(context))
+        body = self.store.get(uri)
+        expected = planned(context)["plan_sha256"]
+        if digest(body) != expected:
+            raise IntegrityError(
+                "read the night's plan",
+                resource=str(uri),
+                came_back=f"SHA-256 {digest(body)}, where {expected} was stored",
+                remedy="find out in S3's versions and CloudTrail who wrote it, then clear the whole run",
+            )
+        return document.from_json(body)
+
+    def put_json(self, uri: Any, value: object) -> None:
+        """Store ``value`` as canonical JSON under the boundary's key."""
+        self.store.put(uri, document.canonical(value), kms_key_arn=self.settings.boundary.kms_key_arn)
+
+    def get_json(self, uri: Any) -> Any:
+        """The JSON at ``uri``; None when there is no object."""
+        return json.loads(self.store.get(uri)) if self.store.exists(uri) else None
+
+
+def planned(context: Context) -> dict[str, Any]:
+    """What ``plan`` told of the night; empty when it did not come to that."""
+    return context["ti"].xcom_pull(task_ids=PLAN_TASK, key=NIGHT_KEY) or {}
+
+
+def as_airflow(error: DruidReindexError) -> AirflowException:
+    """Airflow's exception for ``error``: AirflowFailException (no retry) when it is Terminal."""
+    return AirflowFailException(str(error)) if isinstance(error, Terminal) else AirflowException(str(error))

@@ -1,0 +1,136 @@
+"""``reindex``: carries one batch of the plan out, and records what was served before and after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from druid_reindex.errors import ConflictError, IntegrityError
+from druid_reindex.model.interval import Interval
+from druid_reindex.model.pipeline import Submission
+from druid_reindex.operators.jobs import Job, OverlordJob, StepJob, Work
+from druid_reindex.operators.night import NightOperator
+from druid_reindex.plan import measure, names
+from druid_reindex.plan.night import Batch
+from druid_reindex.plan.timeline import PartitionSet, visible
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from druid_reindex.model.identity import RunId
+
+RECORD_PROTOCOL = 1
+
+
+class ReindexSegmentsOperator(NightOperator):
+    """One batch rebuilt and published; mapped over the plan's batches, which run one after the other.
+
+    Returns ``batch``, ``submitted``, the ids of what ran, ``intervals``, ``segments_before``, ``segments_after`` and
+    ``result_uri``.
+
+    :param batch: the number of the batch in the plan
+    """
+
+    def __init__(self, *, batch: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+        self._job: Job | None = None
+
+    def carry_out(self, context: Context) -> dict[str, Any]:
+        """Run the batch, or return the record of the time it ran."""
+        run_id = self.run_identity(context)
+        batch = self.stored_plan(context).batches[self.batch]
+        uri = names.result_uri(self.settings.boundary, run_id, batch.number)
+        self._require_earlier(run_id, batch)
+        record = self.get_json(uri)
+        if record is None:
+            record = self._run(context, run_id, batch)
+            self.put_json(uri, record)
+        return {
+            "batch": batch.number,
+            "submitted": record["submitted"],
+            **record["ran"],
+            "intervals": len(batch.chunks),
+            "segments_before": sum(len(ids) for ids in record["before"].values()),
+            "segments_after": sum(len(ids) for ids in record["after"].values()),
+            "result_uri": str(uri),
+        }
+
+    def on_kill(self) -> None:
+        """Stop the Druid task or the step that this try waits for."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def _require_earlier(self, run_id: RunId, batch: Batch) -> None:
+        """A failure stops later batches: the one before must have left its result."""
+        if batch.number == 0:
+            return
+        earlier = names.result_uri(self.settings.boundary, run_id, batch.number - 1)
+        if not self.store.exists(earlier):
+            raise ConflictError(
+                "start a batch",
+                resource=f"batch {batch.number}",
+                came_back=f"batch {batch.number - 1} has left no result at {earlier}",
+                remedy=f"clear reindex [{batch.number - 1}] first",
+            )
+
+    def _run(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
+        before = self._before(run_id, batch)
+        cluster_id = context["ti"].xcom_pull(task_ids="cluster_up")["cluster_id"]
+        self._job = self._job_of(Work(
+            pipeline=self.settings.pipeline, boundary=self.settings.boundary, profile=self.settings.profile,
+            run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info,
+        ))  # fmt: skip
+        ran = self._job.run(self.emr.describe_cluster(cluster_id))
+        return {
+            "protocol": RECORD_PROTOCOL,
+            "batch": batch.number,
+            "submitted": self.settings.pipeline.submit.value,
+            "ran": ran,
+            "rows_before": before["rows"],
+            "before": before["segments"],
+            "after": self._published(batch, before["segments"]),
+        }
+
+    def _job_of(self, work: Work) -> Job:
+        match self.settings.pipeline.submit:
+            case Submission.OVERLORD:
+                return OverlordJob(work, self.druid)
+            case Submission.EMR_STEP:
+                return StepJob(work, self.emr, self.store)
+
+    def _before(self, run_id: RunId, batch: Batch) -> dict[str, Any]:
+        """What was served before the batch's first try: segment ids and rows per chunk; written once, then kept."""
+        uri = names.batch_prefix(self.settings.boundary, run_id, batch.number) / "before.json"
+        kept = self.get_json(uri)
+        if kept is not None:
+            return dict(kept)
+        sql, parameters = measure.rows_query(self.settings.pipeline, batch.intervals)
+        record = {
+            "protocol": RECORD_PROTOCOL,
+            "segments": {str(c.interval): [s.segment_id for s in c.segments] for c in batch.chunks},
+            "rows": measure.rows_by_interval(self.druid.query(sql, parameters), batch.intervals),
+        }
+        self.put_json(uri, record)
+        return record
+
+    def _published(self, batch: Batch, before: dict[str, list[str]]) -> dict[str, list[str]]:
+        """The visible segments per chunk after the job. Raises IntegrityError where the old ones still stand."""
+        used = self.druid.used_segments(self.settings.pipeline.datasource, batch.intervals)
+        after = ids_by_interval(visible(used), batch.intervals)
+        stale = [text for text, ids in after.items() if not ids or set(ids) & set(before[text])]
+        if stale:
+            raise IntegrityError(
+                "publish the rebuilt segments",
+                resource=f"{self.settings.pipeline.datasource} {', '.join(stale)}",
+                came_back="the job succeeded, and the segments from before are still the visible ones",
+                remedy="look in the job's log for how many rows it read, and for another writer of these chunks",
+            )
+        return after
+
+
+def ids_by_interval(sets: list[PartitionSet], intervals: tuple[Interval, ...]) -> dict[str, list[str]]:
+    """The ids of the visible segments within each of ``intervals``."""
+    return {
+        str(interval): [s.segment_id for entry in sets if interval.overlaps(entry.interval) for s in entry.segments]
+        for interval in intervals
+    }
