@@ -17,7 +17,7 @@ from typing import Any
 
 _MESSAGE_CHARACTERS = 300
 _WITHHELD = "(its message may quote a row and is withheld; read it in the log)"
-_CLASS = r"(?:[a-z_][\w$]*\.)+(?:[A-Z][\w$]*)?(?:Exception|Error|Failure|Throwable|ISE|IAE|RE|UOE)"
+_CLASS = r"(?:[a-z_][\w$]*\.)+(?:[A-Z][\w$]*)?(?:Exception|Error|Failure|Throwable|ISE|IAE|RE|UOE)(?:\([\w.$]+\))?"
 _HEADLINE = re.compile(
     rf"^\s*(?P<prefix>Caused by: |Error: |Exception in thread \"[^\"]*\" )?(?P<cls>{_CLASS})(?:: (?P<message>.*))?$"
 )
@@ -31,7 +31,7 @@ _DIAGNOSES = (
 _WRAPPER = re.compile(
     r"^(\S+: (Job\[.*\] failed|Got invocation target exception in run).*|\S+\.(Runtime|InvocationTarget)Exception: )$"
 )
-_QUOTES_DATA = re.compile(r"(Parse|Json\w*|Mapping|Input|Format|Unparseable\w*|CharacterCoding\w*)Exception$")
+_QUOTES_DATA = re.compile(r"(Parse|Json\w*|Mapping|Input|Format|Unparseable\w*|CharacterCoding\w*)Exception\)?$")
 _INVALID_FORMAT = re.compile(
     r"^(Invalid format|Cannot parse|Unable to parse|For input string|Could not parse)\b", re.IGNORECASE
 )

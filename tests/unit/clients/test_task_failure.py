@@ -53,6 +53,11 @@ def test_an_error_line_wins_over_a_warning() -> None:
     assert root_cause("", log) == "java.lang.OutOfMemoryError: Java heap space"
 
 
+def test_hadoops_remote_exception_is_peeled_out_of_its_wrapper() -> None:
+    remote = "org.apache.hadoop.ipc.RemoteException(java.io.IOException): File /x.jar could only be written to 0 nodes."
+    assert root_cause(f"java.lang.RuntimeException: {remote}\n\tat a.B.c(B.java:1)", "") == remote
+
+
 def test_an_exception_without_a_message_is_told_by_its_class() -> None:
     assert root_cause("java.lang.NullPointerException\n\tat a.B.c(B.java:1)", "") == "java.lang.NullPointerException"
 
