@@ -6,6 +6,7 @@
 # SPEC_URI is an index_hadoop spec in S3. Its metadataUpdateSpec takes user and connectURI from the secret SECRET_ID
 # (a JSON object: user, password, connect_uri) where it has none; the password stays in the environment.
 # Leaves <directory of SPEC_URI>/result.json, protocol 1, and ends with the indexer's exit status: 0 means published.
+# `segments` in it are its segmentDescriptorInfo files (segment, tmpIndexZipFilePath, finalIndexZipFilePath), null unless the spec has leaveIntermediate and the job succeeded.
 # Source: https://druid.apache.org/docs/25.0.0/ingestion/hadoop.html#command-line-hadoop-indexer
 set -euo pipefail
 
@@ -15,8 +16,18 @@ limit_seconds="${3:-14400}"
 home="$(cd "$(dirname "$0")/.." && pwd)"
 conf="${HADOOP_CONF_DIR:-/etc/hadoop/conf}"
 druid="${home}/druid"
+
+# Druid's AWS SDK cannot ask for the Region itself: its EC2MetadataUtils needs a later Jackson than Druid has.
+node_region() {
+  local metadata="http://169.254.169.254/latest" token
+  token="$(curl -sSf -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "${metadata}/api/token")"
+  curl -sSf -H "X-aws-ec2-metadata-token: ${token}" "${metadata}/meta-data/placement/region"
+}
+
 work="$(mktemp -d)"
 trap 'rm -rf "${work}"' EXIT
+AWS_REGION="${AWS_REGION:-$(node_region)}"
+export AWS_REGION AWS_DEFAULT_REGION="${AWS_REGION}"
 chmod 700 "${work}"
 
 utc_now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
@@ -48,7 +59,7 @@ PY
 }
 
 write_result() {
-  STARTED="${started}" ENDED="$(utc_now)" STATUS="${status}" python3 - "${work}" <<'PY'
+  STARTED="${started}" ENDED="$(utc_now)" STATUS="${status}" READ="${read}" python3 - "${work}" <<'PY'
 import hashlib, json, os, sys
 
 work = sys.argv[1]
@@ -72,7 +83,8 @@ result = {
     "started_at": os.environ["STARTED"],
     "ended_at": os.environ["ENDED"],
     "spec_sha256": hashlib.sha256(requested).hexdigest(),
-    "segments": list(objects(open(f"{work}/segments").read().strip())),
+    # null: nobody could read them.
+    "segments": list(objects(open(f"{work}/segments").read().strip())) if os.environ["READ"] == "yes" else None,
 }
 json.dump(result, open(f"{work}/result.json", "w"), indent=1)
 PY
@@ -84,7 +96,7 @@ run_indexer() {
   extension_jars="$(printf '%s:' "${druid}"/extensions/*/*.jar)"
   jobs_jars="${extension_jars}$(printf '%s:' "${druid}"/lib/*.jar)"
   timeout --kill-after=30 "${limit_seconds}" java \
-    -Xmx512m -Duser.timezone=UTC -Dfile.encoding=UTF-8 \
+    -Xmx512m -Daws.region="${AWS_REGION}" -Duser.timezone=UTC -Dfile.encoding=UTF-8 \
     --add-exports=java.base/jdk.internal.ref=ALL-UNNAMED \
     --add-exports=java.base/jdk.internal.misc=ALL-UNNAMED \
     --add-opens=java.base/java.lang=ALL-UNNAMED \
@@ -129,9 +141,9 @@ unset secret
 { read -r bucket; read -r prefix; read -r descriptors; } < "${work}/facts"
 
 run_indexer
-touch "${work}/segments"
-if [[ "${status}" -eq 0 && -n "${descriptors}" ]]; then
-  hdfs dfs -cat "${descriptors}" > "${work}/segments"
+read=no
+if [[ "${status}" -eq 0 && -n "${descriptors}" ]] && hdfs dfs -cat "${descriptors}" > "${work}/segments"; then
+  read=yes
 fi
 write_result
 exit "${status}"

@@ -259,29 +259,31 @@ class HadoopCluster:
         folder.mkdir(parents=True, exist_ok=True)
         exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.environment().items())
         options = shlex.join((*self.java.options(), f"-Djava.library.path={self.hadoop.native}"))
-        java = f'exec {java_home()}/bin/java -Xmx256m {options} ${{HADOOP_CLIENT_OPTS:-}} -cp "$class_path"'
-        head = f"#!/bin/bash\nunset JAVA_TOOL_OPTIONS\n{exports}class_path={self.layout.conf}:{self.hadoop.jars}/*:${{HADOOP_CLASSPATH:-}}\n"
+        class_path = f"{self.layout.conf}:{self.hadoop.jars}/*:${{HADOOP_CLASSPATH:-}}"
+        java = f'exec {java_home()}/bin/java -Xmx256m {options} ${{HADOOP_CLIENT_OPTS:-}} -cp "{class_path}"'
         for command, verbs in _COMMANDS.items():
-            cases = "".join(f'  {verb}) shift; {java} {main} {extra}"$@" ;;\n' for verb, (main, extra) in verbs.items())
+            cases = "".join(f'  {verb}) shift; {java} {main}"$@" ;;\n' for verb, main in verbs.items())
             unknown = f'  *) echo "{command}: no such command here: $1" >&2; exit 2 ;;\n'
             script = folder / command
+            head = f"#!/bin/bash\nunset JAVA_TOOL_OPTIONS\n{exports}"
             script.write_text(f'{head}case "${{1:-}}" in\n{cases}{unknown}esac\n', encoding="utf-8")
             script.chmod(0o755)
 
 
-_FS_SHELL = ("org.apache.hadoop.fs.FsShell", "")
+_FS_SHELL = "org.apache.hadoop.fs.FsShell "
+# A command's verbs: the main class, and what it wants before the user's arguments.
 _COMMANDS = {
     "hadoop": {
         "fs": _FS_SHELL,
-        "jar": ("org.apache.hadoop.util.RunJar", ""),
-        "version": ("org.apache.hadoop.util.VersionInfo", ""),
+        "jar": "org.apache.hadoop.util.RunJar ",
+        "version": "org.apache.hadoop.util.VersionInfo ",
     },
-    "hdfs": {"dfs": _FS_SHELL, "dfsadmin": ("org.apache.hadoop.hdfs.tools.DFSAdmin", "")},
+    "hdfs": {"dfs": _FS_SHELL, "dfsadmin": "org.apache.hadoop.hdfs.tools.DFSAdmin "},
     "yarn": {
-        "application": ("org.apache.hadoop.yarn.client.cli.ApplicationCLI", "application "),
-        "node": ("org.apache.hadoop.yarn.client.cli.NodeCLI", ""),
+        "application": "org.apache.hadoop.yarn.client.cli.ApplicationCLI application ",
+        "node": "org.apache.hadoop.yarn.client.cli.NodeCLI ",
     },
-    "mapred": {"job": ("org.apache.hadoop.mapred.JobClient", "")},
+    "mapred": {"job": "org.apache.hadoop.mapred.JobClient "},
 }
 
 
