@@ -73,11 +73,11 @@ class OwnedProcess:
     def is_ready(self) -> bool:
         """Return whether it answers now. Raises SandboxStartError when it ended or is overdue."""
         if (status := self.poll()) is not None:
-            raise self._failure(f"it ended with status {status}")
+            raise self.failure(f"it ended with status {status}")
         if self.spec.ready is None or self.spec.ready():
             return True
         if time.monotonic() - self._started > self.spec.ready_seconds:
-            raise self._failure(f"no answer within {self.spec.ready_seconds:g} seconds")
+            raise self.failure(f"no answer within {self.spec.ready_seconds:g} seconds")
         return False
 
     def wait_ready(self) -> None:
@@ -100,7 +100,18 @@ class OwnedProcess:
         if self.poll() is None:
             self._process.terminate()
 
-    def _failure(self, came_back: str) -> SandboxStartError:
+    def wait(self, seconds: float) -> int:
+        """Wait until a process that ends by itself has ended, and return its status. Raises SandboxStartError."""
+        deadline = time.monotonic() + seconds
+        while (status := self.poll()) is None:
+            if time.monotonic() > deadline:
+                self.stop()
+                raise self.failure(f"not finished within {seconds:g} seconds")
+            time.sleep(POLL_SECONDS)
+        return status
+
+    def failure(self, came_back: str) -> SandboxStartError:
+        """The error that tells what came back, with the end of the log."""
         return SandboxStartError(
             f"Starting {self.spec.name}",
             resource=str(self.spec.log),

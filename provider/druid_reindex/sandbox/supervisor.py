@@ -67,6 +67,8 @@ class Supervisor:
             self._launch(_airflow(self.home))
         self._await(self._processes())
         druid.settle(site.ports)
+        if self.endpoints.airflow is not None:
+            _settle_airflow(self.home, self.endpoints.airflow)
         self._report(Phase.UP)
 
     def watch(self) -> None:
@@ -185,6 +187,12 @@ def _airflow(home: SandboxHome) -> list[ServiceSpec]:
     from druid_reindex.sandbox.airflow import airflow_services  # noqa: PLC0415
 
     return airflow_services(home)
+
+
+def _settle_airflow(home: SandboxHome, url: str) -> None:
+    from druid_reindex.sandbox import airflow  # noqa: PLC0415
+
+    airflow.settle(home, url)
 
 
 if __name__ == "__main__":

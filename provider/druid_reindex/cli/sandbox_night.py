@@ -1,0 +1,64 @@
+"""`druid-reindex sandbox nightly | ui`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from druid_reindex.errors import DruidReindexError
+from druid_reindex.sandbox import airflow, nightly, stack
+from druid_reindex.sandbox.home import SandboxHome
+
+console = Console(stderr=True, highlight=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands that need Airflow to the sandbox's own."""
+    app.command("nightly")(night)
+    app.command("ui")(ui)
+
+
+def night(
+    seed: Annotated[int, typer.Option(help="Synthea's seed.")] = nightly.Patients.seed,
+    population: Annotated[int, typer.Option(min=1, help="How many living patients.")] = nightly.Patients.population,
+) -> None:
+    """Run one real night: starts what is missing, ingests synthetic patients, follows the DAG, shows what was done."""
+    home = SandboxHome.from_environment()
+    try:
+        summary, path = nightly.run_night(home, nightly.Patients(seed, population), _report)
+    except DruidReindexError as error:
+        console.print(str(error), markup=False, style="red")
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as interrupt:
+        console.print(
+            "stopped following. A night that started goes on in Airflow; `druid-reindex sandbox down` ends all."
+        )
+        raise typer.Exit(130) from interrupt
+    Console(highlight=False, soft_wrap=True).print(summary.table())
+    _where_to_look(home)
+    typer.echo(f"summary: {path}")
+    raise typer.Exit(0 if summary.status != "failed" else 1)
+
+
+def ui() -> None:
+    """Say where Airflow's UI is, and how to sign in."""
+    try:
+        _where_to_look(SandboxHome.from_environment())
+    except DruidReindexError as error:
+        console.print(str(error), markup=False, style="red")
+        raise typer.Exit(1) from error
+
+
+def _where_to_look(home: SandboxHome) -> None:
+    found = stack.endpoints(home)
+    typer.echo(f"Airflow   {found.airflow}/dags/{nightly.DAG_ID}")
+    typer.echo(f"          user {airflow.USER}, password: {airflow.PASSWORD_SECRET} in {home.secrets_file}")
+    typer.echo(f"Druid     {found.coordinator}")
+    typer.echo(f"Logs      {home.logs()}")
+    typer.echo("Still up: the sandbox. `make down` (or `druid-reindex sandbox down`) ends it.")
+
+
+def _report(line: str) -> None:
+    console.print(f"  {line}", markup=False)
