@@ -6,7 +6,8 @@
 # SPEC_URI is an index_hadoop spec in S3. Its metadataUpdateSpec takes user and connectURI from the secret SECRET_ID
 # (a JSON object: user, password, connect_uri) where it has none; the password stays in the environment.
 # Leaves <directory of SPEC_URI>/result.json, protocol 1, and ends with the indexer's exit status: 0 means published.
-# `segments` in it are its segmentDescriptorInfo files (segment, tmpIndexZipFilePath, finalIndexZipFilePath), null unless the spec has leaveIntermediate and the job succeeded.
+# `segments` in it are its segmentDescriptorInfo files (segment, tmpIndexZipFilePath, finalIndexZipFilePath); null
+# unless the spec has leaveIntermediate and the job succeeded.
 # Source: https://druid.apache.org/docs/25.0.0/ingestion/hadoop.html#command-line-hadoop-indexer
 set -euo pipefail
 

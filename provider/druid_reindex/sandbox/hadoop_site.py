@@ -123,8 +123,8 @@ def _hdfs(layout: ClusterLayout) -> Properties:
         "dfs.datanode.use.datanode.hostname": "true",
         "dfs.namenode.datanode.registration.ip-hostname-check": "false",
         "dfs.replication": "1",
-        # Else a client that closes a file before the DataNode's report arrives waits 0.4 s, once per uploaded jar.
-        "dfs.namenode.file.close.num-committed-allowed": "1",
+        # A client that closes a file before the DataNode's report arrives waits 0.4 s by default, for each jar anew.
+        "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "10",
         "dfs.permissions.superusergroup": "hdfsadmingroup",
         "dfs.heartbeat.interval": "1",
         "dfs.namenode.safemode.extension": "0",
