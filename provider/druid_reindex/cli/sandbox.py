@@ -16,7 +16,7 @@ from druid_reindex.sandbox.processes import tail
 from druid_reindex.sandbox.state import Endpoints, Phase
 
 app = typer.Typer(no_args_is_help=True, help="An AWS account and a Druid/Hadoop cluster on this machine.")
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from druid_reindex.sandbox.home import SandboxHome, replace
+from druid_reindex.sandbox.home import SandboxHome, locked, replace
 
 LIFE = timedelta(days=90)
 RENEW_BEFORE = timedelta(days=14)
@@ -42,8 +42,9 @@ class ServerCertificate:
 
 def ensure_ca(home: SandboxHome) -> Path:
     """Return the CA's PEM file; the CA and the Java trust store are made when absent or about to expire."""
-    if not _is_fresh(home.ca_file):
-        _make_ca(home)
+    with locked(home.ca_file):
+        if not _is_fresh(home.ca_file):
+            _make_ca(home)
     return home.ca_file
 
 

@@ -29,6 +29,7 @@ POLL_SECONDS = 0.3
 SUPERVISOR_SECONDS = 15.0
 UP_SECONDS = 600.0
 DOWN_SECONDS = 180.0
+SUPERVISOR = (sys.executable, "-m", "druid_reindex.sandbox.supervisor")
 MADE_HERE = ("conf", "data", "logs", "pki")
 
 
@@ -119,7 +120,7 @@ def _start_supervisor(home: SandboxHome, *, with_airflow: bool) -> None:
     arguments = () if with_airflow else ("--without-airflow",)
     with _supervisor_log(home).open("ab") as log:
         daemon = subprocess.Popen(
-            (sys.executable, "-m", "druid_reindex.sandbox.supervisor", *arguments),
+            (*SUPERVISOR, *arguments),
             env=os.environ | {HOME_VARIABLE: str(home.root), CACHE_VARIABLE: str(home.cache)},
             cwd=home.root,
             stdin=subprocess.DEVNULL,

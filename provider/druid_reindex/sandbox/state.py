@@ -73,7 +73,7 @@ def read_state(home: SandboxHome) -> SandboxState:
     except FileNotFoundError:
         return SandboxState(Phase.DOWN)
     phase = Phase(raw["phase"])
-    if phase is not Phase.FAILED and supervisor_pid(home) is None:
+    if phase not in {Phase.FAILED, Phase.DOWN} and supervisor_pid(home) is None:
         return SandboxState(Phase.DOWN, detail="the supervisor was killed, and its services with it")
     return SandboxState(
         phase=phase,

@@ -1,0 +1,85 @@
+"""Druid's processes as service specifications; they run for real in the tests marked `sandbox`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from druid_reindex.errors import DeadlineError
+from druid_reindex.sandbox import druid
+from druid_reindex.sandbox.distributions import DruidLayout
+from druid_reindex.sandbox.druid_conf import DruidSite
+from druid_reindex.sandbox.home import SandboxHome
+from druid_reindex.sandbox.postgres import Database
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> DruidSite:
+    home = SandboxHome(tmp_path / "root", tmp_path / "cache")
+    return DruidSite(
+        home=home,
+        layout=DruidLayout(tmp_path, tmp_path / "lib", tmp_path / "extensions", tmp_path / "hadoop-dependencies"),
+        ports=druid.choose_ports(),
+        metadata=Database("druid", "druid", 1, home),
+        aws_endpoint_url="https://127.0.0.1:2",
+        aws_environment={"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example-secret"},
+    )
+
+
+def coordinator(monkeypatch: pytest.MonkeyPatch, workers: list[list[str]]) -> list[httpx.Request]:
+    """Answer as a coordinator whose overlord lists `workers`, one answer after the other."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json=workers.pop(0) if request.method == "GET" and workers else [])
+
+    client = httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **options: client(**options, transport=httpx.MockTransport(answer)))
+    monkeypatch.setattr(druid, "POLL_SECONDS", 0.01)
+    return seen
+
+
+def test_zookeeper_comes_first(site: DruidSite) -> None:
+    names = [spec.name for spec in druid.druid_services(site)]
+    assert names == ["zookeeper", "coordinator", "broker", "historical", "middleManager"]
+
+
+def test_secrets_travel_in_the_environment_alone(site: DruidSite) -> None:
+    for spec in druid.druid_services(site):
+        assert spec.env["AWS_SECRET_ACCESS_KEY"] == "example-secret"
+        assert spec.env["DRUID_METADATA_PASSWORD"] == site.metadata.password
+        assert not {"example-secret", site.metadata.password} & set(spec.argv)
+
+
+def test_the_state_of_an_earlier_account_is_dropped(site: DruidSite) -> None:
+    stale = [site.work / "segment-cache" / "old", site.home.data("zookeeper") / "old"]
+    for file in stale:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    druid.druid_services(site)
+    assert not any(file.exists() for file in stale)
+
+
+def test_ports_differ_and_there_is_one_for_each_peon() -> None:
+    ports = druid.choose_ports()
+    assert len(ports.peons) >= druid.WORKER_CAPACITY
+    single = (ports.zookeeper, ports.coordinator, ports.broker, ports.historical, ports.middle_manager)
+    assert len({*single, *ports.peons}) == 5 + len(ports.peons)
+
+
+def test_settling_waits_for_a_worker(site: DruidSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = coordinator(monkeypatch, [[], [], ["worker"]])
+    druid.settle(site.ports)
+    assert [request.method for request in seen] == ["POST", "GET", "GET", "GET"]
+    assert seen[0].url.path == "/druid/coordinator/v1/rules/_default"
+    assert b'"_default_tier":1' in seen[0].content.replace(b" ", b"")
+
+
+def test_no_worker_in_time_is_an_error(site: DruidSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    coordinator(monkeypatch, [])
+    monkeypatch.setattr(druid, "SETTLE_SECONDS", 0.05)
+    with pytest.raises(DeadlineError, match=r"middleManager\.log"):
+        druid.settle(site.ports)
