@@ -1,4 +1,4 @@
-"""One DAG for each file in ``pipelines/``."""
+"""One Airflow DAG for each file in ``pipelines/``. (Airflow skips files in which its name does not stand.)"""
 
 from pathlib import Path
 
