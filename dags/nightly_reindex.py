@@ -1,4 +1,4 @@
-"""One Airflow DAG for each file in ``pipelines/``. (Airflow skips files in which its name does not stand.)"""
+"""One Airflow DAG for each file in ``pipelines/`` (Airflow looks only into files that say both words)."""
 
 from pathlib import Path
 

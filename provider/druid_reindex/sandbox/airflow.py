@@ -114,7 +114,8 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
         "API__SECRET_KEY": home.secret("airflow_secret_key"),
         "API_AUTH__JWT_SECRET": home.secret("airflow_jwt_secret"),
         "USAGE_DATA_COLLECTION__ENABLED": "False",
-        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
     }
