@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
@@ -12,6 +13,9 @@ from druid_reindex.operators.plan import PlanNightOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.operators.validate import ValidateSegmentsOperator
 from druid_reindex.operators.verdict import NightVerdictOperator
+
+# A DAG that is unpaused for the first time waits for its hour; with False, Airflow would catch up within 2.4 hours of it.
+NOT_BEFORE_ITS_HOUR = timedelta(0)
 
 
 def reindex_dag(file: Path, *, configs: Path) -> DAG:
@@ -26,7 +30,9 @@ def reindex_dag(file: Path, *, configs: Path) -> DAG:
         dag_id=pipeline.dag_id,
         description=pipeline.description,
         doc_md=_documentation(settings, file.name),
-        schedule=CronTriggerTimetable(cron, timezone=pipeline.schedule.timezone) if cron else None,
+        schedule=CronTriggerTimetable(cron, timezone=pipeline.schedule.timezone, run_immediately=NOT_BEFORE_ITS_HOUR)
+        if cron
+        else None,
         catchup=False,
         max_active_runs=1,
         default_args={"owner": pipeline.owner},
