@@ -14,7 +14,7 @@ from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.operators.validate import ValidateSegmentsOperator
 from druid_reindex.operators.verdict import NightVerdictOperator
 
-# A DAG that is unpaused for the first time waits for its hour; with False, Airflow would catch up within 2.4 hours of it.
+# A DAG that is unpaused for the first time waits for its hour; Airflow's default catches up on one 2.4 hours past.
 NOT_BEFORE_ITS_HOUR = timedelta(0)
 
 

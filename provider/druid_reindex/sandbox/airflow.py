@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -74,7 +75,9 @@ def dags_folder() -> Path:
     return named.absolute()
 
 
-def _service(home: SandboxHome, env: dict[str, str], name: str, *command: str, **options: object) -> ServiceSpec:
+def _service(
+    home: SandboxHome, env: dict[str, str], name: str, *command: str, ready: Callable[[], bool] | None = None
+) -> ServiceSpec:
     return ServiceSpec(
         name=name,
         argv=(sys.executable, "-m", "airflow", *command),
@@ -83,7 +86,7 @@ def _service(home: SandboxHome, env: dict[str, str], name: str, *command: str, *
         log=home.logs() / f"{name}.log",
         ready_seconds=READY_SECONDS,
         stop_seconds=30.0,
-        **options,  # type: ignore[arg-type]
+        ready=ready,
     )
 
 
@@ -112,6 +115,7 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
         "API__WORKERS": "1",
         "API__BASE_URL": str(found.airflow),
         "API__SECRET_KEY": home.secret("airflow_secret_key"),
+        "API_AUTH__JWT_ALGORITHM": "HS256",
         "API_AUTH__JWT_SECRET": home.secret("airflow_jwt_secret"),
         "USAGE_DATA_COLLECTION__ENABLED": "False",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
