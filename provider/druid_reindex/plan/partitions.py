@@ -57,11 +57,14 @@ def _serving(parts: Sequence[Segment]) -> tuple[tuple[Segment, ...], int]:
     groups = _overwriting(parts)
     replaced = {number for start, end in groups for number in range(start, end)}
     roots = [part for part in parts if part.shard_spec_type != OVERWRITE and part.partition_num not in replaced]
+    serving = (*roots, *(part for group in groups.values() for part in group))
+    first = min((part.partition_num for part in roots), default=None)
+    if groups and (first is None or min(groups)[0] < first):
+        return serving, 0
     core = max((_core(part) for part in roots), default=0)
-    present = replaced | {part.partition_num for part in roots}
-    if not set(range(core)) <= present or not _ranges_meet(roots):
+    if not set(range(core)) <= {part.partition_num for part in roots} or not _ranges_meet(roots):
         return (), 0
-    return (*roots, *(part for group in groups.values() for part in group)), core
+    return serving, core
 
 
 def _shard_spec(segment: Segment) -> Mapping[str, Any]:

@@ -1,0 +1,92 @@
+"""EMR's requests, word for word."""
+
+from __future__ import annotations
+
+import pytest
+
+from druid_reindex.model.profile import BootstrapScript
+from druid_reindex.model.uri import S3Uri
+from druid_reindex.plan import emr
+from timelines import RUN, boundaries, pipeline, profile
+
+PHI = boundaries().phi
+LOGS_KEY = "arn:aws:kms:us-east-1:111122223333:key/33333333-3333-4333-8333-333333333333"
+
+
+def test_the_cluster() -> None:
+    assert emr.run_job_flow(pipeline(), boundaries(), PHI, profile(), RUN) == {
+        "Name": f"druid-reindex-patient_vitals-{RUN.short}",
+        "ReleaseLabel": profile().release_label,
+        "Applications": [{"Name": "Hadoop"}],
+        "LogUri": "s3://drx-logs-111122223333/emr/phi/",
+        "LogEncryptionKmsKeyId": LOGS_KEY,
+        "ServiceRole": "DrxEmrService",
+        "JobFlowRole": "DrxEmrEc2Phi",
+        "Instances": {
+            "InstanceGroups": [
+                {"Name": g.role.lower(), "InstanceRole": g.role, "InstanceType": g.instance_type,
+                 "InstanceCount": g.count, "Market": g.market}
+                for g in profile().instance_groups
+            ],
+            "Ec2SubnetId": "subnet-0d70000000000001",
+            "EmrManagedMasterSecurityGroup": "sg-0d70000000000001",
+            "EmrManagedSlaveSecurityGroup": "sg-0d70000000000002",
+            "ServiceAccessSecurityGroup": "sg-0d70000000000003",
+            "KeepJobFlowAliveWhenNoSteps": True,
+            "TerminationProtected": False,
+        },
+        "Configurations": [],
+        "BootstrapActions": [],
+        "StepConcurrencyLevel": 1,
+        "EbsRootVolumeSize": 30,
+        "AutoTerminationPolicy": {"IdleTimeout": 3_600},
+        "VisibleToAllUsers": True,
+        "Tags": [
+            {"Key": "druid-reindex:run-id", "Value": str(RUN)},
+            {"Key": "druid-reindex:pipeline", "Value": "patient_vitals"},
+            {"Key": "druid-reindex:classification", "Value": "phi"},
+        ],
+    }  # fmt: skip
+
+
+def test_druid_is_installed_for_steps_only_and_after_the_profiles_own_scripts() -> None:
+    own = profile().model_copy(
+        update={"bootstrap": (BootstrapScript(name="mount", path="bootstrap/m.sh", args=("a",)),)}
+    )
+    steps = emr.run_job_flow(pipeline(submit="emr_step"), boundaries(), PHI, own, RUN)["BootstrapActions"]
+    assert [action["Name"] for action in steps] == ["mount", "install Druid's CLI indexer"]
+    assert [action["ScriptBootstrapAction"] for action in steps] == [
+        {"Path": "s3://drx-artifacts-111122223333/bootstrap/m.sh", "Args": ["a"]},
+        {
+            "Path": "s3://drx-artifacts-111122223333/bootstrap/install_druid.sh",
+            "Args": ["s3://drx-artifacts-111122223333/"],
+        },
+    ]
+    jobs = emr.run_job_flow(pipeline(), boundaries(), PHI, own, RUN)["BootstrapActions"]
+    assert [action["Name"] for action in jobs] == ["mount"]
+
+
+def test_a_profile_cannot_change_the_tags_that_identify_the_run() -> None:
+    own = profile().model_copy(update={"tags": {"druid-reindex:run-id": "x", "team": "vitals"}})
+    tags = emr.run_job_flow(pipeline(), boundaries(), PHI, own, RUN)["Tags"]
+    assert {"Key": "druid-reindex:run-id", "Value": str(RUN)} in tags
+    assert {"Key": "team", "Value": "vitals"} in tags
+    assert len(tags) == 4
+
+
+@pytest.mark.parametrize("limit_seconds", [600, 14_400])
+def test_the_step(limit_seconds: int) -> None:
+    spec = S3Uri("drx-phi-111122223333", "runs/r/batches/0/spec.json")
+    assert emr.reindex_step("drx_step", spec, PHI, limit_seconds=limit_seconds) == {
+        "Name": "drx_step",
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {
+            "Jar": "command-runner.jar",
+            "Args": [
+                "/opt/druid-reindex/bin/druid_index.sh",
+                "s3://drx-phi-111122223333/runs/r/batches/0/spec.json",
+                "druid-reindex/metadata",
+                str(limit_seconds),
+            ],
+        },
+    }

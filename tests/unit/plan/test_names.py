@@ -1,0 +1,51 @@
+"""External names: equal for every try of a run, different for what is different."""
+
+from __future__ import annotations
+
+import re
+
+from druid_reindex.model.identity import RunId
+from druid_reindex.plan import names
+from timelines import RUN, boundaries, pipeline
+
+PHI = boundaries().phi
+OTHER = RunId.of(boundaries().deployment_id, dag_id="nightly_reindex__patient_vitals", run_id="manual__2")
+
+
+def test_a_task_id_changes_with_each_of_its_parts() -> None:
+    parts = {"batch": 0, "digest": "a" * 64, "generation": 1}
+    first = names.task_id(pipeline(), RUN, **parts)
+    others = [
+        names.task_id(pipeline(), OTHER, **parts),
+        names.task_id(pipeline(), RUN, **parts | {"batch": 1}),
+        names.task_id(pipeline(), RUN, **parts | {"digest": "b" * 64}),
+        names.task_id(pipeline(), RUN, **parts | {"generation": 2}),
+    ]
+    assert len({first, *others}) == 5
+    assert first == names.task_id(pipeline(), RUN, **parts)
+    assert first == f"drx_patient_vitals_{RUN.short}_b0_aaaaaaaa_g1"
+
+
+def test_a_task_id_is_one_that_druid_takes() -> None:
+    """Druid wants no slash, no leading dot, no white space; the id is part of paths and rows (255 characters)."""
+    longest = pipeline(datasource="p" * 100)
+    made = names.task_id(longest, RUN, batch=999, digest="f" * 64, generation=99)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,200}", made)
+
+
+def test_a_step_has_the_tasks_name() -> None:
+    parts = {"batch": 2, "digest": "c" * 64, "generation": 3}
+    assert names.step_name(pipeline(), RUN, **parts) == names.task_id(pipeline(), RUN, **parts)
+
+
+def test_a_runs_objects_lie_below_its_prefix() -> None:
+    prefix = names.run_prefix(PHI, RUN)
+    assert str(prefix) == f"s3://drx-phi-111122223333/runs/{RUN}"
+    assert str(names.plan_uri(PHI, RUN)) == f"{prefix}/plan.json"
+    assert str(names.result_uri(PHI, RUN, 7)) == f"{names.batch_prefix(PHI, RUN, 7)}/result.json"
+    assert prefix.covers(names.result_uri(PHI, RUN, 7))
+    assert not names.run_prefix(PHI, OTHER).covers(names.result_uri(PHI, RUN, 7))
+
+
+def test_a_cluster_is_named_after_its_run() -> None:
+    assert names.cluster_name(pipeline(), RUN) == f"druid-reindex-patient_vitals-{RUN.short}"
