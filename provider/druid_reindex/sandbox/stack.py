@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,7 @@ def _start_supervisor(home: SandboxHome, *, with_airflow: bool) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    threading.Thread(target=daemon.wait, name="supervisor-reaper", daemon=True).start()
     deadline = time.monotonic() + SUPERVISOR_SECONDS
     while supervisor_pid(home) is None:
         if daemon.poll() is not None or time.monotonic() > deadline:

@@ -190,6 +190,7 @@ def _airflow(home: SandboxHome) -> list[ServiceSpec]:
 
 
 def _settle_airflow(home: SandboxHome, url: str) -> None:
+    """Make what nights expect of an Airflow that answers."""
     from druid_reindex.sandbox import airflow  # noqa: PLC0415
 
     airflow.settle(home, url)

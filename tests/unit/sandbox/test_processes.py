@@ -90,6 +90,17 @@ def test_a_service_that_is_overdue_says_so(tmp_path: Path) -> None:
     process.stop()
 
 
+def test_a_process_that_ends_by_itself_is_waited_for(tmp_path: Path) -> None:
+    assert OwnedProcess.start(spec(tmp_path, "sleep 0.2; exit 6")).wait(10) == 6
+
+
+def test_a_process_that_does_not_end_in_time_is_stopped(tmp_path: Path) -> None:
+    process = OwnedProcess.start(spec(tmp_path, "sleep 300"))
+    with pytest.raises(SandboxStartError, match=r"not finished within 0\.3 seconds"):
+        process.wait(0.3)
+    assert process.poll() == 128 + signal.SIGTERM
+
+
 def test_the_environment_is_not_shown(tmp_path: Path) -> None:
     assert "WHO" not in repr(spec(tmp_path, "true"))
 
