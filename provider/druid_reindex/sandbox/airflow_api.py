@@ -36,8 +36,8 @@ class TaskInstance:
 class AirflowApi:
     """A signed-in client; a context manager that closes its connections."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=SECONDS, trust_env=False)
+    def __init__(self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._http = httpx.Client(base_url=url, timeout=SECONDS, trust_env=False, transport=transport)
         self._login = {"username": user, "password": password}
 
     def __enter__(self) -> Self:

@@ -1,0 +1,119 @@
+"""A night's summary: from what Airflow holds to the table and the JSON of the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from druid_reindex.sandbox.airflow_api import TaskInstance
+from druid_reindex.sandbox.summary import ClusterSummary, Summary, TaskSummary, summarise
+
+KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
+XCOMS: dict[tuple[str, str], Any] = {
+    ("plan", "night"): {"explanation": "2 chunks: fragmented", "segments_before": 12, "rows_before": 90},
+    ("validate", "return_value"): {
+        "chunks": 2,
+        "segments_after": 2,
+        "rows_before": 90,
+        "rows_after": 90,
+        "bytes_after": 4096,
+        "kms_keys": [KEY],
+        "versions": ["2026-10-06T02:31:00.000Z"],
+    },
+    ("cluster_down", "return_value"): {"cluster_id": "j-1", "state": "TERMINATED"},
+    ("verdict", "return_value"): {"status": "rebuilt"},
+}
+TASKS = [
+    TaskInstance("plan", -1, "success", 2.04, 1),
+    TaskInstance("reindex", 0, "success", 60.0, 1),
+    TaskInstance("reindex", 1, "success", 40.0, 1),
+]
+
+
+class Night:
+    """What Airflow holds of one run."""
+
+    def __init__(self, state: str, xcoms: dict[tuple[str, str], Any], tasks: list[TaskInstance]) -> None:
+        self.state, self.xcoms, self.tasks = state, xcoms, tasks
+
+    def run_state(self, _dag_id: str, _run_id: str) -> str:
+        return self.state
+
+    def task_instances(self, _dag_id: str, _run_id: str) -> list[TaskInstance]:
+        return self.tasks
+
+    def xcom(self, _dag_id: str, _run_id: str, task: str, *, key: str) -> Any:
+        return self.xcoms.get((task, key))
+
+
+def summary(state: str = "success", xcoms: Any = XCOMS, tasks: Any = TASKS) -> Summary:
+    night: Any = Night(state, xcoms, tasks)
+    return summarise(night, "d", "r")
+
+
+def text(told: Summary) -> str:
+    console = Console(width=200, highlight=False)
+    with console.capture() as captured:
+        console.print(told.table())
+    return captured.get()
+
+
+def test_a_good_night() -> None:
+    told = summary()
+    assert (told.status, told.chunks_rebuilt, told.kms_keys) == ("rebuilt", 2, [KEY])
+    assert (told.segments_before, told.segments_after, told.rows_before, told.rows_after) == (12, 2, 90, 90)
+    assert told.cluster == ClusterSummary("j-1", "TERMINATED")
+    assert told.tasks == {"plan": TaskSummary(2.0, "success"), "reindex": TaskSummary(100.0, "success")}
+
+
+def test_the_table_shows_what_a_person_asks_first() -> None:
+    shown = text(summary())
+    for part in ("12 → 2", "90 → 90", "4096", KEY, "2026-10-06T02:31", "j-1 TERMINATED", "success, 100 s"):
+        assert part in shown
+
+
+def test_the_json_carries_the_same_under_the_names_that_programs_know(tmp_path: Path) -> None:
+    path = tmp_path / "summaries" / "night.json"
+    summary().write(path)
+    found = json.loads(path.read_text())
+    assert found["cluster"] == {"id": "j-1", "state": "TERMINATED"}
+    assert found["tasks"]["reindex"] == {"seconds": 100.0, "state": "success"}
+    assert {name: found[name] for name in ("status", "run_id", "chunks_rebuilt", "rows_after", "kms_keys")} == {
+        "status": "rebuilt",
+        "run_id": "r",
+        "chunks_rebuilt": 2,
+        "rows_after": 90,
+        "kms_keys": [KEY],
+    }
+
+
+def test_a_night_with_nothing_to_do_launched_nothing() -> None:
+    told = summary(
+        xcoms={
+            ("plan", "night"): {"explanation": "every chunk is as wanted", "segments_before": 0},
+            ("cluster_down", "return_value"): {"cluster_id": None, "state": None},
+            ("verdict", "return_value"): {"status": "nothing to do"},
+        }
+    )
+    assert (told.status, told.cluster) == ("nothing to do", ClusterSummary())
+    assert "none launched" in text(told)
+    assert "every chunk is as wanted" in text(told)
+
+
+@pytest.mark.parametrize("xcoms", [{}, XCOMS], ids=["nothing told", "all told"])
+def test_a_red_run_is_a_failed_night_whatever_its_tasks_told(xcoms: Any) -> None:
+    assert summary("failed", xcoms).status == "failed"
+
+
+def test_a_green_run_without_a_verdict_is_a_failed_night() -> None:
+    assert summary("success", {}).status == "failed"
+
+
+def test_of_a_mapped_task_the_worst_state_stands() -> None:
+    states = ("success", "failed", "success")
+    tasks = [TaskInstance("reindex", number, state, 1.0, 1) for number, state in enumerate(states)]
+    assert summary("failed", {}, tasks).tasks == {"reindex": TaskSummary(3.0, "failed")}
