@@ -12,7 +12,6 @@ from druid_reindex.errors import DeadlineError
 from druid_reindex.sandbox.addresses import LOOPBACK, free_port
 from druid_reindex.sandbox.druid_conf import (
     PASSWORD_VARIABLE,
-    REGION,
     WORKER_CAPACITY,
     DruidPorts,
     DruidSite,
@@ -127,7 +126,7 @@ def _environment(site: DruidSite) -> dict[str, str]:
         | dict(site.aws_environment)
         | {
             PASSWORD_VARIABLE: site.metadata.password,
-            "AWS_REGION": REGION,
+            "AWS_REGION": site.storage.region,
             "AWS_EC2_METADATA_DISABLED": "true",
             "TZ": "UTC",
         }

@@ -12,17 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.sandbox.addresses import LOOPBACK
 from druid_reindex.sandbox.distributions import HADOOP_VERSION, DruidLayout
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.pki import TRUSTSTORE_PASSWORD
 from druid_reindex.sandbox.postgres import Database
 
-REGION = "us-east-1"
-PHI_BUCKET = "drx-phi-111122223333"
-PHI_KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
-SEGMENTS_PREFIX = "druid/segments"
-TASK_LOGS_PREFIX = "druid/logs"
 PASSWORD_VARIABLE = "DRUID_METADATA_PASSWORD"  # noqa: S105
 WORKER_CAPACITY = 2
 EXTENSIONS = (
@@ -69,6 +65,17 @@ class DruidPorts:
 
 
 @dataclass(frozen=True)
+class DeepStorage:
+    """Where segments and task logs go, under which key, and at which endpoint S3 is found."""
+
+    segments: S3Uri
+    task_logs: S3Uri
+    kms_key_arn: str
+    region: str
+    endpoint_url: str
+
+
+@dataclass(frozen=True)
 class DruidSite:
     """All that Druid's processes are configured from."""
 
@@ -76,7 +83,7 @@ class DruidSite:
     layout: DruidLayout
     ports: DruidPorts
     metadata: Database
-    aws_endpoint_url: str
+    storage: DeepStorage
     aws_environment: Mapping[str, str]
 
     @property
@@ -97,7 +104,7 @@ class DruidSite:
 def write_configuration(site: DruidSite) -> None:
     """Write every file that Druid and its ZooKeeper read."""
     _write(site.common / "common.runtime.properties", _properties(_common(site)))
-    _write(site.common / "core-site.xml", _core_site(site.aws_endpoint_url))
+    _write(site.common / "core-site.xml", _core_site(site.storage))
     _write(site.common / "log4j2.xml", _LOG4J)
     for process, properties in _processes(site).items():
         _write(site.conf(process) / "runtime.properties", _properties(properties))
@@ -150,7 +157,7 @@ def _common(site: DruidSite) -> dict[str, object]:
         "druid.server.http.numThreads": 20,
         "druid.global.http.numConnections": 10,
         **_metadata(site.metadata),
-        **_deep_storage(site.aws_endpoint_url),
+        **_deep_storage(site.storage),
     }
 
 
@@ -163,25 +170,25 @@ def _metadata(metadata: Database) -> dict[str, object]:
     }
 
 
-def _deep_storage(endpoint_url: str) -> dict[str, object]:
+def _deep_storage(storage: DeepStorage) -> dict[str, object]:
     """Return deep storage and task logs on S3 under SSE-KMS.
 
     Source: https://druid.apache.org/docs/25.0.0/development/extensions-core/s3.html
     """
     return {
         "druid.storage.type": "s3",
-        "druid.storage.bucket": PHI_BUCKET,
-        "druid.storage.baseKey": SEGMENTS_PREFIX,
+        "druid.storage.bucket": storage.segments.bucket,
+        "druid.storage.baseKey": storage.segments.key.rstrip("/"),
         "druid.storage.disableAcl": "true",
         "druid.storage.useS3aSchema": "true",
         "druid.storage.sse.type": "kms",
-        "druid.storage.sse.kms.keyId": PHI_KEY,
-        "druid.s3.endpoint.url": endpoint_url,
-        "druid.s3.endpoint.signingRegion": REGION,
+        "druid.storage.sse.kms.keyId": storage.kms_key_arn,
+        "druid.s3.endpoint.url": storage.endpoint_url,
+        "druid.s3.endpoint.signingRegion": storage.region,
         "druid.s3.enablePathStyleAccess": "true",
         "druid.indexer.logs.type": "s3",
-        "druid.indexer.logs.s3Bucket": PHI_BUCKET,
-        "druid.indexer.logs.s3Prefix": TASK_LOGS_PREFIX,
+        "druid.indexer.logs.s3Bucket": storage.task_logs.bucket,
+        "druid.indexer.logs.s3Prefix": storage.task_logs.key.rstrip("/"),
         "druid.indexer.logs.disableAcl": "true",
     }
 
@@ -251,7 +258,7 @@ def _zookeeper(site: DruidSite) -> dict[str, object]:
     }
 
 
-def _core_site(endpoint_url: str) -> str:
+def _core_site(storage: DeepStorage) -> str:
     """Return what the peon must know of its place: the S3 endpoint, and that how it talks to DataNodes.
 
     Final, as it belongs to where the task runs and not to the task. DataNodes are reached by name: their
@@ -259,8 +266,8 @@ def _core_site(endpoint_url: str) -> str:
     Source: https://hadoop.apache.org/docs/r3.3.6/hadoop-project-dist/hadoop-hdfs/HdfsMultihoming.html
     """
     values = {
-        "fs.s3a.endpoint": endpoint_url,
-        "fs.s3a.endpoint.region": REGION,
+        "fs.s3a.endpoint": storage.endpoint_url,
+        "fs.s3a.endpoint.region": storage.region,
         "fs.s3a.path.style.access": "true",
         "dfs.client.use.datanode.hostname": "true",
         # A task uploads some 200 jars; a client that asks before the DataNode's report is in waits 400 ms by default.

@@ -16,9 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from druid_reindex.errors import DruidReindexError
+from druid_reindex.model.config_files import load_boundaries
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.sandbox import addresses, distributions, druid, pki, postgres
 from druid_reindex.sandbox.aws import service as aws
-from druid_reindex.sandbox.druid_conf import DruidSite
+from druid_reindex.sandbox.druid_conf import DeepStorage, DruidSite
 from druid_reindex.sandbox.guard import become_subreaper, kill_descendants
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.processes import POLL_SECONDS, OwnedProcess, ServiceSpec, tail
@@ -161,18 +163,18 @@ def _plan(home: SandboxHome, *, with_airflow: bool) -> tuple[Endpoints, DruidSit
     postgres_port, aws_port, ports = addresses.free_port(), addresses.free_port(), druid.choose_ports()
     metadata = postgres.database(home, postgres_port, "druid")
     aws.keep_metadata_secret(home, metadata.user, metadata.password, metadata.jdbc_url)
-    aws_url = f"https://{addresses.LOOPBACK}:{aws_port}"
+    storage = _deep_storage(f"https://{addresses.LOOPBACK}:{aws_port}")
     key = aws.access_key(home, "druid")
     site = DruidSite(
         home=home,
         layout=distributions.druid(home, log.info),
         ports=ports,
         metadata=metadata,
-        aws_endpoint_url=aws_url,
+        storage=storage,
         aws_environment={"AWS_ACCESS_KEY_ID": key.id, "AWS_SECRET_ACCESS_KEY": key.secret},
     )
     found = Endpoints(
-        aws=aws_url,
+        aws=storage.endpoint_url,
         druid=druid.url(ports.broker),
         coordinator=druid.url(ports.coordinator),
         overlord=druid.url(ports.coordinator),
@@ -180,6 +182,18 @@ def _plan(home: SandboxHome, *, with_airflow: bool) -> tuple[Endpoints, DruidSit
         airflow=f"http://{addresses.LOOPBACK}:{addresses.free_port()}" if with_airflow else None,
     )
     return found, site, aws_port
+
+
+def _deep_storage(endpoint_url: str) -> DeepStorage:
+    """Return the places that the boundary of protected data names. Raises ConfigurationError."""
+    boundaries = load_boundaries(aws.emr_configs())
+    return DeepStorage(
+        segments=S3Uri.parse(boundaries.phi.segments_uri),
+        task_logs=S3Uri.parse(boundaries.phi.task_logs_uri),
+        kms_key_arn=boundaries.phi.kms_key_arn,
+        region=boundaries.region,
+        endpoint_url=endpoint_url,
+    )
 
 
 def _airflow(home: SandboxHome) -> list[ServiceSpec]:

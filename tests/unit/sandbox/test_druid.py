@@ -8,11 +8,14 @@ import httpx
 import pytest
 
 from druid_reindex.errors import DeadlineError
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.sandbox import druid
 from druid_reindex.sandbox.distributions import DruidLayout
-from druid_reindex.sandbox.druid_conf import DruidSite
+from druid_reindex.sandbox.druid_conf import DeepStorage, DruidSite
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.postgres import Database
+
+KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
 
 
 @pytest.fixture
@@ -23,7 +26,13 @@ def site(tmp_path: Path) -> DruidSite:
         layout=DruidLayout(tmp_path, tmp_path / "lib", tmp_path / "extensions", tmp_path / "hadoop-dependencies"),
         ports=druid.choose_ports(),
         metadata=Database("druid", "druid", 1, home),
-        aws_endpoint_url="https://127.0.0.1:2",
+        storage=DeepStorage(
+            S3Uri("drx-phi-111122223333", "druid/segments/"),
+            S3Uri("drx-phi-111122223333", "druid/logs/"),
+            KEY,
+            "us-east-1",
+            "https://127.0.0.1:2",
+        ),
         aws_environment={"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example-secret"},
     )
 

@@ -8,11 +8,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.sandbox import druid_conf
 from druid_reindex.sandbox.distributions import DruidLayout
-from druid_reindex.sandbox.druid_conf import DruidPorts, DruidSite
+from druid_reindex.sandbox.druid_conf import DeepStorage, DruidPorts, DruidSite
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.postgres import Database
+
+KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
 
 
 @pytest.fixture
@@ -23,7 +26,13 @@ def site(tmp_path: Path) -> DruidSite:
         layout=DruidLayout(tmp_path, tmp_path / "lib", tmp_path / "extensions", tmp_path / "hadoop-dependencies"),
         ports=DruidPorts(1001, 1002, 1003, 1004, 1005, (1006, 1007)),
         metadata=Database("druid", "druid", 1008, home),
-        aws_endpoint_url="https://127.0.0.1:1009",
+        storage=DeepStorage(
+            S3Uri("drx-phi-111122223333", "druid/segments/"),
+            S3Uri("drx-phi-111122223333", "druid/logs/"),
+            KEY,
+            "us-east-1",
+            "https://127.0.0.1:1009",
+        ),
         aws_environment={"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example-secret"},
     )
     druid_conf.write_configuration(site)
@@ -41,7 +50,7 @@ def test_segments_and_logs_go_to_s3_under_the_phi_key(site: DruidSite) -> None:
     assert common["druid.storage.baseKey"] == "druid/segments"
     assert common["druid.indexer.logs.s3Prefix"] == "druid/logs"
     assert common["druid.storage.sse.type"] == "kms"
-    assert common["druid.storage.sse.kms.keyId"] == druid_conf.PHI_KEY
+    assert common["druid.storage.sse.kms.keyId"] == KEY
     assert common["druid.s3.endpoint.url"] == "https://127.0.0.1:1009"
 
 
