@@ -53,7 +53,7 @@ def ui() -> None:
 
 def _where_to_look(home: SandboxHome) -> None:
     found = stack.endpoints(home)
-    typer.echo(f"Airflow   {found.airflow}/dags/{nightly.DAG_ID}")
+    typer.echo(f"Airflow   {found.airflow}")
     typer.echo(f"          user {airflow.USER}, password: {airflow.PASSWORD_SECRET} in {home.secrets_file}")
     typer.echo(f"Druid     {found.coordinator}")
     typer.echo(f"Logs      {home.logs()}")

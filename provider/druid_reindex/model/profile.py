@@ -19,7 +19,7 @@ class InstanceGroup(Frozen):
 
 
 class BootstrapScript(Frozen):
-    """A script of ``emr_configs/bootstrap/``, run on each node before Hadoop starts; ``path`` is below the artifacts."""
+    """A script of ``emr_configs/bootstrap/``, run on each node before Hadoop; ``path`` is below the artifacts."""
 
     name: str
     path: str

@@ -117,12 +117,12 @@ class ReindexSegmentsOperator(NightOperator):
         """The visible segments per chunk after the job. Raises IntegrityError where the old ones still stand."""
         used = self.druid.used_segments(self.settings.pipeline.datasource, batch.intervals)
         after = ids_by_interval(visible(used), batch.intervals)
-        stale = [text for text, ids in after.items() if not ids or set(ids) & set(before[text])]
+        stale = [text for text, ids in after.items() if not set(ids) - set(before[text])]
         if stale:
             raise IntegrityError(
                 "publish the rebuilt segments",
                 resource=f"{self.settings.pipeline.datasource} {', '.join(stale)}",
-                came_back="the job succeeded, and the segments from before are still the visible ones",
+                came_back="the job succeeded, and only segments from before are visible",
                 remedy="look in the job's log for how many rows it read, and for another writer of these chunks",
             )
         return after

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from druid_reindex.sandbox.airflow_api import AirflowApi, TaskInstance
 
@@ -55,7 +55,9 @@ class Summary:
 
     def table(self) -> Table:
         """The summary as a table."""
-        table = Table("what", "value", title=f"{self.status}: {self.run_id}", title_justify="left")
+        table = Table(
+            "what", Column("value", overflow="fold"), title=f"{self.status}: {self.run_id}", title_justify="left"
+        )
         rows = {
             "why": self.explanation,
             "chunks rebuilt": str(self.chunks_rebuilt),

@@ -1,0 +1,89 @@
+"""One shared sandbox for all tests on real engines, with a population of its own; ended whatever happens."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import psutil
+import pytest
+
+from druid_reindex.clients.druid import DruidClient
+from druid_reindex.sandbox import airflow, nightly, stack
+from druid_reindex.sandbox.airflow_api import AirflowApi
+from druid_reindex.sandbox.aws.druid_package import publish_druid
+from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
+from druid_reindex.sandbox.nightly import Patients
+from druid_reindex.sandbox.state import Endpoints
+from druid_reindex.sandbox.summary import Summary, summarise
+
+ROOT = Path(__file__).parents[2]
+VITALS = Patients(seed=7, population=8)
+STEPS = Patients(seed=7, population=8, datasource="patient_steps")
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """The running sandbox and what tests ask of it."""
+
+    home: SandboxHome
+    endpoints: Endpoints
+    druid: DruidClient
+    api: AirflowApi
+
+    def night(self, patients: Patients, **conf: object) -> Summary:
+        """The summary of one night, green or red."""
+        run_id = nightly.start_run(self.api, patients.dag_id, print, conf)
+        nightly.follow(self.api, patients.dag_id, run_id, print)
+        return summarise(self.api, patients.dag_id, run_id)
+
+    def rows_by_day(self, datasource: str) -> list[dict[str, object]]:
+        """Rows and sums per day, by query."""
+        return self.druid.query(
+            'SELECT TIME_FLOOR("__time", \'P1D\') AS d, COUNT(*) AS n, SUM("events") AS e, '
+            f'ROUND(SUM("value_sum"), 4) AS v, COUNT(DISTINCT "patient_token") AS p FROM "{datasource}" GROUP BY 1 ORDER BY 1'
+        )
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _dags(folder: Path) -> Path:
+    """The checkout's DAG file, its pipeline, and the same pipeline for a second datasource, as an EMR step."""
+    (folder / "dags" / "pipelines").mkdir(parents=True)
+    shutil.copytree(ROOT / "emr_configs", folder / "emr_configs")
+    shutil.copy(ROOT / "dags" / "nightly_reindex.py", folder / "dags")
+    vitals = (ROOT / "dags" / "pipelines" / "patient_vitals.yaml").read_text()
+    (folder / "dags" / "pipelines" / "patient_vitals.yaml").write_text(vitals)
+    steps = vitals.replace("datasource: patient_vitals", "datasource: patient_steps")
+    steps = steps.replace("submit: overlord", "submit: emr_step")
+    (folder / "dags" / "pipelines" / "patient_steps.yaml").write_text(steps)
+    return folder / "dags"
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The sandbox, up, with two datasources of the same events; down at the end, and nothing of it left."""
+    home = SandboxHome(tmp_path_factory.mktemp("sandbox") / "home", SandboxHome.from_environment().cache)
+    marker = str(home.root)
+    previous = signal.signal(signal.SIGTERM, _stop)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(HOME_VARIABLE, marker)
+        patch.setenv(CACHE_VARIABLE, str(home.cache))
+        patch.setenv(airflow.DAGS_VARIABLE, str(_dags(tmp_path_factory.mktemp("dags"))))
+        try:
+            endpoints = stack.up(home, print).endpoints
+            publish_druid(home, print)
+            for patients in (VITALS, STEPS):
+                nightly.ingest(home, endpoints, patients, print)
+            with nightly.druid_client(endpoints) as druid, airflow.api(home, endpoints.airflow or "") as api:
+                yield Sandbox(home, endpoints, druid, api)
+        finally:
+            stack.down(home)
+            signal.signal(signal.SIGTERM, previous)
+    assert [p.info for p in psutil.process_iter(["cmdline"]) if marker in " ".join(p.info["cmdline"] or ())] == []

@@ -1,0 +1,123 @@
+"""Nights on real engines, in order: good, unchanged, as an EMR step, failed."""
+
+from __future__ import annotations
+
+import boto3
+import psutil
+import pytest
+from conftest import STEPS, VITALS, Sandbox
+
+from druid_reindex.model.interval import Interval
+from druid_reindex.sandbox import nightly
+from druid_reindex.sandbox.airflow_api import TaskInstance
+
+pytestmark = pytest.mark.sandbox
+
+KEY = nightly.phi_boundary().kms_key_arn
+LAST_DAY = "2026-10-05/2026-10-06"
+
+
+def segments(sandbox: Sandbox, datasource: str) -> list[str]:
+    rows = sandbox.druid.query(
+        "SELECT segment_id FROM sys.segments WHERE datasource = ? AND is_active = 1 AND is_overshadowed = 0",
+        [{"type": "VARCHAR", "value": datasource}],
+    )
+    return sorted(str(row["segment_id"]) for row in rows)
+
+
+def clusters() -> list[dict[str, object]]:
+    emr = boto3.client("emr")
+    return [emr.describe_cluster(ClusterId=c["Id"])["Cluster"] for c in emr.list_clusters()["Clusters"]]
+
+
+def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
+    rows, before = sandbox.rows_by_day("patient_vitals"), segments(sandbox, "patient_vitals")
+    assert len(rows) >= 30
+    assert len(before) > 3 * len(rows)
+
+    night = sandbox.night(VITALS)
+
+    assert night.status == "rebuilt"
+    assert night.chunks_rebuilt == len(rows)
+    assert night.segments_before == len(before)
+    after = segments(sandbox, "patient_vitals")
+    assert night.segments_after == len(after) == len(rows)
+    assert not set(after) & set(before)
+    assert night.rows_before == night.rows_after == sum(int(str(day["n"])) for day in rows)
+    assert sandbox.rows_by_day("patient_vitals") == rows
+    assert night.kms_keys == [KEY]
+    _objects_carry_the_key(sandbox, "patient_vitals")
+    (cluster,) = clusters()
+    assert (cluster["Id"], cluster["Status"]["State"]) == (night.cluster.id, "TERMINATED")  # type: ignore[index]
+    _nothing_left_of(str(cluster["Id"]))
+
+    again = sandbox.night(VITALS)
+
+    assert again.status == "nothing to do"
+    assert "nothing to do" in again.explanation
+    assert again.cluster.id is None
+    assert len(clusters()) == 1
+    assert segments(sandbox, "patient_vitals") == after
+
+
+def test_the_step_and_the_overlord_give_equal_rows(sandbox: Sandbox) -> None:
+    """The same events in a second datasource, rebuilt by Druid's CLI indexer as a step of the cluster."""
+    night = sandbox.night(STEPS)
+
+    assert night.status == "rebuilt"
+    assert night.segments_after == night.chunks_rebuilt == len(segments(sandbox, "patient_steps"))
+    assert night.rows_before == night.rows_after
+    assert night.kms_keys == [KEY]
+    assert sandbox.rows_by_day("patient_steps") == sandbox.rows_by_day("patient_vitals")
+    _objects_carry_the_key(sandbox, "patient_steps")
+
+
+def test_a_failed_night_is_red_and_changes_nothing(sandbox: Sandbox) -> None:
+    """The object of a segment is gone from S3, so that the job on the cluster fails for real."""
+    used = sandbox.druid.used_segments("patient_vitals", [Interval.parse(LAST_DAY)])
+    served, rows = segments(sandbox, "patient_vitals"), sandbox.rows_by_day("patient_vitals")
+    s3 = boto3.client("s3")
+    for segment in used:
+        place = segment.payload["loadSpec"]
+        s3.delete_object(Bucket=place["bucket"], Key=place["key"])
+
+    run_id = nightly.start_run(sandbox.api, VITALS.dag_id, print, {"window": LAST_DAY, "force": [LAST_DAY]})
+    state = nightly.follow(sandbox.api, VITALS.dag_id, run_id, print)
+
+    tasks = {task.name: task for task in sandbox.api.task_instances(VITALS.dag_id, run_id)}
+    assert state == "failed"
+    assert tasks["reindex[0]"].state == "failed"
+    assert tasks["cluster_down"].state == "success"
+    assert tasks["verdict"].state == "failed"
+    assert {str(cluster["Status"]["State"]) for cluster in clusters()} == {"TERMINATED"}  # type: ignore[index]
+    assert segments(sandbox, "patient_vitals") == served
+    assert sandbox.rows_by_day("patient_vitals") == rows
+    _log_tells_the_reason(sandbox, run_id, tasks["reindex[0]"])
+
+
+def _log_tells_the_reason(sandbox: Sandbox, run_id: str, task: TaskInstance) -> None:
+    log = "\n".join(sandbox.api.log(VITALS.dag_id, run_id, task))
+    assert "FileNotFoundException" in log or "NoSuchKey" in log or "404" in log, log[-3000:]
+    (where,) = {
+        word for word in log.replace(";", " ").split() if word.startswith("s3://drx-phi") and word.endswith("/log")
+    }
+    bucket, _, key = where.removeprefix("s3://").partition("/")
+    assert boto3.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"] > 1000
+
+
+def _objects_carry_the_key(sandbox: Sandbox, datasource: str) -> None:
+    s3 = boto3.client("s3")
+    wanted = set(segments(sandbox, datasource))
+    used = [s for s in sandbox.druid.used_segments(datasource, [nightly.WINDOW]) if s.segment_id in wanted]
+    assert used
+    for segment in used:
+        place = segment.payload["loadSpec"]
+        head = s3.head_object(Bucket=place["bucket"], Key=place["key"])
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", KEY)
+
+
+def _nothing_left_of(cluster_id: str) -> None:
+    alive = [
+        p.info["cmdline"] for p in psutil.process_iter(["cmdline"]) if cluster_id in " ".join(p.info["cmdline"] or ())
+    ]
+    assert alive == []

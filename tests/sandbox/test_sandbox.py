@@ -1,0 +1,63 @@
+"""The sandbox as a user meets it: its environment, its listeners, its processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import Sandbox
+
+from druid_reindex.sandbox import stack
+
+pytestmark = pytest.mark.sandbox
+
+
+def test_env_serves_the_aws_cli_curl_and_pydruid(sandbox: Sandbox) -> None:
+    bin_ = Path(sys.executable).parent
+    exported = subprocess.run(
+        [bin_ / "druid-reindex", "sandbox", "env"], capture_output=True, text=True, check=True
+    ).stdout
+    script = f"""{exported}
+        aws s3api get-bucket-encryption --bucket drx-phi-111122223333 --output json
+        echo ---
+        curl --silent --fail --noproxy '*' "$DRUID_COORDINATOR_URL/status/health"
+        echo ---
+        python -c 'import os; from urllib.parse import urlsplit; from pydruid.db import connect
+u = urlsplit(os.environ["DRUID_URL"])
+c = connect(host=u.hostname, port=u.port, path="/druid/v2/sql/", scheme=u.scheme).cursor()
+print(c.execute("SELECT SUM(events) FROM patient_vitals").fetchall()[0][0])'
+    """
+    env = {"PATH": f"{bin_}:{os.environ['PATH']}", "HOME": os.environ["HOME"]}
+    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, env=env, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    encryption, health, rows = done.stdout.split("---")
+    rule = json.loads(encryption)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert health.strip() == "true"
+    assert int(rows) == sum(int(str(day["n"])) for day in sandbox.rows_by_day("patient_vitals"))
+
+
+def test_everything_listens_on_loopback(sandbox: Sandbox) -> None:
+    marker = str(sandbox.home.root)
+    ours = [
+        p
+        for p in psutil.process_iter(["environ", "cmdline"])
+        if marker in json.dumps([p.info["environ"], p.info["cmdline"]])
+    ]
+    ours = [p for p in ours if p.pid not in {os.getpid(), os.getppid()}]
+    listening = {c.laddr for p in ours for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN}
+    assert len(listening) > 8
+    open_to_all = [a for a in listening if not (a.ip.startswith(("127.", "::ffff:127.")) or a.ip == "::1")]
+    assert open_to_all == []
+
+
+def test_a_second_up_changes_nothing(sandbox: Sandbox) -> None:
+    again = stack.up(sandbox.home, print)
+    assert again.was_up
+    assert again.endpoints == sandbox.endpoints
+    assert {service.condition for service in stack.status(sandbox.home).services} == {"ready"}
