@@ -76,8 +76,9 @@ class AirflowApi:
         return str(self._ask("GET", _run(dag_id, run_id))["state"])
 
     def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:
-        """The run's task instances."""
-        found = self._ask("GET", f"{_run(dag_id, run_id)}/taskInstances", params={"limit": "500"})
+        """The run's task instances, in the order in which they started."""
+        params = {"limit": "500", "order_by": "start_date"}
+        found = self._ask("GET", f"{_run(dag_id, run_id)}/taskInstances", params=params)
         return [
             TaskInstance(
                 each["task_id"],

@@ -129,7 +129,7 @@ def test_the_pools_are_those_that_the_boundaries_name(home: SandboxHome, monkeyp
         def __exit__(self, *_: object) -> None:
             return None
 
-        def ensure_pool(self, name: str, *, slots: int, description: str) -> None:
+        def ensure_pool(self, name: str, *, slots: int, description: str) -> None:  # noqa: ARG002
             self.pools[name] = slots
 
     monkeypatch.setattr(airflow, "AirflowApi", lambda *_: Api())

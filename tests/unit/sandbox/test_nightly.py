@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from druid_reindex.errors import DeadlineError, NoAnswerError, NotFoundError
+from druid_reindex.model.pipeline import Submission
 from druid_reindex.sandbox import nightly
 from druid_reindex.sandbox.airflow_api import TaskInstance
 from druid_reindex.sandbox.home import SandboxHome
-from druid_reindex.sandbox.nightly import DAG_ID, Patients
+from druid_reindex.sandbox.nightly import Night, Patients
 from druid_reindex.sandbox.stack import UpResult
 from druid_reindex.sandbox.state import Endpoints
 
+DAG_ID = "nightly_reindex__patient_vitals"
 PLAN = TaskInstance("plan", -1, "running", 0.0, 1)
 ENDPOINTS = Endpoints("https://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3", "http://127.0.0.1:3", 4, None)
 
@@ -69,13 +71,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def follow(airflow: Any, **options: Any) -> tuple[str, list[str]]:
     lines: list[str] = []
-    return nightly.follow(airflow, "r", lines.append, **options), lines
+    return Night(airflow, DAG_ID, lines.append).follow("r", **options), lines
 
 
 def test_the_run_starts_once_the_dag_is_parsed_over_the_window_of_the_patients() -> None:
     airflow: Any = Airflow(parsed=3)
     lines: list[str] = []
-    assert nightly.start_run(airflow, lines.append, {"force": ["a/b"]}).startswith("manual__")
+    assert Night(airflow, DAG_ID, lines.append).start({"force": ["a/b"]}).startswith("manual__")
     window = "2026-09-01T00:00:00.000Z/2026-10-06T00:00:00.000Z"
     assert airflow.calls == [("unpause", DAG_ID), ("trigger", DAG_ID, {"window": window, "force": ["a/b"]})]
     assert "started" in lines[0]
@@ -84,7 +86,7 @@ def test_the_run_starts_once_the_dag_is_parsed_over_the_window_of_the_patients()
 def test_a_dag_that_does_not_parse_is_told_with_its_import_error() -> None:
     airflow: Any = Airflow(parsed=10**6)
     with pytest.raises(NotFoundError, match="classification 'secret'"):
-        nightly.start_run(airflow, print)
+        Night(airflow, DAG_ID, print).start()
     assert airflow.calls == []
 
 
@@ -117,15 +119,22 @@ def test_a_night_without_end_is_given_up() -> None:
         follow(Airflow([("running", [PLAN])]), limit_seconds=0.02)
 
 
+@pytest.mark.parametrize(
+    ("submit", "order"),
+    [("overlord", ["up", "ingest", "api"]), ("emr_step", ["up", "ingest", "publish Druid", "api"])],
+)
 def test_a_night_is_up_then_patients_then_the_run_then_the_summary(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, submit: str, order: list[str]
 ) -> None:
-    home, order = SandboxHome(tmp_path, tmp_path), []  # type: tuple[SandboxHome, list[str]]
-    monkeypatch.setattr(nightly.stack, "up", lambda *_: order.append("up") or UpResult(ENDPOINTS, True, 0.0))
-    monkeypatch.setattr(nightly, "ingest", lambda *_: order.append("ingest"))
-    monkeypatch.setattr(nightly.airflow, "api", lambda *_: order.append("api") or Airflow())
-    summary, path = nightly.run_night(home, Patients(seed=7, population=8), order.append)
-    assert order[:3] == ["up", "ingest", "api"]
+    home, done = SandboxHome(tmp_path, tmp_path), []  # type: tuple[SandboxHome, list[str]]
+    pipeline = nightly.shipped_pipeline("patient_vitals").model_copy(update={"submit": Submission(submit)})
+    monkeypatch.setattr(nightly, "shipped_pipeline", lambda _: pipeline)
+    monkeypatch.setattr(nightly.stack, "up", lambda *_: done.append("up") or UpResult(ENDPOINTS, True, 0.0))
+    monkeypatch.setattr(nightly, "ingest", lambda *_: done.append("ingest"))
+    monkeypatch.setattr(nightly.druid_package, "publish_druid", lambda *_: done.append("publish Druid"))
+    monkeypatch.setattr(nightly.airflow, "api", lambda *_: done.append("api") or Airflow())
+    summary, path = nightly.run_night(home, Patients(seed=7, population=8), print)
+    assert done == order
     assert summary.run_id == "manual__2026-10-06T02:30:00+00:00"
     assert path.parent == tmp_path / "summaries"
     assert path.is_file()
