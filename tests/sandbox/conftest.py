@@ -17,13 +17,13 @@ from druid_reindex.sandbox import airflow, nightly, stack
 from druid_reindex.sandbox.airflow_api import AirflowApi
 from druid_reindex.sandbox.aws.druid_package import publish_druid
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
-from druid_reindex.sandbox.nightly import Patients
+from druid_reindex.sandbox.nightly import Night, Patients
 from druid_reindex.sandbox.state import Endpoints
 from druid_reindex.sandbox.summary import Summary, summarise
 
 ROOT = Path(__file__).parents[2]
-VITALS = Patients(seed=7, population=8)
-STEPS = Patients(seed=7, population=8, datasource="patient_steps")
+PATIENTS = Patients(seed=7, population=8)
+VITALS, STEPS = "patient_vitals", "patient_steps"
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,23 @@ class Sandbox:
     druid: DruidClient
     api: AirflowApi
 
-    def night(self, patients: Patients, **conf: object) -> Summary:
+    def runs(self, datasource: str) -> Night:
+        """The nights of the datasource's pipeline."""
+        return Night(self.api, f"nightly_reindex__{datasource}", print)
+
+    def night(self, datasource: str, **conf: object) -> Summary:
         """The summary of one night, green or red."""
-        run_id = nightly.start_run(self.api, patients.dag_id, print, conf)
-        nightly.follow(self.api, patients.dag_id, run_id, print)
-        return summarise(self.api, patients.dag_id, run_id)
+        runs = self.runs(datasource)
+        run_id = runs.start(conf)
+        runs.follow(run_id)
+        return summarise(self.api, runs.dag_id, run_id)
 
     def rows_by_day(self, datasource: str) -> list[dict[str, object]]:
         """Rows and sums per day, by query."""
         return self.druid.query(
             'SELECT TIME_FLOOR("__time", \'P1D\') AS d, COUNT(*) AS n, SUM("events") AS e, '
-            f'ROUND(SUM("value_sum"), 4) AS v, COUNT(DISTINCT "patient_token") AS p FROM "{datasource}" GROUP BY 1 ORDER BY 1'
+            'ROUND(SUM("value_sum"), 4) AS v, COUNT(DISTINCT "patient_token") AS p '
+            f'FROM "{datasource}" GROUP BY 1 ORDER BY 1'
         )
 
 
@@ -78,9 +84,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         patch.setenv(airflow.DAGS_VARIABLE, str(_dags(tmp_path_factory.mktemp("dags"))))
         try:
             endpoints = stack.up(home, print).endpoints
+            for datasource in (VITALS, STEPS):
+                nightly.ingest(home, endpoints, PATIENTS, print, datasource)
             publish_druid(home, print)
-            for patients in (VITALS, STEPS):
-                nightly.ingest(home, endpoints, patients, print)
             with nightly.druid_client(endpoints) as druid, airflow.api(home, endpoints.airflow or "") as api:
                 yield Sandbox(home, endpoints, druid, api)
         finally:

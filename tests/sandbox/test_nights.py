@@ -5,15 +5,16 @@ from __future__ import annotations
 import boto3
 import psutil
 import pytest
-from conftest import STEPS, VITALS, Sandbox
+from conftest import ROOT, STEPS, VITALS, Sandbox
 
+from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.interval import Interval
-from druid_reindex.sandbox import nightly
 from druid_reindex.sandbox.airflow_api import TaskInstance
+from druid_reindex.sandbox.ingestion import WINDOW
 
 pytestmark = pytest.mark.sandbox
 
-KEY = nightly.phi_boundary().kms_key_arn
+KEY = load_boundaries(ROOT / "emr_configs").phi.kms_key_arn
 LAST_DAY = "2026-10-05/2026-10-06"
 
 
@@ -31,7 +32,7 @@ def clusters() -> list[dict[str, object]]:
 
 
 def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
-    rows, before = sandbox.rows_by_day("patient_vitals"), segments(sandbox, "patient_vitals")
+    rows, before = sandbox.rows_by_day(VITALS), segments(sandbox, VITALS)
     assert len(rows) >= 30
     assert len(before) > 3 * len(rows)
 
@@ -40,13 +41,13 @@ def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
     assert night.status == "rebuilt"
     assert night.chunks_rebuilt == len(rows)
     assert night.segments_before == len(before)
-    after = segments(sandbox, "patient_vitals")
+    after = segments(sandbox, VITALS)
     assert night.segments_after == len(after) == len(rows)
     assert not set(after) & set(before)
     assert night.rows_before == night.rows_after == sum(int(str(day["n"])) for day in rows)
-    assert sandbox.rows_by_day("patient_vitals") == rows
+    assert sandbox.rows_by_day(VITALS) == rows
     assert night.kms_keys == [KEY]
-    _objects_carry_the_key(sandbox, "patient_vitals")
+    _objects_carry_the_key(sandbox, VITALS)
     (cluster,) = clusters()
     assert (cluster["Id"], cluster["Status"]["State"]) == (night.cluster.id, "TERMINATED")  # type: ignore[index]
     _nothing_left_of(str(cluster["Id"]))
@@ -57,7 +58,7 @@ def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
     assert "nothing to do" in again.explanation
     assert again.cluster.id is None
     assert len(clusters()) == 1
-    assert segments(sandbox, "patient_vitals") == after
+    assert segments(sandbox, VITALS) == after
 
 
 def test_the_step_and_the_overlord_give_equal_rows(sandbox: Sandbox) -> None:
@@ -65,38 +66,39 @@ def test_the_step_and_the_overlord_give_equal_rows(sandbox: Sandbox) -> None:
     night = sandbox.night(STEPS)
 
     assert night.status == "rebuilt"
-    assert night.segments_after == night.chunks_rebuilt == len(segments(sandbox, "patient_steps"))
+    assert night.segments_after == night.chunks_rebuilt == len(segments(sandbox, STEPS))
     assert night.rows_before == night.rows_after
     assert night.kms_keys == [KEY]
-    assert sandbox.rows_by_day("patient_steps") == sandbox.rows_by_day("patient_vitals")
-    _objects_carry_the_key(sandbox, "patient_steps")
+    assert sandbox.rows_by_day(STEPS) == sandbox.rows_by_day(VITALS)
+    _objects_carry_the_key(sandbox, STEPS)
 
 
 def test_a_failed_night_is_red_and_changes_nothing(sandbox: Sandbox) -> None:
     """The object of a segment is gone from S3, so that the job on the cluster fails for real."""
-    used = sandbox.druid.used_segments("patient_vitals", [Interval.parse(LAST_DAY)])
-    served, rows = segments(sandbox, "patient_vitals"), sandbox.rows_by_day("patient_vitals")
+    used = sandbox.druid.used_segments(VITALS, [Interval.parse(LAST_DAY)])
+    served, rows = segments(sandbox, VITALS), sandbox.rows_by_day(VITALS)
     s3 = boto3.client("s3")
     for segment in used:
         place = segment.payload["loadSpec"]
         s3.delete_object(Bucket=place["bucket"], Key=place["key"])
 
-    run_id = nightly.start_run(sandbox.api, VITALS.dag_id, print, {"window": LAST_DAY, "force": [LAST_DAY]})
-    state = nightly.follow(sandbox.api, VITALS.dag_id, run_id, print)
+    runs = sandbox.runs(VITALS)
+    run_id = runs.start({"window": LAST_DAY, "force": [LAST_DAY]})
+    state = runs.follow(run_id)
 
-    tasks = {task.name: task for task in sandbox.api.task_instances(VITALS.dag_id, run_id)}
+    tasks = {task.name: task for task in sandbox.api.task_instances(runs.dag_id, run_id)}
     assert state == "failed"
     assert tasks["reindex[0]"].state == "failed"
     assert tasks["cluster_down"].state == "success"
     assert tasks["verdict"].state == "failed"
     assert {str(cluster["Status"]["State"]) for cluster in clusters()} == {"TERMINATED"}  # type: ignore[index]
-    assert segments(sandbox, "patient_vitals") == served
-    assert sandbox.rows_by_day("patient_vitals") == rows
+    assert segments(sandbox, VITALS) == served
+    assert sandbox.rows_by_day(VITALS) == rows
     _log_tells_the_reason(sandbox, run_id, tasks["reindex[0]"])
 
 
 def _log_tells_the_reason(sandbox: Sandbox, run_id: str, task: TaskInstance) -> None:
-    log = "\n".join(sandbox.api.log(VITALS.dag_id, run_id, task))
+    log = "\n".join(sandbox.api.log(sandbox.runs(VITALS).dag_id, run_id, task))
     assert "FileNotFoundException" in log or "NoSuchKey" in log or "404" in log, log[-3000:]
     (where,) = {
         word for word in log.replace(";", " ").split() if word.startswith("s3://drx-phi") and word.endswith("/log")
@@ -108,7 +110,7 @@ def _log_tells_the_reason(sandbox: Sandbox, run_id: str, task: TaskInstance) -> 
 def _objects_carry_the_key(sandbox: Sandbox, datasource: str) -> None:
     s3 = boto3.client("s3")
     wanted = set(segments(sandbox, datasource))
-    used = [s for s in sandbox.druid.used_segments(datasource, [nightly.WINDOW]) if s.segment_id in wanted]
+    used = [s for s in sandbox.druid.used_segments(datasource, [WINDOW]) if s.segment_id in wanted]
     assert used
     for segment in used:
         place = segment.payload["loadSpec"]
