@@ -5,12 +5,12 @@ from __future__ import annotations
 import boto3
 import psutil
 import pytest
-from conftest import ROOT, STEPS, VITALS, Sandbox
 
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.interval import Interval
 from druid_reindex.sandbox.airflow_api import TaskInstance
 from druid_reindex.sandbox.ingestion import WINDOW
+from real_sandbox import ROOT, STEPS, VITALS, Sandbox
 
 pytestmark = pytest.mark.sandbox
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Sandbox
 
 from druid_reindex.sandbox import stack
+from real_sandbox import Sandbox
 
 pytestmark = pytest.mark.sandbox
 
