@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from druid_reindex.errors import DruidReindexError
 from druid_reindex.sandbox import airflow, nightly, stack
@@ -27,7 +30,8 @@ def night(
     """Run one real night: starts what is missing, ingests synthetic patients, follows the DAG, shows what was done."""
     home = SandboxHome.from_environment()
     try:
-        summary, path = nightly.run_night(home, nightly.Patients(seed, population), _report)
+        with _progress() as report:
+            summary, path = nightly.run_night(home, nightly.Patients(seed, population), report)
     except DruidReindexError as error:
         console.print(str(error), markup=False, style="red")
         raise typer.Exit(1) from error
@@ -60,5 +64,15 @@ def _where_to_look(home: SandboxHome) -> None:
     typer.echo("Still up: the sandbox. `make down` (or `druid-reindex sandbox down`) ends it.")
 
 
-def _report(line: str) -> None:
-    console.print(f"  {line}", markup=False)
+@contextlib.contextmanager
+def _progress() -> Iterator[nightly.Report]:
+    """Yield what shows a line for good and, on a terminal, how long ago the last one was."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        last = progress.add_task("starting")
+
+        def report(line: str) -> None:
+            console.print(f"  {line}", markup=False)
+            progress.reset(last, description=line.strip())
+
+        yield report
