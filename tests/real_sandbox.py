@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from druid_reindex.clients.druid import DruidClient
 from druid_reindex.sandbox.airflow_api import AirflowApi
@@ -15,6 +23,63 @@ from druid_reindex.sandbox.summary import Summary, summarise
 ROOT = Path(__file__).parents[1]
 PATIENTS = Patients(seed=7, population=8)
 VITALS, STEPS = "patient_vitals", "patient_steps"
+WATCH_SECONDS = 2.0
+
+
+@dataclass
+class Watch:
+    """What was seen of the sandbox's processes: programs with a socket beyond loopback, and the most memory."""
+
+    open_to_all: set[str] = field(default_factory=set)
+    sockets: int = 0
+    memory_bytes: int = 0
+
+    def look(self, home: SandboxHome) -> None:
+        """Look at every process once."""
+        memory_bytes = sockets = 0
+        for process in processes(home):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                memory_bytes += process.memory_info().rss
+                for connection in process.net_connections("inet"):
+                    if connection.status == psutil.CONN_LISTEN:
+                        sockets += 1
+                        if not connection.laddr.ip.startswith(("127.", "::ffff:127.")):
+                            self.open_to_all.add(_program(process))
+        self.memory_bytes, self.sockets = max(self.memory_bytes, memory_bytes), max(self.sockets, sockets)
+
+
+def processes(home: SandboxHome) -> list[psutil.Process]:
+    """Everything that runs for the sandbox in `home`: its command line or its environment names it."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            if str(home.root) in json.dumps([process.cmdline(), process.environ()]) and process.pid != os.getpid():
+                found.append(process)
+    return found
+
+
+@contextlib.contextmanager
+def watched(home: SandboxHome) -> Iterator[Watch]:
+    """Look at the sandbox's processes again and again while the block runs."""
+    seen, done = Watch(), threading.Event()
+
+    def look_on() -> None:
+        while not done.wait(WATCH_SECONDS):
+            seen.look(home)
+
+    thread = threading.Thread(target=look_on)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
+def _program(process: psutil.Process) -> str:
+    """The main class of a JVM, without its package; else the program's name."""
+    classes = [word for word in process.cmdline() if word.startswith("org.apache.")]
+    return classes[0].rpartition(".")[2] if classes else process.name()
 
 
 @dataclass(frozen=True)
@@ -44,3 +109,12 @@ class Sandbox:
             'ROUND(SUM("value_sum"), 4) AS v, COUNT(DISTINCT "patient_token") AS p '
             f'FROM "{datasource}" GROUP BY 1 ORDER BY 1'
         )
+
+    def content(self, datasource: str) -> str:
+        """A digest of every row, all dimensions and metrics, by query."""
+        dimensions = '"patient_token", "encounter_token", "category", "code", "description", "units", "type"'
+        rows = self.druid.query(
+            f'SELECT "__time", {dimensions}, COUNT(*) AS n, SUM("events") AS e, ROUND(SUM("value_sum"), 4) AS v '
+            f'FROM "{datasource}" GROUP BY "__time", {dimensions}'
+        )
+        return hashlib.sha256("\n".join(sorted(json.dumps(row, sort_keys=True) for row in rows)).encode()).hexdigest()

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-import psutil
 import pytest
 
 from druid_reindex.sandbox import airflow, nightly, stack
 from druid_reindex.sandbox.aws.druid_package import publish_druid
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
-from real_sandbox import PATIENTS, ROOT, STEPS, VITALS, Sandbox
+from real_sandbox import PATIENTS, ROOT, STEPS, VITALS, Sandbox, processes
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -38,10 +37,9 @@ def _dags(folder: Path) -> Path:
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """The sandbox, up, with two datasources of the same events; down at the end, and nothing of it left."""
     home = SandboxHome(tmp_path_factory.mktemp("sandbox") / "home", SandboxHome.from_environment().cache)
-    marker = str(home.root)
     previous = signal.signal(signal.SIGTERM, _stop)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(HOME_VARIABLE, marker)
+        patch.setenv(HOME_VARIABLE, str(home.root))
         patch.setenv(CACHE_VARIABLE, str(home.cache))
         patch.setenv(airflow.DAGS_VARIABLE, str(_dags(tmp_path_factory.mktemp("dags"))))
         try:
@@ -54,4 +52,4 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         finally:
             stack.down(home)
             signal.signal(signal.SIGTERM, previous)
-    assert [p.info for p in psutil.process_iter(["cmdline"]) if marker in " ".join(p.info["cmdline"] or ())] == []
+    assert processes(home) == []

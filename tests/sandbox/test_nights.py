@@ -10,11 +10,14 @@ from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.interval import Interval
 from druid_reindex.sandbox.airflow_api import TaskInstance
 from druid_reindex.sandbox.ingestion import WINDOW
-from real_sandbox import ROOT, STEPS, VITALS, Sandbox
+from real_sandbox import ROOT, STEPS, VITALS, Sandbox, watched
 
 pytestmark = pytest.mark.sandbox
 
 KEY = load_boundaries(ROOT / "emr_configs").phi.kms_key_arn
+# Hadoop 3.3 has no setting for the shuffle's socket, nor for those of a job's ApplicationMaster.
+ALL_INTERFACES = {"NodeManager", "MRAppMaster"}
+MEMORY_BYTES = 10 * 2**30
 LAST_DAY = "2026-10-05/2026-10-06"
 
 
@@ -33,10 +36,12 @@ def clusters() -> list[dict[str, object]]:
 
 def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
     rows, before = sandbox.rows_by_day(VITALS), segments(sandbox, VITALS)
+    content = sandbox.content(VITALS)
     assert len(rows) >= 30
     assert len(before) > 3 * len(rows)
 
-    night = sandbox.night(VITALS)
+    with watched(sandbox.home) as seen:
+        night = sandbox.night(VITALS)
 
     assert night.status == "rebuilt"
     assert night.chunks_rebuilt == len(rows)
@@ -46,11 +51,14 @@ def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
     assert not set(after) & set(before)
     assert night.rows_before == night.rows_after == sum(int(str(day["n"])) for day in rows)
     assert sandbox.rows_by_day(VITALS) == rows
+    assert sandbox.content(VITALS) == content
     assert night.kms_keys == [KEY]
     _objects_carry_the_key(sandbox, VITALS)
     (cluster,) = clusters()
     assert (cluster["Id"], cluster["Status"]["State"]) == (night.cluster.id, "TERMINATED")  # type: ignore[index]
     _nothing_left_of(str(cluster["Id"]))
+    assert seen.open_to_all <= ALL_INTERFACES
+    assert seen.memory_bytes < MEMORY_BYTES
 
     again = sandbox.night(VITALS)
 
@@ -70,6 +78,7 @@ def test_the_step_and_the_overlord_give_equal_rows(sandbox: Sandbox) -> None:
     assert night.rows_before == night.rows_after
     assert night.kms_keys == [KEY]
     assert sandbox.rows_by_day(STEPS) == sandbox.rows_by_day(VITALS)
+    assert sandbox.content(STEPS) == sandbox.content(VITALS)
     _objects_carry_the_key(sandbox, STEPS)
 
 

@@ -8,11 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from druid_reindex.sandbox import stack
-from real_sandbox import Sandbox
+from real_sandbox import Sandbox, Watch
 
 pytestmark = pytest.mark.sandbox
 
@@ -43,17 +42,10 @@ print(c.execute("SELECT SUM(events) FROM patient_vitals").fetchall()[0][0])'
 
 
 def test_everything_listens_on_loopback(sandbox: Sandbox) -> None:
-    marker = str(sandbox.home.root)
-    ours = [
-        p
-        for p in psutil.process_iter(["environ", "cmdline"])
-        if marker in json.dumps([p.info["environ"], p.info["cmdline"]])
-    ]
-    ours = [p for p in ours if p.pid not in {os.getpid(), os.getppid()}]
-    listening = {c.laddr for p in ours for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN}
-    assert len(listening) > 8
-    open_to_all = [a for a in listening if not (a.ip.startswith(("127.", "::ffff:127.")) or a.ip == "::1")]
-    assert open_to_all == []
+    seen = Watch()
+    seen.look(sandbox.home)
+    assert seen.sockets > 8
+    assert seen.open_to_all == set()
 
 
 def test_a_second_up_changes_nothing(sandbox: Sandbox) -> None:
