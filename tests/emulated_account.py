@@ -29,14 +29,15 @@ class Emulator:
     process: OwnedProcess
     environment: dict[str, str] = field(default_factory=dict)
 
-    def client(self, name: str) -> Any:
+    def client(self, name: str, **options: Any) -> Any:
         return boto3.client(
             name,
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],
-            verify=self.environment["AWS_CA_BUNDLE"],
+            verify=options.pop("verify", self.environment["AWS_CA_BUNDLE"]),
             region_name=REGION,
             aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            **options,
         )
 
 

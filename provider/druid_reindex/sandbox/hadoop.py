@@ -162,12 +162,10 @@ class HadoopCluster:
         return next((process.spec.name for process in self._running if process.poll() is not None), None)
 
     def is_idle(self) -> bool:
-        """Return whether YARN runs nothing and has nothing waiting."""
-        metrics = _get(
-            f"http://{self.layout.address.ip}:{hadoop_site.RESOURCE_MANAGER_HTTP_PORT}/ws/v1/cluster/metrics"
-        )
-        found = metrics.get("clusterMetrics", {})
-        return not found.get("appsRunning") and not found.get("appsPending")
+        """Return whether YARN runs nothing and has nothing waiting; not idle while it cannot be asked."""
+        url = f"http://{self.layout.address.ip}:{hadoop_site.RESOURCE_MANAGER_HTTP_PORT}/ws/v1/cluster/metrics"
+        found = _get(url).get("clusterMetrics")
+        return found is not None and not found["appsRunning"] and not found["appsPending"]
 
     def _start(self, daemon: Daemon) -> OwnedProcess:
         process = OwnedProcess.start(self._spec(daemon))
