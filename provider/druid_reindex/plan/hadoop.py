@@ -15,7 +15,7 @@ from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.pipeline import DatasourceInput, Metric, Pipeline, StaticInput
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.segment import Segment
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.uri import Arn, S3Uri
 from druid_reindex.plan.night import Batch
 from druid_reindex.plan.reading import read_intervals, windows
 
@@ -75,13 +75,13 @@ def cli_spec(
 
 def job_properties(boundary: Boundary, profile: ClusterProfile) -> dict[str, str]:
     """What every MapReduce job carries: encryption of what it writes, its memory, UTC, and class isolation."""
-    job = profile.job
+    job, region = profile.job, _region_option(boundary)
     return {
         "mapreduce.job.classloader": "true",
         "mapreduce.map.memory.mb": str(job.map_memory_mb),
-        "mapreduce.map.java.opts": _java_options(job.map_memory_mb),
+        "mapreduce.map.java.opts": f"{_java_options(job.map_memory_mb)} {region}",
         "mapreduce.reduce.memory.mb": str(job.reduce_memory_mb),
-        "mapreduce.reduce.java.opts": _java_options(job.reduce_memory_mb),
+        "mapreduce.reduce.java.opts": f"{_java_options(job.reduce_memory_mb)} {region}",
         "yarn.app.mapreduce.am.resource.mb": str(job.am_memory_mb),
         "yarn.app.mapreduce.am.command-opts": _java_options(job.am_memory_mb),
         "fs.s3a.encryption.algorithm": "SSE-KMS",
@@ -110,6 +110,15 @@ def cluster_properties(primary_dns: str) -> dict[str, str]:
 
 def _java_options(container_mb: int) -> str:
     return f"-Xmx{int(container_mb * HEAP_SHARE)}m -Duser.timezone=UTC -Dfile.encoding=UTF-8"
+
+
+def _region_option(boundary: Boundary) -> str:
+    """The Region for Druid's AWS SDK, which would ask the instance for it with a class that needs Hadoop's Jackson.
+
+    One look at that class binds Druid's Jackson to Hadoop's, and every task dies of a LinkageError.
+    Source: https://docs.aws.amazon.com/sdk-for-java/v1/developer-guide/java-dg-region-selection.html
+    """
+    return f"-Daws.region={Arn.parse(boundary.kms_key_arn).region}"
 
 
 def _spec(pipeline: Pipeline, batch: Batch, *, max_split_bytes: int, for_cli: bool) -> dict[str, Any]:

@@ -18,6 +18,7 @@ PHI = boundaries().phi
 PRIMARY = "ip-10-0-0-1.ec2.internal"
 MEMORY = {"map": "-Xmx614m", "reduce": "-Xmx614m", "am": "-Xmx409m"}
 UTC_OPTIONS = "-Duser.timezone=UTC -Dfile.encoding=UTF-8"
+REGION = "-Daws.region=us-east-1"
 CLASSPATH = (
     "$HADOOP_CONF_DIR,$HADOOP_COMMON_HOME/*,$HADOOP_COMMON_HOME/lib/*,$HADOOP_HDFS_HOME/*,$HADOOP_HDFS_HOME/lib/*,"
     "$HADOOP_MAPRED_HOME/*,$HADOOP_MAPRED_HOME/lib/*,$HADOOP_YARN_HOME/*,$HADOOP_YARN_HOME/lib/*"
@@ -25,9 +26,9 @@ CLASSPATH = (
 JOB = {
     "mapreduce.job.classloader": "true",
     "mapreduce.map.memory.mb": "768",
-    "mapreduce.map.java.opts": f"{MEMORY['map']} {UTC_OPTIONS}",
+    "mapreduce.map.java.opts": f"{MEMORY['map']} {UTC_OPTIONS} {REGION}",
     "mapreduce.reduce.memory.mb": "768",
-    "mapreduce.reduce.java.opts": f"{MEMORY['reduce']} {UTC_OPTIONS}",
+    "mapreduce.reduce.java.opts": f"{MEMORY['reduce']} {UTC_OPTIONS} {REGION}",
     "yarn.app.mapreduce.am.resource.mb": "512",
     "yarn.app.mapreduce.am.command-opts": f"{MEMORY['am']} {UTC_OPTIONS}",
     "fs.s3a.encryption.algorithm": "SSE-KMS",
