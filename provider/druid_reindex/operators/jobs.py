@@ -6,13 +6,15 @@ replaced under the next generation's name.
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from druid_reindex.errors import ProtocolError, ReindexFailedError
+from druid_reindex.errors import DruidReindexError, ProtocolError, ReindexFailedError
 from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.cluster import Cluster, Step, StepState
 from druid_reindex.model.druid_task import TaskState, TaskStatus
@@ -129,7 +131,7 @@ class StepJob:
             tell=lambda seen: seen.state.value,
         )
         if step.state is not StepState.COMPLETED:
-            raise _step_failed(step, cluster)
+            raise self._failure(step, cluster)
         self._check_result(prefix / "result.json")
         return {"step_id": step_id, "spec_uri": str(prefix / "spec.json")}
 
@@ -170,6 +172,27 @@ class StepJob:
             work.pipeline, work.boundary, work.profile, work.batch, version=version, unique_id=unique_id
         )
 
+    def _failure(self, step: Step, cluster: Cluster) -> ReindexFailedError:
+        folder = f"{cluster.log_uri.rstrip('/')}/{cluster.cluster_id}/steps/{step.step_id}"
+        log_uri = S3Uri.parse(step.log_file or f"{folder}/stderr.gz")
+        said = "; ".join(part for part in (step.state.value, step.reason, self._reason(step, log_uri)) if part)
+        return ReindexFailedError(
+            "reindex as an EMR step",
+            resource=f"step {step.step_id} of cluster {cluster.cluster_id}",
+            came_back=said,
+            remedy=f"read the whole log at {log_uri} (EMR may take minutes to put it there); then clear this task",
+        )
+
+    def _reason(self, step: Step, log_uri: S3Uri) -> str:
+        """The indexer's exception. Neither the log nor EMR's excerpt of it is told as it is: both may quote rows."""
+        from druid_reindex.clients.task_failure import root_cause  # noqa: PLC0415
+
+        try:
+            log = gzip.decompress(self.store.get(log_uri)).decode("utf-8", "replace")
+        except (DruidReindexError, OSError, EOFError, zlib.error) as unread:
+            return root_cause("", step.message) or f"its log could not be read yet ({type(unread).__name__})"
+        return root_cause("", log) or "its log names no exception"
+
     def _check_result(self, uri: S3Uri) -> None:
         result = json.loads(self.store.get(uri))
         if result.get("protocol") != RESULT_PROTOCOL or result.get("exit_code") != 0:
@@ -183,14 +206,3 @@ class StepJob:
 
 def _told(status: TaskStatus) -> str:
     return f"{status.state.value} {status.error_message}".strip()
-
-
-def _step_failed(step: Step, cluster: Cluster) -> ReindexFailedError:
-    logs = f"{cluster.log_uri.rstrip('/')}/{cluster.cluster_id}/steps/{step.step_id}/"
-    said = "; ".join(part for part in (step.state.value, step.reason, step.message) if part)
-    return ReindexFailedError(
-        "reindex as an EMR step",
-        resource=f"step {step.step_id} of cluster {cluster.cluster_id}",
-        came_back=said,
-        remedy=f"read {step.log_file or logs} (stderr.gz has the indexer's reason); then clear this task",
-    )
