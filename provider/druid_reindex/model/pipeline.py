@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from druid_reindex.model.aggregators import AGGREGATORS
 from druid_reindex.model.interval import Granularity
 from druid_reindex.model.uri import S3Uri
+
+# What Hadoop reads as several paths, as an escape, or as another path than the one that is written.
+_AMBIGUOUS = re.compile(r"[,\\]|//|(^|/)\.{1,2}(/|$)")
+_CONNECTION_ID = r"^[A-Za-z0-9_.-]{1,200}$"
 
 
 class Classification(StrEnum):
@@ -64,35 +70,56 @@ class Dimension(Frozen):
     type: Literal["string", "long", "float", "double"] = Field("string", description="string, long, float or double")
 
 
+def _named(item: Any) -> Any:
+    return {"name": item} if isinstance(item, str) else item
+
+
+NamedDimension = Annotated[Dimension, BeforeValidator(_named, json_schema_input_type=str | Dimension)]
+
+
 class Metric(BaseModel):
     """One aggregator of Druid's ``metricsSpec``, in Druid's own field names (``fieldName``, ``k``, …)."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    type: str = Field(min_length=1, description="a Druid aggregator such as count, longSum, doubleSum")
+    type: str = Field(
+        min_length=1,
+        description="a Druid aggregator such as count, longSum, doubleSum",
+        json_schema_extra={"enum": [*sorted(AGGREGATORS)]},
+    )
     name: str = Field(min_length=1, description="the column's name")
+
+
+QueryGranularity = Literal["NONE", "SECOND", "MINUTE", "FIFTEEN_MINUTE", "THIRTY_MINUTE", "HOUR", "DAY"]
 
 
 class GranularitySpec(Frozen):
     """Druid's ``granularitySpec``: the time chunk's size, the truncation of timestamps, and roll-up."""
 
     segment: Granularity = Field(Granularity.DAY, description="HOUR, DAY, WEEK, MONTH or YEAR: a time chunk's size")
-    query: Literal["NONE", "SECOND", "MINUTE", "FIFTEEN_MINUTE", "THIRTY_MINUTE", "HOUR", "DAY"] = Field(
+    query: QueryGranularity = Field(
         "NONE", description="what timestamps are truncated to: NONE, SECOND, MINUTE, HOUR, DAY, …"
     )
-    rollup: bool = Field(default=False, description="true or false: whether equal rows are summed into one")
+    rollup: bool = Field(
+        default=False, strict=True, description="true or false: whether equal rows are summed into one"
+    )
 
 
 class Partitioning(Frozen):
     """How big the segments of a rebuilt chunk should be, and what they are hashed by (empty: all dimensions)."""
 
     target_rows_per_segment: int = Field(
-        5_000_000, ge=1_000, le=50_000_000, description="rows, 1000 to 50000000; Druid advises about 5000000"
+        5_000_000,
+        ge=1_000,
+        le=50_000_000,
+        strict=True,
+        description="rows, 1000 to 50000000; Druid advises about 5000000",
     )
     target_segment_bytes: int = Field(
         500_000_000,
         ge=1_000_000,
         le=5_000_000_000,
+        strict=True,
         description="bytes, 1000000 to 5000000000; Druid advises 300 to 700 MB",
     )
     partition_dimensions: tuple[str, ...] = Field((), description="a list of dimensions; empty hashes by all of them")
@@ -117,6 +144,8 @@ class StaticInput(Frozen):
     def _addresses(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
         for path in paths:
             S3Uri.parse(path)
+            if _AMBIGUOUS.search(path.removeprefix("s3://")):
+                raise ValueError(f"{path!r} holds a comma, a backslash, an empty part or dots as a part")
         return paths
 
 
@@ -134,16 +163,24 @@ class ClusterChoice(Frozen):
 class Connections(Frozen):
     """Airflow connection ids; None takes the boundary's."""
 
-    druid: str | None = Field(None, description="an Airflow connection id; left out, the boundary's")
-    aws: str | None = Field(None, description="an Airflow connection id; left out, the boundary's")
+    druid: str | None = Field(
+        None, pattern=_CONNECTION_ID, description="an Airflow connection id; left out, the boundary's"
+    )
+    aws: str | None = Field(
+        None, pattern=_CONNECTION_ID, description="an Airflow connection id; left out, the boundary's"
+    )
 
 
 class Policy(Frozen):
     """Limits of one night."""
 
-    max_chunks_per_batch: int = Field(60, ge=1, le=1_000, description="time chunks that one job rebuilds, 1 to 1000")
-    max_night_hours: float = Field(8.0, gt=0, le=72, description="hours after which a task gives up waiting, up to 72")
-    retries: int = Field(2, ge=0, le=10, description="how often Airflow tries a task again, 0 to 10")
+    max_chunks_per_batch: int = Field(
+        60, ge=1, le=1_000, strict=True, description="time chunks that one job rebuilds, 1 to 1000"
+    )
+    max_night_hours: float = Field(
+        8.0, gt=0, le=72, strict=True, description="hours after which a task gives up waiting, up to 72"
+    )
+    retries: int = Field(2, ge=0, le=10, strict=True, description="how often Airflow tries a task again, 0 to 10")
 
 
 class Pipeline(Frozen):
@@ -157,9 +194,13 @@ class Pipeline(Frozen):
     owner: str = Field(min_length=1, description="the team that answers for the datasource")
     description: str = Field(min_length=1, description="one sentence about the rows")
     schedule: Schedule = Field(Schedule(), description="cron and timezone")
-    tags: tuple[str, ...] = Field((), description="a list of words for Airflow's DAG list")
-    inputs: tuple[Input, ...] = Field((DatasourceInput(),), min_length=1, description="what a rebuilt chunk is made of")
-    dimensions: tuple[Dimension, ...] = Field(min_length=1, description="a list of names, or of {name, type}")
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        (), description="a list of words for Airflow's DAG list"
+    )
+    inputs: tuple[Input, ...] = Field(
+        (DatasourceInput(),), min_length=1, description="what a rebuilt chunk is made of: `- type: datasource`"
+    )
+    dimensions: tuple[NamedDimension, ...] = Field(min_length=1, description="a list of names, or of {name, type}")
     metrics: tuple[Metric, ...] = Field((), description="a list of Druid aggregators: {type, name, fieldName}")
     granularity: GranularitySpec = Field(GranularitySpec(), description="segment, query and rollup")
     partitioning: Partitioning = Field(Partitioning(), description="the size of the segments that are made")
@@ -170,12 +211,12 @@ class Pipeline(Frozen):
     connections: Connections = Field(Connections(), description="druid and aws, as Airflow connection ids")
     policy: Policy = Field(Policy(), description="limits of one night")
 
-    @field_validator("dimensions", mode="before")
+    @field_validator("lookback", mode="before")
     @classmethod
-    def _bare_names(cls, value: Any) -> Any:
-        if not isinstance(value, list | tuple):
+    def _iso_duration(cls, value: Any) -> Any:
+        if isinstance(value, timedelta) or (isinstance(value, str) and value.startswith("P")):
             return value
-        return [{"name": item} if isinstance(item, str) else item for item in value]
+        raise ValueError("a duration is written in ISO 8601, such as P60D or P2W")
 
     @property
     def dag_id(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -12,41 +12,65 @@ from druid_reindex.model.pipeline import Frozen
 class InstanceGroup(Frozen):
     """One instance group; ``role`` is EMR's ``InstanceRole``."""
 
-    role: Literal["MASTER", "CORE", "TASK"]
-    instance_type: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$")]
-    count: Annotated[int, Field(ge=1, le=2_000)] = 1
-    market: Literal["ON_DEMAND", "SPOT"] = "ON_DEMAND"
+    role: Literal["MASTER", "CORE", "TASK"] = Field(description="MASTER, CORE or TASK")
+    instance_type: str = Field(
+        pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$", description="an EC2 instance type such as r6g.xlarge"
+    )
+    count: int = Field(1, ge=1, le=2_000, strict=True, description="how many instances")
+    market: Literal["ON_DEMAND", "SPOT"] = Field("ON_DEMAND", description="ON_DEMAND or SPOT")
 
 
 class BootstrapScript(Frozen):
     """A script of ``emr_configs/bootstrap/``, run on each node before Hadoop; ``path`` is below the artifacts."""
 
-    name: str
-    path: str
-    args: tuple[str, ...] = ()
+    name: str = Field(min_length=1, max_length=256, description="the name that EMR shows")
+    path: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$",
+        description="the script's path below artifacts_uri, without a slash first",
+    )
+    args: tuple[str, ...] = Field((), description="a list of texts; no secret, since EMR shows them")
 
 
 class JobResources(Frozen):
     """What one MapReduce job of a night may use, per container."""
 
-    map_memory_mb: Annotated[int, Field(ge=256)] = 2_048
-    reduce_memory_mb: Annotated[int, Field(ge=256)] = 4_096
-    am_memory_mb: Annotated[int, Field(ge=256)] = 1_024
-    max_split_bytes: Annotated[int, Field(ge=1_000_000)] = 500_000_000
-    properties: dict[str, str] = Field(default_factory=dict)
+    map_memory_mb: int = Field(2_048, ge=256, strict=True, description="MiB of a mapper's container, at least 256")
+    reduce_memory_mb: int = Field(4_096, ge=256, strict=True, description="MiB of a reducer's container, at least 256")
+    am_memory_mb: int = Field(
+        1_024, ge=256, strict=True, description="MiB of the job's ApplicationMaster, at least 256"
+    )
+    max_split_bytes: int = Field(
+        500_000_000, ge=1_000_000, strict=True, description="bytes of segments that one mapper reads, at least 1000000"
+    )
+    properties: dict[str, str] = Field(
+        default_factory=dict,
+        description='Hadoop properties, each value in quotes: {mapreduce.map.speculative: "false"}',
+    )
 
 
 class ClusterProfile(Frozen):
     """The shape of a cluster; everything that is the account's stands in the boundary instead."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    release_label: Annotated[str, Field(pattern=r"^emr-\d+\.\d+\.\d+$")]
-    applications: tuple[str, ...] = ("Hadoop",)
-    instance_groups: Annotated[tuple[InstanceGroup, ...], Field(min_length=1)]
-    step_concurrency_level: Annotated[int, Field(ge=1, le=256)] = 1
-    idle_timeout_seconds: Annotated[int, Field(ge=60, le=604_800)] = 3_600
-    ebs_root_volume_gib: Annotated[int, Field(ge=15, le=100)] = 30
-    bootstrap: tuple[BootstrapScript, ...] = ()
-    configurations: tuple[dict[str, object], ...] = ()
-    job: JobResources = JobResources()
-    tags: dict[str, str] = Field(default_factory=dict)
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the file's own name without .yaml")
+    release_label: str = Field(pattern=r"^emr-\d+\.\d+\.\d+$", description="an EMR release such as emr-7.2.0")
+    applications: tuple[str, ...] = Field(("Hadoop",), min_length=1, description="a list of EMR applications: [Hadoop]")
+    instance_groups: tuple[InstanceGroup, ...] = Field(
+        min_length=1, description="a list of {role, instance_type, count}"
+    )
+    step_concurrency_level: int = Field(1, ge=1, le=256, strict=True, description="steps at a time, 1 to 256")
+    idle_timeout_seconds: int = Field(
+        3_600,
+        ge=60,
+        le=604_800,
+        strict=True,
+        description="seconds of idleness after which EMR ends the cluster, 60 to 604800",
+    )
+    ebs_root_volume_gib: int = Field(
+        30, ge=15, le=100, strict=True, description="GiB of each node's root volume, 15 to 100"
+    )
+    bootstrap: tuple[BootstrapScript, ...] = Field((), description="a list of {name, path, args}")
+    configurations: tuple[dict[str, object], ...] = Field(
+        (), description="a list of EMR configurations: {Classification, Properties}"
+    )
+    job: JobResources = Field(JobResources(), description="what one MapReduce job may use")
+    tags: dict[str, str] = Field(default_factory=dict, description="AWS tags, each value in quotes")

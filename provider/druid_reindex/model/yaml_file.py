@@ -1,27 +1,28 @@
-"""YAML files as checked values; what is wrong is named by file, line, field, value found, and what works."""
+"""YAML files whose every field knows its line, and the one error that names all that is wrong in a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from druid_reindex.errors import ConfigurationError
 
-Model = TypeVar("Model", bound=BaseModel)
 FieldPath = tuple[str | int, ...]
 _LONGEST_VALUE = 80
+_USER_INFO = re.compile(r"://[^/@\s]*@")
+_TEXT = "tag:yaml.org,2002:str"
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """One thing that is wrong in a file: which field, what was found there, what is wrong with it or what works."""
+    """One thing that is wrong in a file: the field, what was found there, and what is wrong with it and works."""
 
     field: FieldPath
     found: str
@@ -30,50 +31,51 @@ class Defect:
 
 @dataclass(frozen=True, slots=True)
 class YamlFile:
-    """A YAML document and the line on which each of its fields starts (counted from 1)."""
+    """A YAML document; ``root`` is its node tree, which knows the line of each field."""
 
     path: Path
     content: dict[str, Any]
-    lines: Mapping[FieldPath, int]
+    root: yaml.MappingNode
 
     def line_of(self, field: FieldPath) -> int:
-        """The line of ``field``, or of the nearest field around it."""
-        while field and field not in self.lines:
-            field = field[:-1]
-        return self.lines.get(field, 1)
+        """The line of ``field``, or of the nearest field around it, counted from 1."""
+        node: yaml.Node = self.root
+        line = node.start_mark.line + 1
+        for part in field:
+            entry = _entry(node, part)
+            if entry is None:
+                break
+            place, node = entry
+            line = place.start_mark.line + 1
+        return line
 
     def refuse(self, defects: Iterable[Defect]) -> None:
         """Raise one ConfigurationError for all of ``defects``; do nothing when there are none."""
-        told = [f"{self.path}:{self.line_of(d.field)}: {dotted(d.field)}: found {d.found}; {d.remedy}" for d in defects]
-        if told:
-            raise _wrong(self.path, "\n".join(told))
+        listed = list(dict.fromkeys(defects))
+        if listed:
+            raise self.error(listed)
 
-    def model(self, kind: type[Model]) -> Model:
-        """The file as a ``kind``. Raises ConfigurationError that names every wrong field."""
-        try:
-            return kind.model_validate(self.content)
-        except ValidationError as error:
-            self.refuse(_defect(kind, details) for details in error.errors(include_url=False))
-            raise
+    def error(self, defects: Iterable[Defect]) -> ConfigurationError:
+        """One error for all of ``defects``, in the order of their lines."""
+        ordered = sorted(defects, key=lambda each: self.line_of(each.field))
+        return _wrong(self.path, [_line(self.path, self.line_of(each.field), each) for each in ordered])
 
 
 def read_yaml(path: Path) -> YamlFile:
     """The document in ``path``. Raises ConfigurationError when it is no readable YAML mapping with unique keys."""
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        if not isinstance(root, yaml.MappingNode):
+            found = "nothing" if root is None else shown(yaml.CSafeLoader("").construct_document(root))
+            raise _wrong(path, [f"{path}:1: (the whole file): found {found}; write one `field: value` on each line"])
+        YamlFile(path, {}, root).refuse(_bad_keys(root))
+        return YamlFile(path, yaml.CSafeLoader("").construct_document(root), root)
     except (OSError, UnicodeDecodeError) as error:
-        raise _wrong(path, f"{path}: cannot be read: {type(error).__name__}: {error}") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _wrong(
-            path, f"{path}:{line}: not YAML: {error.problem}; {error.context or 'look at its indentation'}"
-        ) from error
-    if not isinstance(node, yaml.MappingNode):
-        raise _wrong(path, f"{path}:1: the file holds no `field: value` lines")
-    lines: dict[FieldPath, int] = {}
-    _refuse_repeated_keys(path, _collect_lines(node, (), lines))
-    loader = yaml.CSafeLoader("")
-    return YamlFile(path, loader.construct_document(node), lines)
+        raise _wrong(path, [f"{path}: cannot be read: {type(error).__name__}: {error}"]) from error
+    except yaml.YAMLError as error:
+        raise _wrong(path, [_not_yaml(path, error)]) from error
+    except ValueError as error:
+        raise _wrong(path, [f"{path}: found a date or number that does not exist ({error}); quote it"]) from error
 
 
 def dotted(field: FieldPath) -> str:
@@ -85,85 +87,75 @@ def dotted(field: FieldPath) -> str:
 
 
 def shown(value: object) -> str:
-    """``value`` as an error shows it: its repr, cut when long."""
-    text = repr(value)
+    """``value`` as an error shows it, in YAML's words and cut when long; without passwords, of a mapping its keys."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case date():
+            return f"the date {value.isoformat()}"
+        case Mapping():
+            return f"a mapping of {', '.join(map(str, value))}" if value else "an empty mapping"
+        case list() | tuple():
+            return f"a list of {len(value)}" if value else "an empty list"
+    text = _USER_INFO.sub("://…@", repr(value))
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
-def _wrong(path: Path, came_back: str) -> ConfigurationError:
+def _line(path: Path, line: int, defect: Defect) -> str:
+    return f"{path}:{line}: {dotted(defect.field)}: found {defect.found}; {defect.remedy}"
+
+
+def _wrong(path: Path, told: list[str]) -> ConfigurationError:
     return ConfigurationError(
         "read a configuration file",
         resource=str(path),
-        came_back=f"\n{came_back}\n",
+        came_back="\n" + "\n".join(told) + "\n",
         remedy="correct the lines named above",
     )
 
 
-def _collect_lines(node: yaml.Node, at: FieldPath, lines: dict[FieldPath, int]) -> list[tuple[FieldPath, int]]:
-    """Fill ``lines`` below ``node``; returns the keys that stand twice in one mapping."""
-    lines.setdefault(at, node.start_mark.line + 1)
-    repeated: list[tuple[FieldPath, int]] = []
+def _not_yaml(path: Path, error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    where = f"{path}:{mark.line + 1}" if mark else str(path)
+    advice = getattr(error, "context", None) or "look at the indentation, colons and quotes"
+    return f"{where}: not YAML: {problem}; {advice}"
+
+
+def _entry(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """Where ``part`` of ``node`` stands, and its value; the last one counts, as merged keys come first."""
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            field, line = (*at, str(key.value)), key.start_mark.line + 1
-            if field in lines:
-                repeated.append((field, line))
-            lines[field] = line
-            repeated += _collect_lines(value, field, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            repeated += _collect_lines(item, (*at, index), lines)
-    return repeated
+        return next(((key, value) for key, value in reversed(node.value) if key.value == str(part)), None)
+    return None
 
 
-def _refuse_repeated_keys(path: Path, repeated: list[tuple[FieldPath, int]]) -> None:
-    if repeated:
-        told = "\n".join(f"{path}:{line}: {dotted(field)}: stands twice; keep one of them" for field, line in repeated)
-        raise _wrong(path, told)
-
-
-def _defect(kind: type[BaseModel], details: ErrorDetails) -> Defect:
-    field = _in_the_file(details)
-    if details["type"] == "missing":
-        return Defect(field, "nothing", f"add it: {_description(kind, field) or 'it is required'}")
-    if details["type"] == "extra_forbidden":
-        return Defect(field, "a field that does not exist", _did_you_mean(kind, field))
-    message = details["msg"].removeprefix("Value error, ")
-    hint = _description(kind, field)
-    return Defect(field, shown(details["input"]), f"{message}{f' ({hint})' if hint else ''}")
-
-
-def _in_the_file(details: ErrorDetails) -> FieldPath:
-    """pydantic's location without the names of union members, which stand in no file."""
-    return tuple(part for part in details["loc"] if isinstance(part, int) or part not in {"datasource_input", "static"})
-
-
-def _model_at(kind: type[BaseModel], field: FieldPath) -> type[BaseModel] | None:
-    """The model whose field the last part of ``field`` is."""
-    current: type[BaseModel] | None = kind
-    for part in field[:-1]:
-        if current is None or isinstance(part, int):
+def _bad_keys(root: yaml.Node) -> Iterator[Defect]:
+    """The keys that stand twice in one mapping, or that YAML does not read as text; each node is looked at once."""
+    waiting: list[tuple[FieldPath, yaml.Node]] = [((), root)]
+    known: set[int] = set()
+    while waiting:
+        at, node = waiting.pop()
+        if id(node) in known:
             continue
-        info = current.model_fields.get(part)
-        current = _model_in(info.annotation) if info else None
-    return current
+        known.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += [((*at, index), item) for index, item in enumerate(node.value)]
+        elif isinstance(node, yaml.MappingNode):
+            yield from _bad_keys_of(at, node)
+            waiting += [((*at, str(key.value)), value) for key, value in node.value]
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for each in getattr(annotation, "__args__", ()) if (found := _model_in(each))), None)
-
-
-def _description(kind: type[BaseModel], field: FieldPath) -> str:
-    model = _model_at(kind, field)
-    named = next((part for part in reversed(field) if isinstance(part, str)), "")
-    info = model.model_fields.get(named) if model else None
-    return (info.description or "") if info else ""
-
-
-def _did_you_mean(kind: type[BaseModel], field: FieldPath) -> str:
-    model = _model_at(kind, field)
-    known = sorted(model.model_fields) if model else []
-    close = get_close_matches(str(field[-1]), known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+def _bad_keys_of(at: FieldPath, node: yaml.MappingNode) -> Iterator[Defect]:
+    seen: dict[str, int] = {}
+    for key, _ in node.value:
+        if key.tag not in {_TEXT, _MERGE} or not isinstance(key, yaml.ScalarNode):
+            yield Defect((*at, str(key.value)), "a field name that YAML does not read as text", "put it in quotes")
+            continue
+        if key.value in seen and key.tag == _TEXT:
+            lines = f"lines {seen[key.value]} and {key.start_mark.line + 1}"
+            yield Defect((*at, key.value), f"the field twice ({lines})", "keep one of them")
+        seen.setdefault(key.value, key.start_mark.line + 1)
