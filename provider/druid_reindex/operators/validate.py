@@ -27,7 +27,8 @@ class ValidateSegmentsOperator(NightOperator):
 
     A published one must be served with equal rows and the boundary's key, any other must have changed nothing.
 
-    Returns ``chunks``, ``segments_after``, ``rows_before``, ``rows_after``, ``bytes_after``, ``kms_keys``, ``versions``.
+    Returns ``chunks``, ``segments_after``, ``rows_before``, ``rows_after``, ``bytes_after``, ``kms_keys`` and
+    ``versions``.
     """
 
     def carry_out(self, context: Context) -> dict[str, Any]:

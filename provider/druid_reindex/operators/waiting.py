@@ -15,7 +15,7 @@ _TELL_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Waiting:
-    """How to wait: ``poll_seconds`` between looks, at most ``deadline_seconds``; ``log`` hears each change and minute."""
+    """How to wait: ``poll_seconds`` between looks, ``deadline_seconds`` at most; ``log`` hears changes and each minute."""
 
     poll_seconds: float
     deadline_seconds: float

@@ -26,8 +26,9 @@ def rows_query(pipeline: Pipeline, intervals: Sequence[Interval]) -> tuple[str, 
     Where rows roll up, stored rows may merge, so the sum of the ``count`` metric is what must stay equal.
     """
     whole = umbrella(intervals)
+    period = _PERIODS[pipeline.granularity.segment]
     sql = (
-        f"SELECT TIME_FLOOR(\"__time\", '{_PERIODS[pipeline.granularity.segment]}') AS chunk, {_counted(pipeline)} AS n "  # noqa: S608
+        f"SELECT TIME_FLOOR(\"__time\", '{period}') AS chunk, {_counted(pipeline)} AS n "  # noqa: S608
         f'FROM {quoted(pipeline.datasource)} WHERE "__time" >= ? AND "__time" < ? GROUP BY 1'
     )
     ends = (whole.start, whole.end)
