@@ -15,7 +15,7 @@ _TELL_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Waiting:
-    """How to wait: ``poll_seconds`` between looks, ``deadline_seconds`` at most; ``log`` hears changes and each minute."""
+    """How to wait: ``poll_seconds`` between looks, ``deadline_seconds`` at most; ``log`` hears of changes."""
 
     poll_seconds: float
     deadline_seconds: float
