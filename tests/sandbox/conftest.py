@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -34,14 +35,21 @@ def _dags(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def folder() -> Iterator[Path]:
+    """A folder of the sandbox's own: pytest's are removed by other runs of pytest, while this one still works."""
+    with tempfile.TemporaryDirectory(prefix="druid-reindex-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def sandbox(folder: Path) -> Iterator[Sandbox]:
     """The sandbox, up, with two datasources of the same events; down at the end, and nothing of it left."""
-    home = SandboxHome(tmp_path_factory.mktemp("sandbox") / "home", SandboxHome.from_environment().cache)
+    home = SandboxHome(folder / "home", SandboxHome.from_environment().cache)
     previous = signal.signal(signal.SIGTERM, _stop)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(HOME_VARIABLE, str(home.root))
         patch.setenv(CACHE_VARIABLE, str(home.cache))
-        patch.setenv(airflow.DAGS_VARIABLE, str(_dags(tmp_path_factory.mktemp("dags"))))
+        patch.setenv(airflow.DAGS_VARIABLE, str(_dags(folder / "checkout")))
         try:
             endpoints = stack.up(home, print).endpoints
             for datasource in (VITALS, STEPS):
