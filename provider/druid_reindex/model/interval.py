@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
+_ETERNITY = ("-146136543-09-08T08:23:32.096Z", "146140482-04-24T15:36:27.903Z")
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Interval:
@@ -43,14 +45,20 @@ class Interval:
 
 
 def parse_instant(text: str) -> datetime:
-    """The UTC instant in an ISO 8601 ``text``; a text without a zone is UTC. Raises ValueError."""
+    """The UTC instant in an ISO 8601 ``text``; a text without a zone is UTC.
+
+    Raises ValueError, also for the ends of Druid's ETERNITY, which segments of granularity ALL have.
+    Source: https://github.com/apache/druid/blob/25.0.0/core/src/main/java/org/apache/druid/java/util/common/Intervals.java
+    """
+    if text in _ETERNITY:
+        raise ValueError(f"{text!r} is an end of Druid's ETERNITY: segments of granularity ALL have no time chunks")
     parsed = datetime.fromisoformat(text)
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
 def format_instant(instant: datetime) -> str:
     """``instant`` as Druid writes it: ``2026-09-01T00:00:00.000Z``."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+    return f"{instant.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def umbrella(intervals: Iterable[Interval]) -> Interval:
