@@ -1,12 +1,20 @@
-"""Tests of Druid's task states."""
+"""When a Druid task has ended."""
 
 from __future__ import annotations
 
 import pytest
 
-from druid_reindex.model.druid_task import TaskState
+from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
 
 
-@pytest.mark.parametrize("state", list(TaskState))
-def test_absent_and_running_are_not_ended(state: TaskState) -> None:
-    assert state.is_ended == (state in {TaskState.SUCCESS, TaskState.FAILED})
+@pytest.mark.parametrize("state", TaskState)
+def test_an_absent_task_has_not_ended(state: TaskState) -> None:
+    assert state.is_ended == (state in {"SUCCESS", "FAILED"})
+
+
+def test_no_used_segments_is_not_nothing_left() -> None:
+    assert LoadStatus("vitals", None) != LoadStatus("vitals", 0)
+
+
+def test_a_status_without_message_is_silent() -> None:
+    assert TaskStatus("t", TaskState.RUNNING).error_message == ""
