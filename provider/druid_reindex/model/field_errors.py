@@ -20,6 +20,18 @@ from pydantic_core import ErrorDetails
 from druid_reindex.model.yaml_file import Defect, FieldPath, YamlFile, shown
 
 Model = TypeVar("Model", bound=BaseModel)
+_PLAINLY = {
+    "string_type": "it is text",
+    "bool_type": "it is true or false, without quotes",
+    "int_type": "it is a whole number, without quotes",
+    "float_type": "it is a number, without quotes",
+    "tuple_type": "it is a list, one item a line after `- `",
+    "too_short": "it has no item",
+    "model_type": "it is a mapping of `field: value` lines",
+    "model_attributes_type": "it is a mapping of `field: value` lines",
+    "dict_type": "it is a mapping of `field: value` lines",
+}
+_SAID_BY_DESCRIPTION = {"enum", "literal_error", "string_pattern_mismatch"}
 _SECRET = re.compile(r"pass(word|wd|phrase)?|secret|token|credential|access_?key|private", re.IGNORECASE)
 
 
@@ -35,7 +47,7 @@ class _Place:
 
 def defects(kind: type[BaseModel], content: Mapping[str, Any], error: ValidationError) -> list[Defect]:
     """Every field of ``content`` that ``error`` says is no good for a ``kind``."""
-    return [_defect(kind, content, details) for details in error.errors(include_url=False)]
+    return [_defect(kind, content, each) for each in error.errors(include_url=False) if not _is_echo(each)]
 
 
 def load(file: YamlFile, kind: type[Model]) -> Model:
@@ -63,13 +75,23 @@ def _defect(kind: type[BaseModel], content: Mapping[str, Any], details: ErrorDet
             return _unknown(place)
         case "union_tag_invalid" | "union_tag_not_found":
             return _untagged(place, details)
-    message = details["msg"].removeprefix("Value error, ")
+    message = _PLAINLY.get(details["type"], details["msg"].removeprefix("Value error, "))
+    message = "" if works and details["type"] in _SAID_BY_DESCRIPTION else message
     hint = did_you_mean(place.value, _choices(place.info)) if isinstance(place.value, str) else _quote(details)
     return Defect(place.field, shown(place.value), "; ".join(filter(None, [message, hint, works and f"write {works}"])))
 
 
+def _is_echo(details: ErrorDetails) -> bool:
+    """Whether pydantic calls a list too short because items in it are wrong, which it tells as well."""
+    return details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]
+
+
 def _quote(details: ErrorDetails) -> str:
-    return "put it in quotes" if details["type"] == "string_type" and not _is_nested(details["input"]) else ""
+    return (
+        "put it in quotes, if it is meant"
+        if details["type"] == "string_type" and not _is_nested(details["input"])
+        else ""
+    )
 
 
 def _is_nested(value: object) -> bool:

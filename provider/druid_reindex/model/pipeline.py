@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from druid_reindex.model.aggregators import AGGREGATORS
 from druid_reindex.model.interval import Granularity
@@ -59,7 +59,7 @@ class Schedule(Frozen):
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError) as unknown:
-            raise ValueError("write an IANA timezone such as America/New_York") from unknown
+            raise ValueError("there is no such timezone") from unknown
         return name
 
 
@@ -132,21 +132,21 @@ class DatasourceInput(Frozen):
     datasource: str | None = Field(None, description="a datasource's name; left out, the pipeline's own")
 
 
+def _readable(path: str) -> str:
+    S3Uri.parse(path)
+    if _AMBIGUOUS.search(path.removeprefix("s3://")):
+        raise ValueError("Hadoop would read another path: no comma, backslash, empty part, `.` or `..` works")
+    return path
+
+
 class StaticInput(Frozen):
     """Files in S3 (Druid's ``static`` inputSpec)."""
 
     type: Literal["static"] = Field(description="datasource or static")
-    paths: tuple[str, ...] = Field(min_length=1, description="a list of s3://bucket/prefix addresses")
+    paths: tuple[Annotated[str, AfterValidator(_readable)], ...] = Field(
+        min_length=1, description="a list of s3://bucket/prefix addresses"
+    )
     format: Literal["json", "csv"] = Field("json", description="json or csv")
-
-    @field_validator("paths")
-    @classmethod
-    def _addresses(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        for path in paths:
-            S3Uri.parse(path)
-            if _AMBIGUOUS.search(path.removeprefix("s3://")):
-                raise ValueError(f"{path!r} holds a comma, a backslash, an empty part or dots as a part")
-        return paths
 
 
 Input = Annotated[DatasourceInput | StaticInput, Field(discriminator="type")]

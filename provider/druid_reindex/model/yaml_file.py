@@ -120,7 +120,9 @@ def _not_yaml(path: Path, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     where = f"{path}:{mark.line + 1}" if mark else str(path)
-    advice = getattr(error, "context", None) or "look at the indentation, colons and quotes"
+    context, began = getattr(error, "context", None), getattr(error, "context_mark", None)
+    advice = context or "look at the indentation, colons and quotes"
+    advice += f" that begins on line {began.line + 1}" if context and began else ""
     return f"{where}: not YAML: {problem}; {advice}"
 
 
