@@ -46,7 +46,12 @@ def _wire(settings: NightSettings) -> None:
     plan = PlanNightOperator(task_id=PLAN_TASK, settings=settings)
     up = LaunchEmrClusterOperator(task_id="cluster_up", settings=settings)
     reindex = ReindexSegmentsOperator.partial(
-        task_id="reindex", settings=settings, max_active_tis_per_dagrun=1, pool=settings.boundary.pool
+        task_id="reindex",
+        settings=settings,
+        max_active_tis_per_dagrun=1,
+        pool=settings.boundary.pool,
+        queue=settings.boundary.queue,
+        retries=settings.pipeline.policy.retries,
     ).expand(batch=plan.output)
     down = TerminateEmrClusterOperator(task_id="cluster_down", settings=settings)
     validate = ValidateSegmentsOperator(task_id="validate", settings=settings, trigger_rule=TriggerRule.ALL_DONE)

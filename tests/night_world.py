@@ -1,0 +1,86 @@
+"""One night's outside world in memory: twins behind Airflow's connections, and the context that a task sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import pytest
+
+from druid_reindex.operators import connections
+from druid_reindex.operators.night import NightOperator, NightSettings
+from druid_reindex.operators.plan import PlanNightOperator
+from twins import FakeDruid, FakeEmr, FakeStore, Outcome, segment
+
+ROOT = Path(__file__).parents[1]
+SETTINGS = NightSettings.read(ROOT / "dags" / "pipelines" / "patient_vitals.yaml", configs=ROOT / "emr_configs")
+DAY = "2026-09-01T00:00:00.000Z/2026-09-02T00:00:00.000Z"
+NEW_VERSION = "2026-10-06T02:30:00.000Z"
+Operator = TypeVar("Operator", bound=NightOperator)
+
+
+def old_segments() -> list[Any]:
+    """Ten small segments of one day."""
+    return [segment(DAY, version="2026-09-02T00:00:00.000Z", number=n, datasource="patient_vitals") for n in range(10)]
+
+
+def rebuilt() -> Any:
+    """The one segment that a rebuild of that day publishes."""
+    return segment(DAY, version=NEW_VERSION, datasource="patient_vitals", rows=100)
+
+
+@dataclass
+class World:
+    """Twins, and the XComs and task states of one run; `rows` is what Druid counts for the day."""
+
+    druid: FakeDruid = field(default_factory=lambda: FakeDruid(old_segments(), [Outcome(publishes=[rebuilt()])]))
+    emr: FakeEmr = field(default_factory=FakeEmr)
+    store: FakeStore = field(default_factory=FakeStore)
+    xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    conf: dict[str, Any] = field(default_factory=lambda: {"window": "2026-09-01/2026-09-03"})
+    run_id: str = "manual__1"
+    rows: int = 100
+
+    def __post_init__(self) -> None:
+        self.druid.answers = lambda _sql, _parameters: [{"chunk": "2026-09-01T00:00:00.000Z", "n": self.rows}]
+
+    def context(self, task_id: str = "task") -> Any:
+        """Airflow's context of `task_id`."""
+        run = SimpleNamespace(
+            dag_id="nightly_reindex__patient_vitals", run_id=self.run_id, conf=self.conf, logical_date=None,
+            data_interval_end=None, run_after=datetime(2026, 10, 6, tzinfo=UTC),
+        )  # fmt: skip
+        ti = SimpleNamespace(
+            xcom_pull=lambda task_ids, key="return_value": self.xcoms.get((task_ids, key)),
+            xcom_push=lambda key, value: self.xcoms.__setitem__((task_id, key), value),
+            get_task_states=lambda dag_id, run_ids: {run_ids[0]: self.states},
+        )
+        return {"dag_run": run, "ti": ti}
+
+    def run(self, operator: NightOperator) -> Any:
+        """What the task returns, kept as its XCom."""
+        returned = operator.execute(self.context(operator.task_id))
+        self.xcoms[operator.task_id, "return_value"] = returned
+        return returned
+
+    def plan(self) -> list[int]:
+        """The night's plan, made and stored."""
+        planned: list[int] = self.run(make(PlanNightOperator, "plan"))
+        return planned
+
+
+def make(kind: type[Operator], task_id: str, **options: Any) -> Operator:
+    """An operator of the shipped pipeline that does not sleep."""
+    return kind(task_id=task_id, settings=SETTINGS, poll_seconds=0.0, **options)
+
+
+def connect(world: World, patch: pytest.MonkeyPatch) -> World:
+    """Put the world's twins behind the connections."""
+    patch.setattr(connections, "druid_client", lambda _conn_id: world.druid)
+    patch.setattr(connections, "emr_client", lambda _conn_id, _region: world.emr)
+    patch.setattr(connections, "s3_client", lambda _conn_id, _region: world.store)
+    return world

@@ -1,0 +1,42 @@
+"""Tests of Airflow connections as clients."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from airflow.sdk import BaseHook, Connection
+
+from druid_reindex.clients.druid import DruidClient
+from druid_reindex.errors import ConfigurationError
+from druid_reindex.operators import connections
+
+
+def connection(**fields: object) -> Connection:
+    return Connection(conn_id="druid_phi", conn_type="http", **fields)  # type: ignore[arg-type]
+
+
+def test_an_extra_names_a_server_else_host_and_port_do() -> None:
+    both = connection(host="router", port=9088, schema="https", extra=json.dumps({"broker_url": "https://broker:8282"}))
+    assert connections.server_url(both, "broker_url") == "https://broker:8282"
+    assert connections.server_url(both, "overlord_url") == "https://router:9088"
+    assert connections.server_url(connection(host="router"), "overlord_url") == "https://router"
+
+
+def test_a_missing_url_lists_every_place_looked() -> None:
+    with pytest.raises(ConfigurationError, match="looked at the extra broker_url, then at host"):
+        connections.server_url(connection(), "broker_url")
+
+
+def test_a_password_over_plain_http_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = connection(host="druid.example.org", schema="http", login="u", password="canary-password")
+    monkeypatch.setattr(BaseHook, "get_connection", lambda _conn_id: found)
+    with pytest.raises(ConfigurationError) as error:
+        connections.druid_client("druid_phi")
+    assert "canary-password" not in str(error.value)
+
+
+def test_druid_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BaseHook, "get_connection", lambda _conn_id: connection(host="127.0.0.1", schema="http"))
+    with connections.druid_client("druid_phi") as client:
+        assert isinstance(client, DruidClient)

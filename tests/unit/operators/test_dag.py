@@ -1,0 +1,53 @@
+"""Tests of the DAG of a pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from airflow.sdk import TriggerRule
+
+from druid_reindex import reindex_dag
+from druid_reindex.errors import ConfigurationError
+
+ROOT = Path(__file__).parents[3]
+FILE = ROOT / "dags" / "pipelines" / "patient_vitals.yaml"
+CONFIGS = ROOT / "emr_configs"
+
+
+def test_the_night_is_wired() -> None:
+    dag = reindex_dag(FILE, configs=CONFIGS)
+    assert dag.dag_id == "nightly_reindex__patient_vitals"
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert {"phi", "druid-reindex", "vitals"} <= set(dag.tags)
+    assert dag.doc_md is not None
+    down = {task: set(dag.task_dict[task].downstream_task_ids) for task in dag.task_dict}
+    assert down["plan"] == {"cluster_up", "reindex"}
+    assert down["reindex"] == {"cluster_down", "validate"}
+    assert down["validate"] == down["cluster_down"] == {"verdict"}
+    assert dag.task_dict["cluster_up"].is_setup
+    assert dag.task_dict["cluster_down"].is_teardown
+    assert dag.leaves == [dag.task_dict["verdict"]]
+    assert {dag.task_dict[t].trigger_rule for t in ("validate", "verdict")} == {TriggerRule.ALL_DONE}
+
+
+def test_owner_pool_and_queue_of_every_task() -> None:
+    tasks = reindex_dag(FILE, configs=CONFIGS).task_dict.values()
+    assert {task.owner for task in tasks} == {"clinical-data"}
+    assert {task.pool for task in tasks} == {"druid_reindex_phi"}
+    assert {task.queue for task in tasks} == {"phi"}
+    assert {task.retries for task in tasks if task.task_id != "verdict"} == {2}
+
+
+def test_no_cron_no_schedule(tmp_path: Path) -> None:
+    file = tmp_path / "patient_vitals.yaml"
+    file.write_text(FILE.read_text().replace('cron: "30 2 * * *"', "cron: null"))
+    assert reindex_dag(file, configs=CONFIGS).schedule is None
+
+
+def test_a_wrong_file_names_itself_and_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "patient_vitals.yaml"
+    file.write_text(FILE.read_text().replace("segment: DAY", "segment: DAX"))
+    with pytest.raises(ConfigurationError, match=r"patient_vitals\.yaml:\d+: granularity\.segment"):
+        reindex_dag(file, configs=CONFIGS)

@@ -1,0 +1,35 @@
+"""Tests of `verdict`."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from druid_reindex.operators.verdict import NightVerdictOperator
+from night_world import World, make, rebuilt
+
+
+def verdict(world: World) -> dict[str, str]:
+    found: dict[str, str] = world.run(make(NightVerdictOperator, "verdict"))
+    return found
+
+
+@pytest.mark.parametrize("state", ["failed", "upstream_failed"])
+def test_any_failed_task_makes_the_night_red_and_is_named(world: World, state: str) -> None:
+    world.plan()
+    world.states = {"plan": "success", "reindex_0": state, "cluster_down": "success", "verdict": "running"}
+    with pytest.raises(AirflowFailException, match="reindex_0"):
+        verdict(world)
+
+
+def test_rebuilt_and_nothing_to_do(world: World) -> None:
+    world.states = {"plan": "success", "cluster_up": "skipped"}
+    world.plan()
+    assert verdict(world)["status"] == "rebuilt"
+    world.druid.segments = [rebuilt()]
+    world.plan()
+    assert verdict(world)["status"] == "nothing to do"
+
+
+def test_it_is_not_tried_again() -> None:
+    assert make(NightVerdictOperator, "verdict").retries == 0
