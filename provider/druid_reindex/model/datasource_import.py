@@ -6,6 +6,7 @@ Source: https://druid.apache.org/docs/25.0.0/querying/sql-metadata-tables.html#c
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -23,13 +24,18 @@ _METRICS = {
     "BIGINT": "longSum",
     "FLOAT": "floatSum",
     "DOUBLE": "doubleSum",
-    "COMPLEX<hyperUnique>": "hyperUnique",
-    "COMPLEX<thetaSketch>": "thetaSketch",
-    "COMPLEX<HLLSketch>": "HLLSketchMerge",
-    "COMPLEX<quantilesDoublesSketch>": "quantilesDoublesSketch",
-    "COMPLEX<arrayOfDoublesSketch>": "arrayOfDoublesSketch",
-    "COMPLEX<approximateHistogram>": "approxHistogramFold",
+    "hyperUnique": "hyperUnique",
+    "thetaSketch": "thetaSketch",
+    "HLLSketch": "HLLSketchMerge",
+    "quantilesDoublesSketch": "quantilesDoublesSketch",
+    "arrayOfDoublesSketch": "arrayOfDoublesSketch",
+    "KllDoublesSketch": "KllDoublesSketch",
+    "KllFloatsSketch": "KllFloatsSketch",
+    "approximateHistogram": "approxHistogramFold",
 }
+# A type is COMPLEX<arrayOfDoublesSketch>, or names the step that made it: COMPLEX<arrayOfDoublesSketchBuild>.
+# Source: https://github.com/apache/druid/blob/25.0.0/extensions-core/datasketches/src/main/java/org/apache/druid/query/aggregation/datasketches/tuple/ArrayOfDoublesSketchModule.java
+_COMPLEX = re.compile(r"COMPLEX<(\w+?)(?:Build|Merge)?>")
 
 
 def from_datasource(
@@ -61,7 +67,7 @@ def from_datasource(
 
 
 def _add_column(made: Draft, name: str, sql_type: str, *, is_metric: bool) -> None:
-    found = (_METRICS if is_metric else _DIMENSIONS).get(sql_type)
+    found = _METRICS.get(_COMPLEX.sub(r"\1", sql_type)) if is_metric else _DIMENSIONS.get(sql_type)
     if found is None:
         made.leave("columns", name, f"no pipeline's {'metric' if is_metric else 'dimension'} has the type {sql_type}")
     elif is_metric:

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from druid_reindex.errors import ConfigurationError
+from druid_reindex.model.aggregators import AGGREGATORS
 from druid_reindex.model.config_files import load_boundaries
-from druid_reindex.model.datasource_import import from_datasource
+from druid_reindex.model.datasource_import import _METRICS, from_datasource
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.pipeline_import import Draft
 from twins import segment
@@ -67,11 +68,25 @@ def test_the_granularity_is_that_of_most_segments(intervals: list[str], granular
     assert any(line.startswith("granularity.segment:") for line in made.not_carried) is is_said
 
 
-def test_a_sketch_becomes_its_merging_aggregator() -> None:
-    columns = {"code": "VARCHAR", "events": "COMPLEX<HLLSketch>", "value_sum": "COMPLEX<unknown>"}
+@pytest.mark.parametrize(
+    ("sql_type", "aggregator"),
+    [
+        ("COMPLEX<HLLSketch>", "HLLSketchMerge"),
+        ("COMPLEX<HLLSketchBuild>", "HLLSketchMerge"),
+        ("COMPLEX<thetaSketchMerge>", "thetaSketch"),
+        ("COMPLEX<KllFloatsSketch>", "KllFloatsSketch"),
+        ("COMPLEX<approximateHistogram>", "approxHistogramFold"),
+    ],
+)
+def test_a_sketch_becomes_an_aggregator_that_merges_it(sql_type: str, aggregator: str) -> None:
+    columns = {"code": "VARCHAR", "events": sql_type, "value_sum": "COMPLEX<unknown>"}
     made = made_of(["2026-09-01/2026-09-02"], columns)
-    assert made.content["metrics"] == [{"type": "HLLSketchMerge", "name": "events", "fieldName": "events"}]
+    assert made.content["metrics"] == [{"type": aggregator, "name": "events", "fieldName": "events"}]
     assert any(line.startswith("columns.value_sum:") for line in made.not_carried)
+
+
+def test_each_assumed_aggregator_is_one_of_druids() -> None:
+    assert set(_METRICS.values()) <= AGGREGATORS.keys()
 
 
 def test_a_datasource_without_metrics_is_said() -> None:
