@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from druid_reindex.errors import NoAnswerError
+from druid_reindex.errors import DeadlineError, NoAnswerError
 from druid_reindex.model.cluster import Cluster, ClusterState
 from druid_reindex.operators.night import NightOperator, planned
 from druid_reindex.plan import emr as payloads
@@ -24,6 +24,8 @@ class LaunchEmrClusterOperator(NightOperator):
     Returns ``cluster_id`` and ``primary_dns``.
     """
 
+    _waited_for: str | None = None
+
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Launch or attach, and wait until steps and jobs can run."""
         night = planned(context)
@@ -31,15 +33,28 @@ class LaunchEmrClusterOperator(NightOperator):
             raise AirflowSkipException(night["explanation"])
         run_id = self.run_identity(context)
         cluster_id = self._living(run_id) or self._launch(run_id)
-        cluster = self.waiting.until(
-            lambda: self.emr.describe_cluster(cluster_id), _is_settled, what=f"cluster {cluster_id}", tell=described
-        )
+        self._waited_for = cluster_id
+        cluster = self._settled(cluster_id)
         if not cluster.state.is_up:
             from druid_reindex.clients.emr_states import cluster_failure  # noqa: PLC0415
 
             raise cluster_failure(cluster, attempted="launch a cluster")
         self.log.info("cluster %s is up: %s", cluster_id, cluster.primary_dns)
         return {"cluster_id": cluster_id, "primary_dns": cluster.primary_dns}
+
+    def on_kill(self) -> None:
+        """End the cluster: its teardown does not run when it never came up."""
+        if self._waited_for is not None:
+            self.emr.terminate(self._waited_for)
+
+    def _settled(self, cluster_id: str) -> Cluster:
+        try:
+            return self.waiting.until(
+                lambda: self.emr.describe_cluster(cluster_id), _is_settled, what=f"cluster {cluster_id}", tell=described
+            )
+        except DeadlineError:
+            self.emr.terminate(cluster_id)
+            raise
 
     def _living(self, run_id: RunId) -> str | None:
         living = [c for c in self.emr.find_clusters(names.RUN_TAG, str(run_id)) if not _is_over(c)]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from druid_reindex.clients.druid import DruidClient
+    from druid_reindex.model.uri import S3Uri
     from druid_reindex.ports import EmrPort, ObjectStorePort
 
 PLAN_TASK = "plan"
@@ -143,11 +144,20 @@ class NightOperator(BaseOperator):
             )
         return document.from_json(body)
 
-    def put_json(self, uri: Any, value: object) -> None:
+    def put_record(self, context: Context, uri: S3Uri, record: dict[str, Any]) -> None:
+        """Store what was found under the run's present plan, whose digest the record carries."""
+        self.put_json(uri, record | {"plan_sha256": planned(context)["plan_sha256"]})
+
+    def get_record(self, context: Context, uri: S3Uri) -> dict[str, Any] | None:
+        """The record at ``uri``; None when there is none, or when it is of a plan that the cleared run had before."""
+        record: dict[str, Any] | None = self.get_json(uri)
+        return record if record and record["plan_sha256"] == planned(context)["plan_sha256"] else None
+
+    def put_json(self, uri: S3Uri, value: object) -> None:
         """Store ``value`` as canonical JSON under the boundary's key."""
         self.store.put(uri, document.canonical(value), kms_key_arn=self.settings.boundary.kms_key_arn)
 
-    def get_json(self, uri: Any) -> Any:
+    def get_json(self, uri: S3Uri) -> Any:
         """The JSON at ``uri``; None when there is no object."""
         return json.loads(self.store.get(uri)) if self.store.exists(uri) else None
 

@@ -40,11 +40,11 @@ class ReindexSegmentsOperator(NightOperator):
         run_id = self.run_identity(context)
         batch = self.stored_plan(context).batches[self.batch]
         uri = names.result_uri(self.settings.boundary, run_id, batch.number)
-        self._require_earlier(run_id, batch)
-        record = self.get_json(uri)
+        self._require_earlier(context, run_id, batch)
+        record = self.get_record(context, uri)
         if record is None:
             record = self._run(context, run_id, batch)
-            self.put_json(uri, record)
+            self.put_record(context, uri, record)
         return {
             "batch": batch.number,
             "submitted": record["submitted"],
@@ -60,12 +60,12 @@ class ReindexSegmentsOperator(NightOperator):
         if self._job is not None:
             self._job.cancel()
 
-    def _require_earlier(self, run_id: RunId, batch: Batch) -> None:
+    def _require_earlier(self, context: Context, run_id: RunId, batch: Batch) -> None:
         """A failure stops later batches: the one before must have left its result."""
         if batch.number == 0:
             return
         earlier = names.result_uri(self.settings.boundary, run_id, batch.number - 1)
-        if not self.store.exists(earlier):
+        if self.get_record(context, earlier) is None:
             raise ConflictError(
                 "start a batch",
                 resource=f"batch {batch.number}",
@@ -74,7 +74,7 @@ class ReindexSegmentsOperator(NightOperator):
             )
 
     def _run(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
-        before = self._before(run_id, batch)
+        before = self._before(context, run_id, batch)
         cluster_id = context["ti"].xcom_pull(task_ids="cluster_up")["cluster_id"]
         self._job = self._job_of(Work(
             pipeline=self.settings.pipeline, boundary=self.settings.boundary, profile=self.settings.profile,
@@ -98,19 +98,19 @@ class ReindexSegmentsOperator(NightOperator):
             case Submission.EMR_STEP:
                 return StepJob(work, self.emr, self.store)
 
-    def _before(self, run_id: RunId, batch: Batch) -> dict[str, Any]:
+    def _before(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
         """What was served before the batch's first try: segment ids and rows per chunk; written once, then kept."""
         uri = names.batch_prefix(self.settings.boundary, run_id, batch.number) / "before.json"
-        kept = self.get_json(uri)
+        kept = self.get_record(context, uri)
         if kept is not None:
-            return dict(kept)
+            return kept
         sql, parameters = measure.rows_query(self.settings.pipeline, batch.intervals)
         record = {
             "protocol": RECORD_PROTOCOL,
             "segments": {str(c.interval): [s.segment_id for s in c.segments] for c in batch.chunks},
             "rows": measure.rows_by_interval(self.druid.query(sql, parameters), batch.intervals),
         }
-        self.put_json(uri, record)
+        self.put_record(context, uri, record)
         return record
 
     def _published(self, batch: Batch, before: dict[str, list[str]]) -> dict[str, list[str]]:

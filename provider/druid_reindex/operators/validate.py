@@ -37,7 +37,7 @@ class ValidateSegmentsOperator(NightOperator):
         if not night.get("batches"):
             raise AirflowSkipException(night.get("explanation", "there is no plan"))
         run_id = self.run_identity(context)
-        found = [self._judge(run_id, batch) for batch in self.stored_plan(context).batches]
+        found = [self._judge(context, run_id, batch) for batch in self.stored_plan(context).batches]
         return {
             **{
                 name: sum(each[name] for each in found)
@@ -46,8 +46,8 @@ class ValidateSegmentsOperator(NightOperator):
             **{name: sorted({value for each in found for value in each[name]}) for name in ("kms_keys", "versions")},
         }
 
-    def _judge(self, run_id: RunId, batch: Batch) -> dict[str, Any]:
-        record = self.get_json(names.result_uri(self.settings.boundary, run_id, batch.number))
+    def _judge(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
+        record = self.get_record(context, names.result_uri(self.settings.boundary, run_id, batch.number))
         if record is None:
             return self._untouched(batch)
         self._wait_for_load(batch)

@@ -1,12 +1,22 @@
-"""A world in memory behind the operators."""
+"""A world in memory behind the operators, and an Airflow that leaves the user's own home alone."""
 
 from __future__ import annotations
 
+import os
+import tempfile
+from typing import TYPE_CHECKING
+
 import pytest
 
-from night_world import World, connect
+# Airflow reads it, and makes the folder, when it is imported.
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="druid-reindex-airflow-"))
+
+if TYPE_CHECKING:
+    from night_world import World
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    from night_world import World, connect
+
     return connect(World(), monkeypatch)

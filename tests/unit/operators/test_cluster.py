@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from druid_reindex.errors import NoAnswerError
 from druid_reindex.model.cluster import ClusterState
+from druid_reindex.model.pipeline import Policy
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
-from night_world import World, make, rebuilt
+from night_world import SETTINGS, World, make, rebuilt
 
 
 def up(world: World) -> dict[str, str]:
@@ -42,6 +45,24 @@ def test_a_dead_cluster_is_replaced(world: World) -> None:
     first = up(world)
     down(world)
     assert up(world)["cluster_id"] != first["cluster_id"]
+
+
+@pytest.mark.parametrize("state", [state for state in ClusterState if state.is_up])
+def test_a_living_cluster_is_attached_to(world: World, state: ClusterState) -> None:
+    world.emr.lifecycle = (ClusterState.STARTING, ClusterState.BOOTSTRAPPING, state)
+    world.plan()
+    assert up(world) == up(world)
+    assert len(world.emr.launched) == 1
+
+
+@pytest.mark.parametrize(
+    "state", [ClusterState.TERMINATING, ClusterState.TERMINATED, ClusterState.TERMINATED_WITH_ERRORS]
+)
+def test_one_that_is_ending_or_ended_is_not(world: World, state: ClusterState) -> None:
+    world.plan()
+    first = up(world)["cluster_id"]
+    world.emr.clusters[first] = replace(world.emr.clusters[first], state=state)
+    assert up(world)["cluster_id"] != first
 
 
 def test_an_empty_plan_launches_nothing(world: World) -> None:
@@ -79,6 +100,40 @@ def test_a_launch_without_an_answer_is_found_by_its_tag(world: World, monkeypatc
     assert len(world.emr.launched) == 1
 
 
+def test_a_launch_without_an_answer_and_without_a_cluster_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unanswered(_payload: object) -> str:
+        raise NoAnswerError("launch", resource="EMR", came_back="reset", remedy="look by tag")
+
+    monkeypatch.setattr(world.emr, "run_job_flow", unanswered)
+    world.plan()
+    with pytest.raises(AirflowException, match="reset") as error:
+        up(world)
+    assert not isinstance(error.value, AirflowFailException)
+
+
+def test_a_cluster_that_does_not_come_up_in_time_is_ended(world: World) -> None:
+    world.emr.lifecycle = (ClusterState.STARTING,)
+    world.plan()
+    launch = make(LaunchEmrClusterOperator, "cluster_up")
+    policy = Policy(max_night_hours=1e-9)
+    launch.settings = replace(SETTINGS, pipeline=SETTINGS.pipeline.model_copy(update={"policy": policy}))
+    with pytest.raises(AirflowException, match="STARTING"):
+        world.run(launch)
+    assert world.emr.terminated == [*world.emr.clusters]
+
+
+def test_a_killed_launch_ends_its_cluster(world: World) -> None:
+    world.plan()
+    launch = make(LaunchEmrClusterOperator, "cluster_up")
+    launch.on_kill()
+    assert world.emr.terminated == []
+    cluster_id = world.run(launch)["cluster_id"]
+    launch.on_kill()
+    assert world.emr.terminated == [cluster_id]
+
+
 def test_down_finds_its_clusters_by_tag_alone_and_waits_until_they_ended(world: World) -> None:
     world.plan()
     cluster_id = up(world)["cluster_id"]
@@ -87,6 +142,16 @@ def test_down_finds_its_clusters_by_tag_alone_and_waits_until_they_ended(world: 
     assert (ended["cluster_id"], ended["state"], ended["reason"]) == (cluster_id, "TERMINATED", "USER_REQUEST")
     assert down(world)["state"] == "TERMINATED"
     assert world.emr.terminated == [cluster_id]
+
+
+def test_down_ends_every_cluster_of_the_run(world: World) -> None:
+    world.plan()
+    first = up(world)["cluster_id"]
+    second = world.emr.run_job_flow(world.emr.launched[0])
+    ended = down(world)
+    assert (ended["clusters"], ended["cluster_id"]) == ([second, first], second)
+    assert ended["normalized_instance_hours"] == 16
+    assert all(cluster.state.is_ended for cluster in world.emr.clusters.values())
 
 
 def test_down_without_a_cluster_is_fine(world: World) -> None:

@@ -8,6 +8,8 @@ import pytest
 from airflow.sdk import BaseHook, Connection
 
 from druid_reindex.clients.druid import DruidClient
+from druid_reindex.clients.emr import EmrClient
+from druid_reindex.clients.s3 import S3Client
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.operators import connections
 
@@ -40,3 +42,14 @@ def test_druid_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BaseHook, "get_connection", lambda _conn_id: connection(host="127.0.0.1", schema="http"))
     with connections.druid_client("druid_phi") as client:
         assert isinstance(client, DruidClient)
+
+
+def test_clients_of_aws_are_made_of_the_amazon_providers_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_PHI", "aws://AKIDEXAMPLE:secret@/?region_name=eu-west-1")
+    session = connections.aws_session("aws_phi", "us-east-1")
+    assert session.region_name == "us-east-1"
+    credentials = session.get_credentials()
+    assert credentials is not None
+    assert credentials.access_key == "AKIDEXAMPLE"
+    assert isinstance(connections.emr_client("aws_phi", "us-east-1"), EmrClient)
+    assert isinstance(connections.s3_client("aws_phi", "us-east-1"), S3Client)

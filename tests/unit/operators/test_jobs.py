@@ -1,21 +1,20 @@
-"""A batch as a job: what a failed step tells, and what it keeps to itself."""
+"""A batch as a job: found before it is created, replaced when it died; what a failed step tells, and what not."""
 
 from __future__ import annotations
 
 import gzip
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from druid_reindex.errors import ReindexFailedError
+from druid_reindex.errors import ProtocolError, ReindexFailedError
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.operators.jobs import StepJob, Work
+from druid_reindex.operators.jobs import OverlordJob, StepJob, Work
 from druid_reindex.operators.waiting import Waiting
 from druid_reindex.plan.planner import plan_night
 from timelines import RUN, WINDOW, boundaries, pipeline, profile, segment
-from twins import FakeEmr, FakeStore
+from twins import FakeDruid, FakeEmr, FakeStore, Outcome
 
 PHI = boundaries().phi
 CLUSTER = Cluster("j-1", "night", ClusterState.WAITING, log_uri="s3://drx-logs-111122223333/emr/phi/")
@@ -41,12 +40,101 @@ def failed(store: FakeStore, **said: str) -> str:
         return replace(described(cluster_id, step_id), **said)
 
     emr.describe_step = describe  # type: ignore[method-assign]
+    with pytest.raises(ReindexFailedError) as error:
+        StepJob(work(), emr, store).run(CLUSTER)
+    return str(error.value)
+
+
+def work() -> Work:
     plan = plan_night(pipeline(), [segment("09-01/09-02", number=n) for n in range(3)], WINDOW)
     waiting = Waiting(0.0, 60.0, log=lambda _line: None, sleep=lambda _seconds: None)
-    work: Any = Work(pipeline(), PHI, profile(), RUN, plan.batches[0], waiting, lambda _line: None)
-    with pytest.raises(ReindexFailedError) as error:
-        StepJob(work, emr, store).run(CLUSTER)
-    return str(error.value)
+    return Work(pipeline(), PHI, profile(), RUN, plan.batches[0], waiting, lambda _line: None)
+
+
+class Indexing(FakeEmr):
+    """An EMR with the cluster, on which a step that completes leaves ``result`` beside its spec."""
+
+    def __init__(self, store: FakeStore, *outcomes: StepState, result: str = '{"protocol":1,"exit_code":0}') -> None:
+        super().__init__(step_outcomes=list(outcomes))
+        self.store, self.result = store, result
+        self.clusters[CLUSTER.cluster_id], self.ahead[CLUSTER.cluster_id] = CLUSTER, []
+        self.steps[CLUSTER.cluster_id] = []
+
+    def describe_step(self, cluster_id: str, step_id: str) -> Step:
+        step = super().describe_step(cluster_id, step_id)
+        if step.state is StepState.COMPLETED:
+            spec = self.added[int(step_id[2:]) - 1]["HadoopJarStep"]["Args"][1]
+            place = S3Uri.parse(spec.replace("spec.json", "result.json"))
+            self.store.put(place, self.result.encode(), kms_key_arn=PHI.kms_key_arn)
+        return step
+
+
+def test_a_step_leaves_its_ids_and_its_spec_under_the_boundarys_key() -> None:
+    store = FakeStore()
+    ran = StepJob(work(), Indexing(store), store).run(CLUSTER)
+    assert ran["step_id"] == "s-0000000000001"
+    assert store.objects[S3Uri.parse(ran["spec_uri"])][1] == PHI.kms_key_arn
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2], ids=["pending", "running", "completed"])
+def test_a_step_that_lives_or_completed_is_attached_to(looks: int) -> None:
+    store = FakeStore()
+    emr = Indexing(store)
+    earlier = StepJob(work(), emr, store)
+    step_id, _ = earlier._find_or_add(CLUSTER)
+    for _ in range(looks):
+        emr.describe_step(CLUSTER.cluster_id, step_id)
+    assert StepJob(work(), emr, store).run(CLUSTER)["step_id"] == step_id
+    assert len(emr.added) == 1
+
+
+@pytest.mark.parametrize("ended", [StepState.FAILED, StepState.CANCELLED, StepState.INTERRUPTED])
+def test_a_step_that_died_is_replaced_under_the_next_generations_name(ended: StepState) -> None:
+    store = FakeStore()
+    emr = Indexing(store, ended)
+    with pytest.raises(ReindexFailedError, match=ended.value):
+        StepJob(work(), emr, store).run(CLUSTER)
+    assert StepJob(work(), emr, store).run(CLUSTER)["step_id"] == "s-0000000000002"
+    assert [step["Name"][-3:] for step in emr.added] == ["_g1", "_g2"]
+
+
+@pytest.mark.parametrize("result", ['{"protocol":2,"exit_code":0}', '{"protocol":1,"exit_code":1}', "{}"])
+def test_a_result_that_this_release_does_not_know_is_an_error(result: str) -> None:
+    store = FakeStore()
+    with pytest.raises(ProtocolError, match=r"result\.json: protocol"):
+        StepJob(work(), Indexing(store, result=result), store).run(CLUSTER)
+
+
+def test_a_step_is_cancelled_once_it_was_added() -> None:
+    store = FakeStore()
+    emr = Indexing(store)
+    job = StepJob(work(), emr, store)
+    job.cancel()
+    seen = emr.describe_step
+
+    def cancelled(cluster_id: str, step_id: str) -> Step:
+        job.cancel()
+        return seen(cluster_id, step_id)
+
+    emr.describe_step = cancelled  # type: ignore[method-assign]
+    with pytest.raises(ReindexFailedError, match="CANCELLED"):
+        job.run(CLUSTER)
+
+
+@pytest.mark.parametrize("looks", [0, 2], ids=["running", "succeeded"])
+def test_a_task_that_lives_or_succeeded_is_attached_to(looks: int) -> None:
+    druid = FakeDruid(outcomes=[Outcome(polls=1)])
+    task_id = OverlordJob(work(), druid)._find_or_submit("primary")
+    for _ in range(looks):
+        druid.task_status(task_id)
+    assert OverlordJob(work(), druid).run(replace(CLUSTER, primary_dns="primary")) == {"task_id": task_id}
+    assert len(druid.submitted) == 1
+
+
+def test_a_task_that_was_never_submitted_is_not_stopped() -> None:
+    druid = FakeDruid()
+    OverlordJob(work(), druid).cancel()
+    assert druid.ended == {}
 
 
 def with_log(text: str) -> FakeStore:

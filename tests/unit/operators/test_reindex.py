@@ -9,8 +9,8 @@ from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
-from night_world import SETTINGS, World, make, rebuilt
-from twins import Outcome
+from night_world import DAY, SETTINGS, World, make, rebuilt
+from twins import Outcome, segment
 
 
 def started(world: World) -> World:
@@ -61,6 +61,18 @@ def test_a_task_that_runs_already_is_attached_to(world: World) -> None:
     del world.store.objects[record]
     assert reindex(world)["task_id"] == task["id"]
     assert len(world.druid.submitted) == 1
+
+
+def test_a_cleared_run_with_another_plan_runs_its_batches_anew(world: World) -> None:
+    again = segment(DAY, version="2026-10-06T04:00:00.000Z", datasource="patient_vitals", rows=100)
+    world.druid.outcomes = [Outcome(publishes=[rebuilt()]), Outcome(publishes=[again])]
+    started(world)
+    first = reindex(world)
+    world.conf = {**world.conf, "force": ["2026-09-01/2026-09-02"]}
+    world.plan()
+    second = reindex(world)
+    assert (second["segments_before"], second["segments_after"]) == (1, 1)
+    assert second["task_id"] != first["task_id"]
 
 
 def test_rows_before_are_those_of_the_first_try(world: World) -> None:

@@ -77,3 +77,19 @@ def test_nothing_planned_is_skipped(world: World) -> None:
     world.plan()
     with pytest.raises(AirflowSkipException, match="nothing to do"):
         validate(world)
+
+
+def test_segments_that_no_historical_announces_are_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    reindexed(world)
+    announced = world.druid.segment_rows
+    looks = iter(["nothing", "nothing yet"])
+    monkeypatch.setattr(world.druid, "segment_rows", lambda *of: {} if next(looks, None) else announced(*of))
+    assert validate(world)["segments_after"] == 1
+    assert next(looks, None) is None
+
+
+def test_a_result_of_the_plan_that_the_cleared_run_had_before_is_none(world: World) -> None:
+    reindexed(world)
+    world.conf = {"window": "2026-09-01/2026-09-03", "force": ["2026-09-01/2026-09-02"]}
+    world.plan()
+    assert validate(world)["chunks"] == 0

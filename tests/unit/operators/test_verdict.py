@@ -17,8 +17,8 @@ def verdict(world: World) -> dict[str, str]:
 @pytest.mark.parametrize("state", ["failed", "upstream_failed"])
 def test_any_failed_task_makes_the_night_red_and_is_named(world: World, state: str) -> None:
     world.plan()
-    world.states = {"plan": "success", "reindex_0": state, "cluster_down": "success", "verdict": "running"}
-    with pytest.raises(AirflowFailException, match="reindex_0"):
+    world.states = {"plan": "success", "reindex_0": state, "reindex_1": state, "cluster_down": "success"}
+    with pytest.raises(AirflowFailException, match="these tasks failed: reindex_0, reindex_1"):
         verdict(world)
 
 
