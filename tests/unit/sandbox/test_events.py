@@ -66,6 +66,16 @@ def test_the_key_changes_tokens_only(observations: Path, tmp_path: Path) -> None
     ]
 
 
+def test_two_runs_write_the_same_bytes_in_place_of_older_ones(observations: Path, tmp_path: Path) -> None:
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2" / "vitals-late.json").write_text("of an older run\n")
+    one = events.day_files(observations, b"key", tmp_path / "1")
+    two = events.day_files(observations, b"key", tmp_path / "2")
+    assert [file.read_bytes() for d in (one.on_time, one.late) for file in d.files] == [
+        file.read_bytes() for d in (two.on_time, two.late) for file in d.files
+    ]
+
+
 def test_a_patients_day_stays_together() -> None:
     same = [row(n, PATIENT="p", DATE=f"2010-05-06T{n:02d}:00:00Z") for n in range(24)]
     assert len({events.folded_day(each) for each in same}) == 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from druid_reindex.errors import IntegrityError, ReindexFailedError
+from druid_reindex.errors import DeadlineError, IntegrityError, ReindexFailedError
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.sandbox import ingestion
@@ -75,3 +75,33 @@ def test_other_sums_than_were_delivered_are_an_error(days: DayFiles) -> None:
     job, _ = make([Outcome(), Outcome()], value_sum=1.0)
     with pytest.raises(IntegrityError, match=r"1\.0, not to 9\.5"):
         job.complete(days)
+
+
+def test_called_again_it_attaches_to_the_task_that_runs(days: DayFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, druid = make([Outcome(polls=2), Outcome()])
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(ingestion, "TASK_SECONDS", -1.0)
+        with pytest.raises(DeadlineError, match="RUNNING"):
+            job.complete(days)
+    assert job.complete(days).rows == 357
+    assert len(druid.submitted) == 2
+
+
+def test_segments_that_nobody_loads_are_told(days: DayFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingestion, "SERVED_SECONDS", -1.0)
+    job, druid = make([Outcome(), Outcome()])
+    druid.segments_left[:] = [3]
+    with pytest.raises(DeadlineError, match="3 segments not loaded, 357 of 357 rows"):
+        job.complete(days)
+
+
+def test_only_the_on_time_delivery_is_cut_into_small_segments(days: DayFiles) -> None:
+    job, druid = make([Outcome(), Outcome()])
+    job.complete(days)
+    on_time, late = (task["spec"] for task in druid.submitted)
+    assert on_time["tuningConfig"]["partitionsSpec"] == {"type": "dynamic", "maxRowsPerSegment": 2}
+    assert late["tuningConfig"]["partitionsSpec"] == {"type": "dynamic"}
+    assert late["ioConfig"]["inputSource"] == {
+        "type": "s3",
+        "uris": ["s3://drx-phi-111122223333/landing/v/late/late.json"],
+    }
