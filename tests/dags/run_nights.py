@@ -1,0 +1,87 @@
+"""Runs nights of the shipped DAG in Airflow's own machinery, on a new database, with the twins behind the connections.
+
+``python run_nights.py <folder of DAG files> <JSON file>``; for each night the file gets the DagRun's state, the tasks'
+states, and what became of clusters and Druid tasks.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.utils.db import initdb
+
+from druid_reindex.model.cluster import ClusterState
+from druid_reindex.model.druid_task import TaskState
+from druid_reindex.model.uri import S3Uri
+from druid_reindex.operators.night import NightOperator
+from druid_reindex.operators.waiting import Waiting
+from night_world import SETTINGS, World, connect, rebuilt
+from twins import Outcome
+
+DAG_ID = "nightly_reindex__patient_vitals"
+
+
+def good() -> World:
+    return World()
+
+
+def empty() -> World:
+    world = World()
+    world.druid.segments = [rebuilt()]
+    return world
+
+
+def reindex_fails() -> World:
+    world = World()
+    world.druid.outcomes = [Outcome(TaskState.FAILED, failure="disk full on mapper")]
+    return world
+
+
+def rows_change() -> World:
+    world = World()
+    counts = iter([100])
+    world.druid.answers = lambda _sql, _parameters: [{"chunk": "2026-09-01T00:00:00.000Z", "n": next(counts, 99)}]
+    return world
+
+
+def cluster_fails() -> World:
+    world = World()
+    world.emr.lifecycle = (ClusterState.STARTING, ClusterState.TERMINATED_WITH_ERRORS)
+    world.emr.reason = ("BOOTSTRAP_FAILURE", "it broke")
+    return world
+
+
+NIGHTS: tuple[Callable[[], World], ...] = (good, empty, reindex_fails, rows_change, cluster_fails)
+
+
+def told(dag: Any, world: World) -> dict[str, Any]:
+    """One night from its trigger to its last task."""
+    new = rebuilt().payload["loadSpec"]
+    world.store.put(S3Uri(new["bucket"], new["key"]), b"segment", kms_key_arn=SETTINGS.boundary.kms_key_arn)
+    with pytest.MonkeyPatch.context() as patch:
+        connect(world, patch)
+        run = dag.test(run_conf=world.conf)
+    return {
+        "state": run.state,
+        "tasks": {ti.task_id: ti.state for ti in run.get_task_instances()},
+        "launched": len(world.emr.launched),
+        "clusters": [cluster.state for cluster in world.emr.clusters.values()],
+        "submitted": len(world.druid.submitted),
+    }
+
+
+def without_pauses(operator: NightOperator) -> Waiting:
+    return Waiting(0.0, deadline_seconds=60.0, log=operator.log.info)
+
+
+if __name__ == "__main__":
+    initdb()
+    NightOperator.waiting = property(without_pauses)  # type: ignore[assignment, method-assign]
+    nightly = DagBag(Path(sys.argv[1])).dags[DAG_ID]
+    Path(sys.argv[2]).write_text(json.dumps({make.__name__: told(nightly, make()) for make in NIGHTS}))

@@ -1,0 +1,94 @@
+"""The colour of a night, as Airflow itself gives it: real DagRuns on SQLite, with twins behind the connections."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+Nights = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    """What became of each night of ``run_nights.py``."""
+    home = tmp_path_factory.mktemp("airflow")
+    out = home / "nights.json"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    own = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "PYTHONPATH": str(ROOT / "tests"),
+    }
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("run_nights.py")), str(ROOT / "dags"), str(out)],
+        env=kept | own, cwd=home, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    found: Nights = json.loads(out.read_text())
+    return found
+
+
+def test_a_good_night_succeeds(nights: Nights) -> None:
+    night = nights["good"]
+    assert night["state"] == "success"
+    assert set(night["tasks"].values()) == {"success"}
+    assert (night["launched"], night["submitted"]) == (1, 1)
+    assert night["clusters"] == ["TERMINATED"]
+
+
+def test_an_empty_night_succeeds_and_launches_no_cluster(nights: Nights) -> None:
+    night = nights["empty"]
+    assert night["state"] == "success"
+    assert night["tasks"] == {
+        "plan": "success",
+        "cluster_up": "skipped",
+        "reindex": "skipped",
+        "cluster_down": "skipped",
+        "validate": "skipped",
+        "verdict": "success",
+    }
+    assert (night["launched"], night["submitted"]) == (0, 0)
+
+
+def test_a_failed_reindex_fails_the_night_although_everything_after_it_ran(nights: Nights) -> None:
+    night = nights["reindex_fails"]
+    assert night["state"] == "failed"
+    assert night["tasks"] == {
+        "plan": "success",
+        "cluster_up": "success",
+        "reindex": "failed",
+        "cluster_down": "success",
+        "validate": "success",
+        "verdict": "failed",
+    }
+    assert night["clusters"] == ["TERMINATED"]
+
+
+def test_a_failed_validation_fails_the_night_and_the_cluster_is_ended(nights: Nights) -> None:
+    night = nights["rows_change"]
+    assert night["state"] == "failed"
+    assert (night["tasks"]["validate"], night["tasks"]["cluster_down"], night["tasks"]["verdict"]) == (
+        "failed",
+        "success",
+        "failed",
+    )
+    assert night["clusters"] == ["TERMINATED"]
+
+
+def test_a_cluster_that_never_came_up_fails_the_night_and_nothing_is_submitted(nights: Nights) -> None:
+    night = nights["cluster_fails"]
+    assert night["state"] == "failed"
+    assert night["tasks"]["cluster_up"] == "failed"
+    assert night["tasks"]["reindex"] == "upstream_failed"
+    assert night["tasks"]["validate"] == "success"
+    assert night["tasks"]["verdict"] == "failed"
+    assert night["submitted"] == 0
+    assert night["clusters"] == ["TERMINATED_WITH_ERRORS"]
