@@ -28,5 +28,9 @@ def test_an_interval_without_rows_counts_zero() -> None:
     assert rows_by_interval(answer, DAYS) == {str(DAYS[0]): 5, str(DAYS[1]): 0}
 
 
+def test_a_sum_over_nothing_but_nulls_counts_zero() -> None:
+    assert rows_by_interval([{"chunk": "2026-09-01T00:00:00.000Z", "n": None}], DAYS[:1]) == {str(DAYS[0]): 0}
+
+
 def test_identifiers_are_quoted() -> None:
     assert quoted('a"b') == '"a""b"'
