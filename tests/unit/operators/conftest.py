@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 # Airflow reads it, and makes the folder, when it is imported.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="druid-reindex-airflow-"))
+_HOME = tempfile.TemporaryDirectory(prefix="druid-reindex-airflow-", ignore_cleanup_errors=True)
+os.environ.setdefault("AIRFLOW_HOME", _HOME.name)
 
 if TYPE_CHECKING:
     from night_world import World
