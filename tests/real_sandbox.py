@@ -90,6 +90,7 @@ class Sandbox:
     endpoints: Endpoints
     druid: DruidClient
     api: AirflowApi
+    checkout: Path
 
     def runs(self, datasource: str) -> Night:
         """The nights of the datasource's pipeline."""

@@ -25,9 +25,6 @@ def _dags(folder: Path) -> Path:
     """The checkout's DAG file, its pipeline, and the same pipeline for a second datasource, as an EMR step."""
     (folder / "dags" / "pipelines").mkdir(parents=True)
     shutil.copytree(ROOT / "emr_configs", folder / "emr_configs")
-    # Druid's reader looks for a missing object for four minutes; a failed night needs one attempt at that, not four.
-    with (folder / "emr_configs" / "profiles" / "small.yaml").open("a") as profile:
-        profile.write('  properties: {mapreduce.map.maxattempts: "1"}\n')
     shutil.copy(ROOT / "dags" / "nightly_reindex.py", folder / "dags")
     vitals = (ROOT / "dags" / "pipelines" / "patient_vitals.yaml").read_text()
     (folder / "dags" / "pipelines" / "patient_vitals.yaml").write_text(vitals)
@@ -59,7 +56,7 @@ def sandbox(folder: Path) -> Iterator[Sandbox]:
                 nightly.ingest(home, endpoints, PATIENTS, print, datasource)
             publish_druid(home, print)
             with nightly.druid_client(endpoints) as druid, airflow.api(home, endpoints.airflow or "") as api:
-                yield Sandbox(home, endpoints, druid, api)
+                yield Sandbox(home, endpoints, druid, api, folder / "checkout")
         finally:
             stack.down(home)
             signal.signal(signal.SIGTERM, previous)
