@@ -82,7 +82,7 @@ def test_the_step_and_the_overlord_give_equal_rows(sandbox: Sandbox) -> None:
 
 
 def test_a_failed_night_is_red_and_changes_nothing(sandbox: Sandbox) -> None:
-    """The cluster's profile asks for a JVM option that no JVM knows, so that every container of the job dies for real."""
+    """The profile asks for a JVM option that no JVM knows, so that every container of the job dies for real."""
     served, rows = segments(sandbox, VITALS), sandbox.rows_by_day(VITALS)
     profile = sandbox.checkout / "emr_configs" / "profiles" / "small.yaml"
     profile.write_text(profile.read_text() + "  properties: {mapreduce.map.java.opts: -XX:+NoSuchOption}\n")
