@@ -6,6 +6,7 @@ Druid's metadata go with them. Airflow's database, the downloads and the certifi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -15,6 +16,8 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from druid_reindex.errors import RefusedError
 from druid_reindex.sandbox import distributions
@@ -75,12 +78,16 @@ def down(home: SandboxHome) -> bool:
     pid = supervisor_pid(home)
     if pid is None:
         return False
+    supervisor = psutil.Process(pid)
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_SECONDS
     while supervisor_pid(home) == pid:
         if time.monotonic() > deadline:
             os.kill(pid, signal.SIGKILL)
         time.sleep(POLL_SECONDS)
+    # It has let go of its lock; its process ends a moment later.
+    with contextlib.suppress(psutil.NoSuchProcess):
+        supervisor.wait(DOWN_SECONDS)
     return True
 
 
