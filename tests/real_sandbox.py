@@ -17,7 +17,7 @@ from druid_reindex.clients.druid import DruidClient
 from druid_reindex.sandbox.airflow_api import AirflowApi
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.nightly import Night, Patients
-from druid_reindex.sandbox.state import Endpoints
+from druid_reindex.sandbox.state import Endpoints, supervisor_pid
 from druid_reindex.sandbox.summary import Summary, summarise
 
 ROOT = Path(__file__).parents[1]
@@ -49,13 +49,21 @@ class Watch:
 
 
 def processes(home: SandboxHome) -> list[psutil.Process]:
-    """Everything that runs for the sandbox in `home`: its command line or its environment names it."""
-    found = []
+    """Everything that runs for the sandbox in `home`: the supervisor's descendants, and whatever else names it.
+
+    Airflow's processes write their title over their command line and environment.
+    """
+    found = {child.pid: child for child in _descendants(home)}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             if str(home.root) in json.dumps([process.cmdline(), process.environ()]) and process.pid != os.getpid():
-                found.append(process)
-    return found
+                found[process.pid] = process
+    return list(found.values())
+
+
+def _descendants(home: SandboxHome) -> list[psutil.Process]:
+    supervisor = supervisor_pid(home)
+    return psutil.Process(supervisor).children(recursive=True) if supervisor else []
 
 
 @contextlib.contextmanager
