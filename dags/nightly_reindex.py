@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from druid_reindex import reindex_dag
+from druid_reindex import reindex_dags
 
 HERE = Path(__file__).parent
 
-for file in sorted((HERE / "pipelines").glob("*.yaml")):
-    globals()[file.stem] = reindex_dag(file, configs=HERE.parent / "emr_configs")
+globals().update(reindex_dags(HERE / "pipelines", configs=HERE.parent / "emr_configs"))

@@ -1,23 +1,30 @@
 """Airflow 3 provider that rebuilds Druid segments every night on transient, encrypted EMR clusters.
 
-``from druid_reindex import reindex_dag`` gives the DAG factory; it is looked up on first use, because only the room
-``operators`` may import Airflow.
+``from druid_reindex import reindex_dag`` gives the DAG factory, ``reindex_dags`` the DAGs of a folder of pipelines, and
+``keep_boundary`` guards a hand-written DAG. They are looked up on first use, because only the room ``operators`` may
+import Airflow.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from druid_reindex.operators.dag import reindex_dag
+    from druid_reindex.operators.dag import reindex_dag, reindex_dags
+    from druid_reindex.operators.general_dags import keep_boundary
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "reindex_dag"]
+__all__ = ["__version__", "keep_boundary", "reindex_dag", "reindex_dags"]
+
+_ROOMS = {
+    "reindex_dag": "druid_reindex.operators.dag",
+    "reindex_dags": "druid_reindex.operators.dag",
+    "keep_boundary": "druid_reindex.operators.general_dags",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "reindex_dag":
-        from druid_reindex.operators.dag import reindex_dag  # noqa: PLC0415
-
-        return reindex_dag
+    if name in _ROOMS:
+        return getattr(import_module(_ROOMS[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

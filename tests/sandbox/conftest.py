@@ -16,20 +16,31 @@ from druid_reindex.sandbox.aws.druid_package import publish_druid
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
 from real_sandbox import PATIENTS, ROOT, STEPS, VITALS, Sandbox, processes
 
+HADOOP_3_4_RELEASE = "emr-7.9.0"
+
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
 def _dags(folder: Path) -> Path:
-    """The checkout's DAG file, its pipeline, and the same pipeline for a second datasource, as an EMR step."""
+    """The checkout's DAG file, its pipeline, and the same pipeline for a second datasource.
+
+    The second one is an EMR step, on a release with Hadoop 3.4.
+    """
     (folder / "dags" / "pipelines").mkdir(parents=True)
     shutil.copytree(ROOT / "emr_configs", folder / "emr_configs")
     shutil.copy(ROOT / "dags" / "nightly_reindex.py", folder / "dags")
     vitals = (ROOT / "dags" / "pipelines" / "patient_vitals.yaml").read_text()
     (folder / "dags" / "pipelines" / "patient_vitals.yaml").write_text(vitals)
     steps = vitals.replace("datasource: patient_vitals", "datasource: patient_steps")
-    steps = steps.replace("submit: overlord", "submit: emr_step")
+    steps = steps.replace("submit: overlord", "submit: emr_step").replace("profile: small", "profile: small_3_4")
+    assert "profile: small_3_4" in steps
+    profiles = folder / "emr_configs" / "profiles"
+    small = (profiles / "small.yaml").read_text()
+    (profiles / "small_3_4.yaml").write_text(
+        small.replace("name: small", "name: small_3_4").replace("emr-7.2.0", HADOOP_3_4_RELEASE)
+    )
     (folder / "dags" / "pipelines" / "patient_steps.yaml").write_text(steps)
     return folder / "dags"
 

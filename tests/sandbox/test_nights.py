@@ -69,7 +69,7 @@ def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
 
 
 def test_the_step_and_the_overlord_give_equal_rows(sandbox: Sandbox) -> None:
-    """The same events in a second datasource, rebuilt by Druid's CLI indexer as a step of the cluster."""
+    """The same events in a second datasource, rebuilt by Druid's CLI indexer as a step of a cluster with Hadoop 3.4."""
     night = sandbox.night(STEPS)
 
     assert night.status == "rebuilt"

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from druid_reindex.model.config_files import load_boundaries
+from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.sandbox import stack
-from real_sandbox import Sandbox, Watch
+from real_sandbox import ROOT, Sandbox, Watch
 
 pytestmark = pytest.mark.sandbox
 
@@ -39,6 +41,21 @@ print(c.execute("SELECT SUM(events) FROM patient_vitals").fetchall()[0][0])'
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert health.strip() == "true"
     assert int(rows) == sum(int(str(day["n"])) for day in sandbox.rows_by_day("patient_vitals"))
+
+
+def test_a_pipeline_file_is_drafted_from_the_running_druid(sandbox: Sandbox, tmp_path: Path) -> None:
+    shipped = load_pipeline(ROOT / "dags" / "pipelines" / "patient_vitals.yaml", load_boundaries(ROOT / "emr_configs"))
+    drafted = tmp_path / "drafted.yaml"
+    bin_ = Path(sys.executable).parent
+    script = f"""eval "$(druid-reindex sandbox env)"
+        druid-reindex pipeline init --from-datasource patient_vitals --owner {shipped.owner} --output {drafted}"""
+    env = os.environ | {"PATH": f"{bin_}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, env=env, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    pipeline = load_pipeline(drafted, load_boundaries(ROOT / "emr_configs"))
+    assert {column.name for column in pipeline.dimensions} == {column.name for column in shipped.dimensions}
+    assert {metric.name for metric in pipeline.metrics} == {metric.name for metric in shipped.metrics}
+    assert pipeline.granularity.segment == shipped.granularity.segment
 
 
 def test_everything_listens_on_loopback(sandbox: Sandbox) -> None:

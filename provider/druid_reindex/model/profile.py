@@ -39,6 +39,16 @@ class JobResources(Frozen):
     am_memory_mb: int = Field(
         1_024, ge=256, strict=True, description="MiB of the job's ApplicationMaster, at least 256"
     )
+    task_attempts: int = Field(
+        2, ge=1, le=10, strict=True, description="how often Hadoop tries a mapper or reducer that failed, 1 to 10"
+    )
+    task_timeout_seconds: int = Field(
+        600,
+        ge=60,
+        strict=True,
+        description="seconds without progress after which Hadoop ends a try, at least 60; a try whose segment is "
+        "gone makes none, since Druid's reader asks for it again and again",
+    )
     max_split_bytes: int = Field(
         500_000_000, ge=1_000_000, strict=True, description="bytes of segments that one mapper reads, at least 1000000"
     )

@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from druid_reindex.errors import DeadlineError, NoAnswerError
 from druid_reindex.model.cluster import Cluster, ClusterState
-from druid_reindex.operators.night import NightOperator, planned
+from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.plan import emr as payloads
 from druid_reindex.plan import names
 
@@ -28,7 +28,7 @@ class LaunchEmrClusterOperator(NightOperator):
 
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Launch or attach, and wait until steps and jobs can run."""
-        night = planned(context)
+        night = planned_night(context)
         if not night["batches"]:
             raise AirflowSkipException(night["explanation"])
         run_id = self.run_identity(context)

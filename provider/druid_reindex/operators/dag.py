@@ -7,6 +7,7 @@ from pathlib import Path
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
 
+from druid_reindex.errors import ConfigurationError
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
 from druid_reindex.operators.night import PLAN_TASK, NightSettings
 from druid_reindex.operators.plan import PlanNightOperator
@@ -18,18 +19,59 @@ from druid_reindex.operators.verdict import NightVerdictOperator
 NOT_BEFORE_ITS_HOUR = timedelta(0)
 
 
+def reindex_dags(folder: Path, *, configs: Path) -> dict[str, DAG]:
+    """The DAGs of all pipelines in ``folder`` (``*.yaml``), by the name of the file.
+
+    Raises one ConfigurationError with everything that is wrong in any of the files: Airflow takes all DAGs of a file
+    with an import error as stale, so check pipelines (``druid-reindex pipeline check``) before they are deployed.
+    """
+    found: dict[Path, NightSettings] = {}
+    wrong: list[ConfigurationError] = []
+    for file in sorted(folder.glob("*.yaml")):
+        try:
+            settings = NightSettings.read(file, configs=configs)
+            _refuse_second_file(file, settings, found)
+            found[file] = settings
+        except ConfigurationError as error:
+            wrong.append(error)
+    if len(wrong) > 1:
+        raise ConfigurationError(
+            "read the pipelines",
+            resource=str(folder),
+            came_back="\n".join(f"{error.resource}: {error.came_back}" for error in wrong),
+            remedy="\n".join(dict.fromkeys(error.remedy for error in wrong)),
+        )
+    if wrong:
+        raise wrong[0]
+    return {file.stem: _dag(settings, file.name) for file, settings in found.items()}
+
+
+def _refuse_second_file(file: Path, settings: NightSettings, found: dict[Path, NightSettings]) -> None:
+    for other, known in found.items():
+        if known.pipeline.dag_id == settings.pipeline.dag_id:
+            raise ConfigurationError(
+                "read a pipeline",
+                resource=str(file),
+                came_back=f"{other} is a pipeline of the datasource {settings.pipeline.datasource} too",
+                remedy="keep one file for each datasource: two nights would rebuild the same segments",
+            )
+
+
 def reindex_dag(file: Path, *, configs: Path) -> DAG:
     """The DAG that runs the nights of the pipeline in ``file``; ``configs`` is the folder ``emr_configs``.
 
     Raises ConfigurationError that names file, line and field, which Airflow shows as the file's import error.
     """
-    settings = NightSettings.read(file, configs=configs)
+    return _dag(NightSettings.read(file, configs=configs), file.name)
+
+
+def _dag(settings: NightSettings, file_name: str) -> DAG:
     pipeline = settings.pipeline
     cron = pipeline.schedule.cron
     with DAG(
         dag_id=pipeline.dag_id,
         description=pipeline.description,
-        doc_md=_documentation(settings, file.name),
+        doc_md=_documentation(settings, file_name),
         schedule=CronTriggerTimetable(cron, timezone=pipeline.schedule.timezone, run_immediately=NOT_BEFORE_ITS_HOUR)
         if cron
         else None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from druid_reindex.errors import ConfigurationError, DruidReindexError, IntegrityError, Terminal
+from druid_reindex.errors import ConfigurationError, DruidReindexError, IntegrityError, NotFoundError, Terminal
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.config_files import load_boundaries, load_profile
 from druid_reindex.model.identity import RunId, digest
@@ -134,7 +134,7 @@ class NightOperator(BaseOperator):
         """The run's plan. Raises IntegrityError when its bytes are not those that ``plan`` stored."""
         uri = names.plan_uri(self.settings.boundary, self.run_identity(context))
         body = self.store.get(uri)
-        expected = planned(context)["plan_sha256"]
+        expected = planned_night(context)["plan_sha256"]
         if digest(body) != expected:
             raise IntegrityError(
                 "read the night's plan",
@@ -165,6 +165,19 @@ class NightOperator(BaseOperator):
 def planned(context: Context) -> dict[str, Any]:
     """What ``plan`` told of the night; empty when it did not come to that."""
     return context["ti"].xcom_pull(task_ids=PLAN_TASK, key=NIGHT_KEY) or {}
+
+
+def planned_night(context: Context) -> dict[str, Any]:
+    """What ``plan`` told of the night. Raises NotFoundError when it told nothing (marked a success by hand)."""
+    night = planned(context)
+    if not night:
+        raise NotFoundError(
+            "read what the night's plan told",
+            resource=f"XCom {NIGHT_KEY} of task {PLAN_TASK}",
+            came_back="nothing, although the task counts as a success",
+            remedy=f"clear {PLAN_TASK} with its downstream tasks, so that the night is planned",
+        )
+    return night
 
 
 def as_airflow(error: DruidReindexError) -> AirflowException:

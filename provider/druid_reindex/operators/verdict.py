@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import NightFailedError
-from druid_reindex.operators.night import NightOperator, planned
+from druid_reindex.operators.night import NightOperator, planned_night
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -35,7 +35,7 @@ class NightVerdictOperator(NightOperator):
                 came_back=f"these tasks failed: {', '.join(failed)}",
                 remedy="open the log of the first of them; after mending the cause, clear it with its downstream tasks",
             )
-        night = planned(context)
+        night = planned_night(context)
         status = "rebuilt" if night["batches"] else "nothing to do"
         self.log.info("%s: %s", status, night["explanation"])
         return {"status": status, "explanation": night["explanation"]}

@@ -78,6 +78,9 @@ def job_properties(boundary: Boundary, profile: ClusterProfile) -> dict[str, str
     job, region = profile.job, _region_option(boundary)
     return {
         "mapreduce.job.classloader": "true",
+        "mapreduce.map.maxattempts": str(job.task_attempts),
+        "mapreduce.reduce.maxattempts": str(job.task_attempts),
+        "mapreduce.task.timeout": str(job.task_timeout_seconds * 1_000),
         "mapreduce.map.memory.mb": str(job.map_memory_mb),
         "mapreduce.map.java.opts": f"{_java_options(job.map_memory_mb)} {region}",
         "mapreduce.reduce.memory.mb": str(job.reduce_memory_mb),

@@ -100,6 +100,9 @@ def _spawn(command: list[str]) -> int:
     if pid:
         return pid
     try:
+        # A shell's background jobs ignore SIGINT, and hand that down to everything they start.
+        for number in WATCHED:
+            signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
         os.execvp(command[0], command)  # noqa: S606
     except OSError as error:

@@ -210,6 +210,7 @@ class HadoopCluster:
             *self.java.options(),
             f"-Djava.library.path={self.hadoop.native}",
             f"-Dhadoop.log.dir={self.layout.logs}",
+            f"-Djava.io.tmpdir={self.layout.temporary()}",
             "-cp",
             f"{self.layout.conf}:{self.hadoop.jars}/*",
         )

@@ -59,6 +59,12 @@ class ClusterLayout:
         """EMR's `/mnt`: HDFS blocks, YARN's local directories, buffers."""
         return self.root / "mnt"
 
+    def temporary(self) -> Path:
+        """The daemons' `/tmp`, which is made: what a daemon unpacks there goes with the cluster."""
+        folder = self.root / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     @property
     def container_logs(self) -> Path:
         """EMR's `/var/log/hadoop-yarn/containers`."""

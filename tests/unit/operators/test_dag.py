@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from airflow.sdk import TriggerRule
 
-from druid_reindex import reindex_dag
+from druid_reindex import reindex_dag, reindex_dags
 from druid_reindex.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[3]
@@ -51,3 +51,40 @@ def test_a_wrong_file_names_itself_and_the_line(tmp_path: Path) -> None:
     file.write_text(FILE.read_text().replace("segment: DAY", "segment: DAX"))
     with pytest.raises(ConfigurationError, match=r"patient_vitals\.yaml:\d+: granularity\.segment"):
         reindex_dag(file, configs=CONFIGS)
+
+
+def folder_of(path: Path, **texts: str) -> Path:
+    for name, text in texts.items():
+        (path / f"{name}.yaml").write_text(text)
+    return path
+
+
+def test_a_folder_gives_one_dag_for_each_file(tmp_path: Path) -> None:
+    text = FILE.read_text()
+    two = text.replace("datasource: patient_vitals", "datasource: patient_labs")
+    dags = reindex_dags(folder_of(tmp_path, patient_vitals=text, patient_labs=two), configs=CONFIGS)
+    assert {name: dag.dag_id for name, dag in dags.items()} == {
+        "patient_vitals": "nightly_reindex__patient_vitals",
+        "patient_labs": "nightly_reindex__patient_labs",
+    }
+
+
+def test_all_wrong_files_are_told_at_once(tmp_path: Path) -> None:
+    text = FILE.read_text()
+    folder_of(tmp_path, a=text.replace("segment: DAY", "segment: DAX"), b=text, c=text.replace("owner:", "onwer:"))
+    with pytest.raises(ConfigurationError) as refused:
+        reindex_dags(tmp_path, configs=CONFIGS)
+    said = str(refused.value)
+    assert "a.yaml" in said
+    assert "granularity.segment" in said
+    assert "c.yaml" in said
+    assert "onwer" in said
+    assert "b.yaml" not in said
+
+
+def test_two_files_of_one_datasource_are_refused(tmp_path: Path) -> None:
+    folder_of(tmp_path, a=FILE.read_text(), b=FILE.read_text())
+    with pytest.raises(
+        ConfigurationError, match=r"b\.yaml: .*a\.yaml is a pipeline of the datasource patient_vitals too"
+    ):
+        reindex_dags(tmp_path, configs=CONFIGS)

@@ -31,5 +31,11 @@ def test_rebuilt_and_nothing_to_do(world: World) -> None:
     assert verdict(world)["status"] == "nothing to do"
 
 
+def test_a_plan_that_was_marked_a_success_by_hand_is_no_night(world: World) -> None:
+    world.states = {"plan": "success", "cluster_up": "success"}
+    with pytest.raises(AirflowFailException, match="clear plan"):
+        verdict(world)
+
+
 def test_it_is_not_tried_again() -> None:
     assert make(NightVerdictOperator, "verdict").retries == 0

@@ -25,6 +25,9 @@ CLASSPATH = (
 )
 JOB = {
     "mapreduce.job.classloader": "true",
+    "mapreduce.map.maxattempts": "2",
+    "mapreduce.reduce.maxattempts": "2",
+    "mapreduce.task.timeout": "600000",
     "mapreduce.map.memory.mb": "768",
     "mapreduce.map.java.opts": f"{MEMORY['map']} {UTC_OPTIONS} {REGION}",
     "mapreduce.reduce.memory.mb": "768",

@@ -74,6 +74,17 @@ def test_a_command_that_ignores_the_signal_is_killed_after_its_time(tmp_path: Pa
     assert process.wait(10) == 137
 
 
+def test_the_command_hears_a_signal_that_the_guards_own_shell_ignores(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    ignoring = ("bash", "-c", 'trap "" INT; exec "$0" "$@"', sys.executable, "-I", "-S", guard.__file__)
+    script = f"trap 'exit 3' INT; touch {ready}; while true; do sleep 0.05; done"
+    command = (*ignoring, str(os.getpid()), str(int(signal.SIGINT)), "5", "bash", "-c", script)
+    process = subprocess.Popen(command)
+    assert wait_for(ready.exists)
+    process.terminate()
+    assert process.wait(10) == 3
+
+
 def test_all_is_killed_when_the_owner_is(tmp_path: Path) -> None:
     pidfile = tmp_path / "pid"
     owner = subprocess.Popen([sys.executable, "-c", OWNER, guard.__file__, str(pidfile)])
