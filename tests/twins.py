@@ -17,7 +17,7 @@ from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import Segment
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.uri import S3Uri, StoredObject
 
 EPOCH = datetime(2026, 10, 6, 2, 30, tzinfo=UTC)
 UP = (ClusterState.STARTING, ClusterState.BOOTSTRAPPING, ClusterState.WAITING)
@@ -160,6 +160,9 @@ class FakeEmr:
     def find_clusters(self, tag: str, value: str) -> list[Cluster]:
         return [c for c in reversed(self.clusters.values()) if c.tags.get(tag) == value]
 
+    def living_clusters(self, tag: str) -> list[Cluster]:
+        return [c for c in reversed(self.clusters.values()) if tag in c.tags and not c.state.is_ended]
+
     def describe_cluster(self, cluster_id: str) -> Cluster:
         cluster = self._known(cluster_id)
         if self.ahead[cluster_id]:
@@ -229,9 +232,10 @@ class FakeEmr:
 
 @dataclass
 class FakeStore:
-    """An object store in a dict of address → (bytes, KMS key ARN)."""
+    """An object store in a dict of address → (bytes, KMS key ARN); ``written`` says when, where it matters."""
 
     objects: dict[S3Uri, tuple[bytes, str]] = field(default_factory=dict)
+    written: dict[S3Uri, datetime] = field(default_factory=dict)
 
     def put(self, uri: S3Uri, body: bytes, *, kms_key_arn: str) -> str:
         self.objects[uri] = (body, kms_key_arn)
@@ -242,6 +246,12 @@ class FakeStore:
 
     def exists(self, uri: S3Uri) -> bool:
         return uri in self.objects
+
+    def listing(self, prefix: S3Uri) -> list[StoredObject]:
+        return [StoredObject(uri, self.written.get(uri, EPOCH)) for uri in sorted(self.objects) if prefix.covers(uri)]
+
+    def delete(self, uri: S3Uri) -> None:
+        self.objects.pop(uri, None)
 
     def kms_keys(self, uris: Iterable[S3Uri]) -> dict[S3Uri, str]:
         return {uri: self._known(uri)[1] for uri in uris}

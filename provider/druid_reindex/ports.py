@@ -14,7 +14,7 @@ from druid_reindex.model.druid_task import LoadStatus, TaskStatus
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import Segment
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.uri import S3Uri, StoredObject
 
 
 class DruidPort(Protocol):
@@ -57,6 +57,9 @@ class EmrPort(Protocol):
     def find_clusters(self, tag: str, value: str) -> list[Cluster]:
         """The clusters, dead or alive, that carry the tag; newest first."""
 
+    def living_clusters(self, tag: str) -> list[Cluster]:
+        """The clusters that have not ended and carry the tag, whatever its value and their age; newest first."""
+
     def describe_cluster(self, cluster_id: str) -> Cluster:
         """The cluster as it is now."""
 
@@ -87,6 +90,12 @@ class ObjectStorePort(Protocol):
 
     def exists(self, uri: S3Uri) -> bool:
         """Whether the object is there."""
+
+    def listing(self, prefix: S3Uri) -> list[StoredObject]:
+        """The objects below ``prefix``, in order of their address; none when there is nothing."""
+
+    def delete(self, uri: S3Uri) -> None:
+        """Delete the object; one that is not there is left so."""
 
     def kms_keys(self, uris: Iterable[S3Uri]) -> dict[S3Uri, str]:
         """The KMS key ARN on each object as S3 reports it; an empty text where the object has none."""

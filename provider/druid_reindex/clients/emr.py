@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/emr/latest/APIReference/Welcome.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -46,27 +46,34 @@ class EmrClient:
             pages = self._emr.get_paginator("list_clusters").paginate(CreatedAfter=datetime.now(UTC) - self._lookback)
             listed = [summary["Id"] for page in pages for summary in page.get("Clusters", [])]
         described = [self.describe_cluster(cluster_id) for cluster_id in listed]
-        tagged = [cluster for cluster in described if cluster.tags.get(tag) == value]
-        return sorted(tagged, key=lambda c: c.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
+        return _newest_first(cluster for cluster in described if cluster.tags.get(tag) == value)
+
+    def living_clusters(self, tag: str) -> list[Cluster]:
+        """The clusters that have not ended and carry the tag, whatever its value and their age; newest first."""
+        states: Any = [state.value for state in ClusterState if not state.is_ended]
+        with translated("list clusters", self._where):
+            pages = self._emr.get_paginator("list_clusters").paginate(ClusterStates=states)
+            listed = [summary["Id"] for page in pages for summary in page.get("Clusters", [])]
+        return _newest_first(cluster for cluster in map(self.describe_cluster, listed) if tag in cluster.tags)
 
     def describe_cluster(self, cluster_id: str) -> Cluster:
         """The cluster as it is now. Raises NotFoundError for an id that EMR does not know."""
         try:
             with translated("describe a cluster", cluster_id):
-                return _cluster(self._emr.describe_cluster(ClusterId=cluster_id)["Cluster"])
+                return cluster_of(self._emr.describe_cluster(ClusterId=cluster_id)["Cluster"])
         except RefusedError as error:
             raise _unknown(error) from error
 
     def terminate(self, cluster_id: str) -> None:
         """Ask EMR to end the cluster, termination protection lifted first; one that is ending is left as it is."""
-        if _is_ending(self.describe_cluster(cluster_id)):
+        if self.describe_cluster(cluster_id).state.is_over:
             return
         try:
             with translated("terminate a cluster", cluster_id):
                 self._emr.set_termination_protection(JobFlowIds=[cluster_id], TerminationProtected=False)
                 self._emr.terminate_job_flows(JobFlowIds=[cluster_id])
         except RefusedError:
-            if not _is_ending(self.describe_cluster(cluster_id)):
+            if not self.describe_cluster(cluster_id).state.is_over:
                 raise
 
     def add_step(self, cluster_id: str, payload: Mapping[str, Any]) -> str:
@@ -80,7 +87,7 @@ class EmrClient:
         try:
             with translated("list steps", cluster_id):
                 pages = self._emr.get_paginator("list_steps").paginate(ClusterId=cluster_id)
-                return [_step(step) for page in pages for step in page.get("Steps", [])]
+                return [step_of(step) for page in pages for step in page.get("Steps", [])]
         except RefusedError as error:
             raise _unknown(error) from error
 
@@ -88,7 +95,7 @@ class EmrClient:
         """The step as it is now. Raises NotFoundError for an id that EMR does not know."""
         try:
             with translated("describe a step", f"{step_id} of {cluster_id}"):
-                return _step(self._emr.describe_step(ClusterId=cluster_id, StepId=step_id)["Step"])
+                return step_of(self._emr.describe_step(ClusterId=cluster_id, StepId=step_id)["Step"])
         except RefusedError as error:
             raise _unknown(error) from error
 
@@ -111,11 +118,11 @@ class EmrClient:
                 )
 
 
-def _is_ending(cluster: Cluster) -> bool:
-    return cluster.state.is_ended or cluster.state is ClusterState.TERMINATING
+def _newest_first(clusters: Iterable[Cluster]) -> list[Cluster]:
+    return sorted(clusters, key=lambda c: c.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
 
 
-def _cluster(found: Mapping[str, Any]) -> Cluster:
+def cluster_of(found: Mapping[str, Any]) -> Cluster:
     """The cluster in DescribeCluster's words; the codes of its error details are part of the reason's message."""
     status = found["Status"]
     reason, timeline = status.get("StateChangeReason", {}), status.get("Timeline", {})
@@ -137,7 +144,8 @@ def _cluster(found: Mapping[str, Any]) -> Cluster:
     )
 
 
-def _step(found: Mapping[str, Any]) -> Step:
+def step_of(found: Mapping[str, Any]) -> Step:
+    """The step in DescribeStep's or ListSteps' words."""
     status = found["Status"]
     failure = status.get("FailureDetails", {})
     changed = status.get("StateChangeReason", {})

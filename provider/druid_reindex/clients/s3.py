@@ -10,13 +10,14 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 
 import boto3
 
 from druid_reindex.clients.aws_errors import translated
 from druid_reindex.clients.session import client_config
 from druid_reindex.errors import IntegrityError, NotFoundError
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.uri import S3Uri, StoredObject
 
 _HEADS_AT_ONCE = 8
 
@@ -65,6 +66,22 @@ class S3Client:
         except NotFoundError:
             return False
         return True
+
+    def listing(self, prefix: S3Uri) -> list[StoredObject]:
+        """The objects below ``prefix``, in order of their address; none when there is nothing."""
+        below = f"{prefix.key.rstrip('/')}/" if prefix.key else ""
+        with translated("list objects", str(prefix)):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=prefix.bucket, Prefix=below)
+            return [
+                StoredObject(S3Uri(prefix.bucket, each["Key"]), each["LastModified"].astimezone(UTC))
+                for page in pages
+                for each in page.get("Contents", [])
+            ]
+
+    def delete(self, uri: S3Uri) -> None:
+        """Delete the object (in a bucket with versions: hide it); one that is not there is left so."""
+        with translated("delete an object", str(uri)):
+            self._s3.delete_object(Bucket=uri.bucket, Key=uri.key)
 
     def kms_keys(self, uris: Iterable[S3Uri]) -> dict[S3Uri, str]:
         """The KMS key ARN on each object as HEAD reports it; an empty text where the object has none."""

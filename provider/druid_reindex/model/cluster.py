@@ -32,6 +32,11 @@ class ClusterState(StrEnum):
         """Whether the cluster is gone for good."""
         return self in {ClusterState.TERMINATED, ClusterState.TERMINATED_WITH_ERRORS}
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the cluster is gone, or going: nothing runs on it any more."""
+        return self.is_ended or self is ClusterState.TERMINATING
+
 
 class StepState(StrEnum):
     """EMR's step states."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -42,6 +43,14 @@ class S3Uri:
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StoredObject:
+    """An object that S3 lists: where it is, and when it was last written (UTC)."""
+
+    uri: S3Uri
+    modified_at: datetime
 
 
 @dataclass(frozen=True, slots=True, order=True)

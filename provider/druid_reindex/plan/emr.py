@@ -87,8 +87,8 @@ def _bootstrap(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfi
 
 
 def _tags(pipeline: Pipeline, profile: ClusterProfile, run_id: RunId) -> dict[str, str]:
-    return profile.tags | {
-        names.RUN_TAG: str(run_id),
-        names.PIPELINE_TAG: pipeline.datasource,
-        names.CLASSIFICATION_TAG: pipeline.classification.value,
-    }
+    return (
+        profile.tags
+        | names.run_tags(run_id)
+        | {names.PIPELINE_TAG: pipeline.datasource, names.CLASSIFICATION_TAG: pipeline.classification.value}
+    )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from uuid import UUID
+
 from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Pipeline
@@ -10,11 +14,30 @@ from druid_reindex.model.uri import S3Uri
 RUN_TAG = "druid-reindex:run-id"
 PIPELINE_TAG = "druid-reindex:pipeline"
 CLASSIFICATION_TAG = "druid-reindex:classification"
+DAG_TAG = "druid-reindex:dag-id"
+DAG_RUN_TAG = "druid-reindex:dag-run-id"
+_TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 
 
 def cluster_name(pipeline: Pipeline, run_id: RunId) -> str:
     """The EMR cluster's name."""
     return f"druid-reindex-{pipeline.datasource}-{run_id.short}"
+
+
+def run_tags(run_id: RunId) -> dict[str, str]:
+    """The tags that say whose a cluster is; DAG and run stay out where AWS would refuse their characters.
+
+    Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-tags.html
+    """
+    told = {DAG_TAG: run_id.dag_id, DAG_RUN_TAG: run_id.dag_run_id}
+    readable = all(_TAG_VALUE.fullmatch(value) for value in told.values())
+    return {RUN_TAG: str(run_id)} | (told if readable else {})
+
+
+def run_of_tags(tags: Mapping[str, str], deployment_id: UUID) -> RunId | None:
+    """The run of this deployment that the tags name; None for another deployment's, or where they do not say."""
+    run_id = RunId.of(deployment_id, dag_id=tags.get(DAG_TAG, ""), run_id=tags.get(DAG_RUN_TAG, ""))
+    return run_id if str(run_id) == tags.get(RUN_TAG) else None
 
 
 def task_id(pipeline: Pipeline, run_id: RunId, *, batch: int, digest: str, generation: int) -> str:
@@ -35,6 +58,11 @@ def run_prefix(boundary: Boundary, run_id: RunId) -> S3Uri:
 def plan_uri(boundary: Boundary, run_id: RunId) -> S3Uri:
     """The stored plan."""
     return run_prefix(boundary, run_id) / "plan.json"
+
+
+def plan_page_uri(boundary: Boundary, run_id: RunId) -> S3Uri:
+    """The stored plan as a page for people."""
+    return run_prefix(boundary, run_id) / "plan.html"
 
 
 def batch_prefix(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:

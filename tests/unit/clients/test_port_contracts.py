@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from moto import mock_aws
@@ -138,6 +139,15 @@ def test_emr_launches_finds_and_ends_a_cluster(emr: EmrPort) -> None:
     assert [c.cluster_id for c in emr.find_clusters(RUN_TAG, "r1")] == [cluster_id]
 
 
+def test_emr_lists_what_lives_whoever_launched_it(emr: EmrPort) -> None:
+    first, second = up(emr), emr.run_job_flow(job_flow("r2"))
+    emr.run_job_flow({**job_flow("r3"), "Tags": []})
+    assert {c.cluster_id for c in emr.living_clusters(RUN_TAG)} == {first, second}
+    emr.terminate(first)
+    assert emr.describe_cluster(first).state.is_ended
+    assert [c.cluster_id for c in emr.living_clusters(RUN_TAG)] == [second]
+
+
 def test_emr_adds_and_lists_steps_newest_first(emr: EmrPort) -> None:
     cluster_id = up(emr)
     jar = {"Jar": "command-runner.jar", "Args": ["true"]}
@@ -183,3 +193,16 @@ def test_store_has_no_such_object(store: ObjectStorePort) -> None:
         store.get(missing)
     with pytest.raises(NotFoundError):
         store.kms_keys([missing])
+
+
+def test_store_lists_what_lies_below_and_deletes(store: ObjectStorePort) -> None:
+    runs = S3Uri.parse("s3://drx-phi-111122223333/runs")
+    for name in ("runs/r1/plan.json", "runs/r1/batches/0/result.json", "runs-old/r0/plan.json"):
+        store.put(S3Uri(runs.bucket, name), b"{}", kms_key_arn=KEY)
+    listed = store.listing(runs)
+    assert [each.uri for each in listed] == [runs / "r1/batches/0/result.json", runs / "r1/plan.json"]
+    assert all(each.modified_at.utcoffset() == timedelta(0) for each in listed)
+    for _ in range(2):
+        store.delete(runs / "r1/plan.json")
+    assert [each.uri for each in store.listing(S3Uri.parse(f"{runs}/"))] == [runs / "r1/batches/0/result.json"]
+    assert store.listing(runs / "none") == []

@@ -43,6 +43,8 @@ def test_the_cluster() -> None:
         "VisibleToAllUsers": True,
         "Tags": [
             {"Key": "druid-reindex:run-id", "Value": str(RUN)},
+            {"Key": "druid-reindex:dag-id", "Value": RUN.dag_id},
+            {"Key": "druid-reindex:dag-run-id", "Value": RUN.dag_run_id},
             {"Key": "druid-reindex:pipeline", "Value": "patient_vitals"},
             {"Key": "druid-reindex:classification", "Value": "phi"},
         ],
@@ -71,7 +73,7 @@ def test_a_profile_cannot_change_the_tags_that_identify_the_run() -> None:
     tags = emr.run_job_flow(pipeline(), boundaries(), PHI, own, RUN)["Tags"]
     assert {"Key": "druid-reindex:run-id", "Value": str(RUN)} in tags
     assert {"Key": "team", "Value": "vitals"} in tags
-    assert len(tags) == 4
+    assert len(tags) == 6
 
 
 @pytest.mark.parametrize("limit_seconds", [600, 14_400])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from uuid import UUID
 
 from druid_reindex.model.identity import RunId
 from druid_reindex.plan import names
@@ -49,3 +50,20 @@ def test_a_runs_objects_lie_below_its_prefix() -> None:
 
 def test_a_cluster_is_named_after_its_run() -> None:
     assert names.cluster_name(pipeline(), RUN) == f"druid-reindex-patient_vitals-{RUN.short}"
+
+
+def test_a_clusters_tags_lead_back_to_its_run() -> None:
+    found = names.run_of_tags(names.run_tags(RUN), boundaries().deployment_id)
+    assert found is not None
+    assert (found, found.dag_id, found.dag_run_id) == (RUN, RUN.dag_id, RUN.dag_run_id)
+
+
+def test_tags_of_another_deployment_name_no_run_of_this_one() -> None:
+    assert names.run_of_tags(names.run_tags(RUN), UUID(int=1)) is None
+    assert names.run_of_tags({names.RUN_TAG: str(RUN)}, boundaries().deployment_id) is None
+    assert names.run_of_tags({}, boundaries().deployment_id) is None
+
+
+def test_a_run_whose_name_aws_would_refuse_is_tagged_with_its_identity_alone() -> None:
+    odd = RunId.of(boundaries().deployment_id, dag_id="d", run_id="what~ever")
+    assert names.run_tags(odd) == {names.RUN_TAG: str(odd)}
