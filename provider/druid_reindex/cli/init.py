@@ -1,4 +1,4 @@
-"""``druid-reindex init``: a folder with DAGs, EMR configurations and one starting pipeline, from what the wheel carries.
+"""``druid-reindex init``: a folder with DAGs, EMR configurations and a starting pipeline, as the wheel carries them.
 
 An editable install carries no copy: the files are then the checkout's own.
 """

@@ -71,13 +71,14 @@ def _of_spec(file: Path, belongs: dict[str, str]) -> Draft:
 
 
 def _of_datasource(name: str, belongs: dict[str, str]) -> Draft:
-    with DruidClient(_druid()) as druid:
+    with DruidClient(druid_config()) as druid:
         rows = druid.query(COLUMNS_SQL, [{"type": "VARCHAR", "value": name}])
         segments = druid.used_segments(name, [_ALL_TIME])
     return from_datasource(name, {row["COLUMN_NAME"]: row["DATA_TYPE"] for row in rows}, segments, **belongs)
 
 
-def _druid() -> DruidConfig:
+def druid_config() -> DruidConfig:
+    """Druid as the environment names it. Raises ConfigurationError that lists the variables that are not set."""
     missing = [name for name in _URLS if not os.environ.get(name)]
     if missing:
         raise ConfigurationError(
