@@ -63,10 +63,8 @@ class DruidServer:
         path = request.url.path
         if path == "/status":
             return answer(self.release, "status")
-        if path == "/druid/indexer/v1/task":
-            return self._submit(json.loads(request.content))
-        if path.startswith("/druid/indexer/v1/task/"):
-            return self._task(*unquote(request.url.raw_path.decode().split("?")[0]).split("/")[-2:])
+        if path.startswith("/druid/indexer/v1/task"):
+            return self._overlord(request)
         if path.startswith("/druid/coordinator/v1/metadata/"):
             intervals = [Interval.parse(text) for text in json.loads(request.content)]
             used = self.druid.used_segments(path.split("/")[-2], intervals)
@@ -75,10 +73,27 @@ class DruidServer:
             return self._load_status(request)
         return self._sql(json.loads(request.content))
 
+    def _overlord(self, request: httpx.Request) -> httpx.Response:
+        match request.url.path.removeprefix("/druid/indexer/v1/"):
+            case "task":
+                return self._submit(json.loads(request.content))
+            case "tasks":
+                return self._tasks(request)
+        return self._task(*unquote(request.url.raw_path.decode().split("?")[0]).split("/")[-2:])
+
     def _submit(self, payload: dict[str, Any]) -> httpx.Response:
         if payload["id"] in self.druid.tasks:
             return answer(self.release, "task_exists", task_id=payload["id"])
         return answer(self.release, "task_accepted", task_id=self.druid.submit_task(payload))
+
+    def _tasks(self, request: httpx.Request) -> httpx.Response:
+        """Every active task runs; nothing waits or is pending."""
+        if request.url.params["state"] != "running":
+            return httpx.Response(200, json=[])
+        (form,) = answer(self.release, "active_tasks").json()
+        datasource = request.url.params["datasource"]
+        active = self.druid.active_tasks(datasource)
+        return httpx.Response(200, json=[form | {"id": task.task_id, "dataSource": datasource} for task in active])
 
     def _task(self, task_id: str, part: str) -> httpx.Response:
         if task_id not in self.druid.tasks:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import Any
 
-from druid_reindex.errors import ConfigurationError, NotFoundError, RefusedError
+from druid_reindex.errors import ConfigurationError, ConflictError, NotFoundError, RefusedError
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
 from druid_reindex.model.interval import Interval
@@ -106,6 +106,13 @@ class FakeDruid:
     def shutdown_task(self, task_id: str) -> None:
         if task_id in self.tasks:
             self.ended.setdefault(task_id, TaskState.FAILED)
+
+    def active_tasks(self, datasource: str) -> list[TaskStatus]:
+        return [
+            TaskStatus(str(task["id"]), TaskState.RUNNING)
+            for task in self.submitted
+            if str(task["id"]) not in self.ended and _datasource(task) == datasource
+        ]
 
     def used_segments(self, datasource: str, intervals: Sequence[Interval]) -> list[Segment]:
         return [
@@ -239,10 +246,21 @@ class FakeStore:
 
     def put(self, uri: S3Uri, body: bytes, *, kms_key_arn: str) -> str:
         self.objects[uri] = (body, kms_key_arn)
-        return md5(body, usedforsecurity=False).hexdigest()
+        return _etag(body)
 
     def get(self, uri: S3Uri) -> bytes:
         return self._known(uri)[0]
+
+    def get_with_etag(self, uri: S3Uri) -> tuple[bytes, str] | None:
+        return (self.objects[uri][0], _etag(self.objects[uri][0])) if uri in self.objects else None
+
+    def put_if(self, uri: S3Uri, body: bytes, *, kms_key_arn: str, etag: str | None) -> str:
+        found = self.get_with_etag(uri)
+        if found is not None and found[0] == body:
+            return found[1]
+        if etag != (found[1] if found else None):
+            raise ConflictError("write an object", resource=str(uri), came_back="412", remedy="read it again")
+        return self.put(uri, body, kms_key_arn=kms_key_arn)
 
     def exists(self, uri: S3Uri) -> bool:
         return uri in self.objects
@@ -260,3 +278,12 @@ class FakeStore:
         if uri not in self.objects:
             raise NotFoundError("read an object", resource=str(uri), came_back="NoSuchKey", remedy="check the address")
         return self.objects[uri]
+
+
+def _etag(body: bytes) -> str:
+    return md5(body, usedforsecurity=False).hexdigest()
+
+
+def _datasource(task: Mapping[str, Any]) -> str:
+    """What a task writes: an ``index_hadoop`` task's payload says it in its data schema."""
+    return str(task.get("spec", {}).get("dataSchema", {}).get("dataSource", "vitals"))

@@ -12,6 +12,8 @@
     │   ├── ReindexFailedError   Druid or the cluster ran the job and it failed
     │   ├── IntegrityError       what was read is not what was written (digest, rows, keys, segments)
     │   ├── ProtocolError        an answer in a form or version this release does not know
+    │   ├── FencedOutError       another run, or a person, has taken the datasource's lease from this run
+    │   ├── NotApprovedError     a person was asked and did not approve
     │   └── NightFailedError     the verdict: a task of the night failed
     └── Transient                a retry may help
         ├── ThrottledError       too many requests
@@ -89,6 +91,14 @@ class IntegrityError(Terminal):
 
 class ProtocolError(Terminal):
     """An answer in a form or version this release does not know."""
+
+
+class NotApprovedError(Terminal):
+    """A person was asked and did not approve."""
+
+
+class FencedOutError(Terminal):
+    """Another run, or a person, has taken the datasource's lease from this run."""
 
 
 class NightFailedError(Terminal):

@@ -35,6 +35,9 @@ class DruidPort(Protocol):
     def shutdown_task(self, task_id: str) -> None:
         """Ask the Overlord to stop the task; a task that has ended already is left as it is."""
 
+    def active_tasks(self, datasource: str) -> list[TaskStatus]:
+        """The tasks of ``datasource`` that wait, are pending or run; each once."""
+
     def used_segments(self, datasource: str, intervals: Sequence[Interval]) -> list[Segment]:
         """The used segments of ``datasource`` that overlap any of ``intervals``, overshadowed ones included."""
 
@@ -87,6 +90,16 @@ class ObjectStorePort(Protocol):
 
     def get(self, uri: S3Uri) -> bytes:
         """The object's bytes. Raises NotFoundError when there is none."""
+
+    def get_with_etag(self, uri: S3Uri) -> tuple[bytes, str] | None:
+        """The object's bytes and ETag; None when there is none."""
+
+    def put_if(self, uri: S3Uri, body: bytes, *, kms_key_arn: str, etag: str | None) -> str:
+        """The new object's ETag, once it has replaced the one of ``etag`` (None: once it is the first one there).
+
+        Raises ConflictError when another object is there. An object of these very bytes counts as this write, because
+        its answer may have been lost: the bytes say whose they are, and no state comes back once it has changed.
+        """
 
     def exists(self, uri: S3Uri) -> bool:
         """Whether the object is there."""

@@ -6,6 +6,7 @@ Source: https://druid.apache.org/docs/25.0.0/operations/api-reference.html
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -79,14 +80,9 @@ class DruidClient:
         ask = Ask("read a task's status", "GET", self._task_url(task_id, "status"), expected=_FOUND_OR_NOT)
         body = self._http.run(ask, _status_reader(ask, task_id))
         status = body.get("status") if body else None
-        if not isinstance(status, dict):
-            return TaskStatus(task_id, TaskState.ABSENT)
-        try:
-            state = TaskState(str(status.get("statusCode")))
-        except ValueError as error:
-            raise _unknown_form(ask, f"task state {status.get('statusCode')!r}") from error
-        duration_seconds = max(0.0, float(status.get("duration") or 0) / 1000)
-        return TaskStatus(task_id, state, str(status.get("errorMsg") or ""), duration_seconds)
+        return (
+            _task(status | {"id": task_id}, ask) if isinstance(status, dict) else TaskStatus(task_id, TaskState.ABSENT)
+        )
 
     def task_failure(self, task_id: str) -> str:
         """The real reason why a task failed, and where the whole log is. Raises NotFoundError for an unknown task.
@@ -111,6 +107,21 @@ class DruidClient:
         """Ask the Overlord to stop the task; a task that has ended or that it does not know is left as it is."""
         url = self._task_url(task_id, "shutdown")
         self._http.run(Ask("stop a task", "POST", url, expected=_FOUND_OR_NOT), lambda response: response.status_code)
+
+    def active_tasks(self, datasource: str) -> list[TaskStatus]:
+        """The tasks of ``datasource`` that wait, are pending or run; each once.
+
+        A task that moves on between the three requests is seen at least once, because they are made in that order.
+        Raises NotAuthorizedError without READ on the datasource.
+        Source: https://druid.apache.org/docs/25.0.0/operations/api-reference.html#tasks
+        """
+        found: dict[str, TaskStatus] = {}
+        for state in ("waiting", "pending", "running"):
+            ask = Ask("list active tasks", "GET", f"{self._overlord}/druid/indexer/v1/tasks",
+                      params={"state": state, "datasource": datasource})  # fmt: skip
+            listed = self._http.run(ask, partial(json_rows, attempted=ask.attempted))
+            found |= {status.task_id: status for status in (_task(row, ask) for row in listed)}
+        return [status for status in found.values() if not status.state.is_ended]
 
     def used_segments(self, datasource: str, intervals: Sequence[Interval]) -> list[Segment]:
         """The used segments that overlap any of ``intervals``, overshadowed ones included, read as they arrive.
@@ -215,6 +226,19 @@ def _status_reader(ask: Ask, task_id: str) -> Callable[[httpx.Response], dict[st
         raise _unknown_form(ask, "HTTP 404 that is not the Overlord's")
 
     return read
+
+
+def _task(status: Mapping[str, Any], ask: Ask) -> TaskStatus:
+    """The status in the Overlord's words: ``statusCode`` is RUNNING for a task that waits or is pending, too."""
+    task_id = status.get("id")
+    if not isinstance(task_id, str):
+        raise _unknown_form(ask, "a task without an id")
+    try:
+        state = TaskState(str(status.get("statusCode")))
+    except ValueError as error:
+        raise _unknown_form(ask, f"task state {status.get('statusCode')!r}") from error
+    duration_seconds = max(0.0, float(status.get("duration") or 0) / 1000)
+    return TaskStatus(task_id, state, str(status.get("errorMsg") or ""), duration_seconds)
 
 
 def _segment(payload: Mapping[str, Any], ask: Ask) -> Segment:

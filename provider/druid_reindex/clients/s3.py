@@ -1,22 +1,32 @@
 """Amazon S3 as ``ports.ObjectStorePort``: every write names its KMS key and is checked by digest on the way.
 
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/specifying-kms-encryption.html,
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html,
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
+from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from druid_reindex.clients.aws_errors import translated
 from druid_reindex.clients.session import client_config
-from druid_reindex.errors import IntegrityError, NotFoundError
+from druid_reindex.errors import (
+    ConflictError,
+    DruidReindexError,
+    IntegrityError,
+    NoAnswerError,
+    NotFoundError,
+    UnavailableError,
+)
 from druid_reindex.model.uri import S3Uri, StoredObject
 
 _HEADS_AT_ONCE = 8
@@ -34,6 +44,30 @@ class S3Client:
 
         A bucket key is asked for: KMS then logs the bucket's ARN, not the object's, as encryption context.
         """
+        return self._write(uri, body, kms_key_arn, {})
+
+    def put_if(self, uri: S3Uri, body: bytes, *, kms_key_arn: str, etag: str | None) -> str:
+        """The new object's ETag, once it has replaced the one of ``etag`` (None: once it is the first one there).
+
+        Raises ConflictError when another object is there. Before that, and when no answer arrived, the object is read
+        again: if it has these very bytes, the write was done and only its answer was lost. Needs ``s3:GetObject`` too.
+        """
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        try:
+            return self._write(uri, body, kms_key_arn, condition)
+        except (ConflictError, NoAnswerError, UnavailableError, NotFoundError) as error:
+            if _names_no_bucket(error):
+                raise
+            found = self.get_with_etag(uri)
+            if found is not None and found[0] == body:
+                return found[1]
+            if isinstance(error, NotFoundError):
+                raise ConflictError(
+                    error.attempted, resource=error.resource, came_back="it is gone", remedy="read it again"
+                ) from error
+            raise
+
+    def _write(self, uri: S3Uri, body: bytes, kms_key_arn: str, condition: Mapping[str, Any]) -> str:
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         with translated("write an object", str(uri)):
             answer = self._s3.put_object(
@@ -44,6 +78,7 @@ class S3Client:
                 SSEKMSKeyId=kms_key_arn,
                 BucketKeyEnabled=True,
                 ChecksumSHA256=digest,
+                **condition,
             )
         if answer.get("SSEKMSKeyId") != kms_key_arn:
             raise IntegrityError(
@@ -58,6 +93,17 @@ class S3Client:
         """The object's bytes, checked against the checksum S3 keeps. Raises NotFoundError when there is none."""
         with translated("read an object", str(uri)):
             return self._s3.get_object(Bucket=uri.bucket, Key=uri.key, ChecksumMode="ENABLED")["Body"].read()
+
+    def get_with_etag(self, uri: S3Uri) -> tuple[bytes, str] | None:
+        """The object's bytes, checked as ``get`` checks them, and its ETag; None when there is none."""
+        try:
+            with translated("read an object", str(uri)):
+                found = self._s3.get_object(Bucket=uri.bucket, Key=uri.key, ChecksumMode="ENABLED")
+                return found["Body"].read(), found["ETag"].strip('"')
+        except NotFoundError as error:
+            if _names_no_bucket(error):
+                raise
+            return None
 
     def exists(self, uri: S3Uri) -> bool:
         """Whether the object is there. Raises NotAuthorizedError when S3 will not say (no s3:ListBucket)."""
@@ -92,3 +138,9 @@ class S3Client:
     def _kms_key(self, uri: S3Uri) -> str:
         with translated("read an object's encryption", str(uri)):
             return self._s3.head_object(Bucket=uri.bucket, Key=uri.key).get("SSEKMSKeyId", "")
+
+
+def _names_no_bucket(error: DruidReindexError) -> bool:
+    """Whether S3 said that the bucket does not exist, where the lack of an object would be an answer."""
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "NoSuchBucket"

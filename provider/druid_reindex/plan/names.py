@@ -42,12 +42,22 @@ def run_of_tags(tags: Mapping[str, str], deployment_id: UUID) -> RunId | None:
 
 def task_id(pipeline: Pipeline, run_id: RunId, *, batch: int, digest: str, generation: int) -> str:
     """The Druid task's id: the run, the unit of work, the payload's digest, and how many attempts died before (+1)."""
-    return f"drx_{pipeline.datasource}_{run_id.short}_b{batch}_{digest[:8]}_g{generation}"
+    return f"{task_prefix(pipeline.datasource, run_id)}{batch}_{digest[:8]}_g{generation}"
+
+
+def task_prefix(datasource: str, run_id: RunId) -> str:
+    """What the ids of all Druid tasks and the names of all EMR steps of one run start with."""
+    return f"drx_{datasource}_{run_id.short}_b"
 
 
 def step_name(pipeline: Pipeline, run_id: RunId, *, batch: int, digest: str, generation: int) -> str:
     """The EMR step's name; the same parts as the Druid task's id."""
     return task_id(pipeline, run_id, batch=batch, digest=digest, generation=generation)
+
+
+def lease_uri(boundary: Boundary, datasource: str) -> S3Uri:
+    """The lease of ``datasource``: deployments that share it must share the boundary's ``runs_uri``."""
+    return S3Uri.parse(boundary.runs_uri) / f"leases/{datasource}.json"
 
 
 def run_prefix(boundary: Boundary, run_id: RunId) -> S3Uri:

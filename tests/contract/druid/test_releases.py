@@ -77,6 +77,13 @@ def test_an_unknown_task_is_absent_and_a_failed_one_failed(release: str) -> None
     assert (failed.state, failed.duration_seconds) == (TaskState.FAILED, 4.2)
 
 
+def test_active_tasks_are_told_once_although_three_states_are_asked_for(release: str) -> None:
+    (active,) = serving(release, **{"/tasks": "active_tasks"}).active_tasks("vitals")
+    assert (active.task_id, active.state, active.duration_seconds) == (TASK_ID, TaskState.RUNNING, 0)
+    with pytest.raises(NotAuthorizedError):
+        serving(release, **{"/tasks": "forbidden"}).active_tasks("vitals")
+
+
 def test_the_reason_is_the_attempts_own_and_no_row_is_shown(release: str) -> None:
     answers = {"/status": "task_status", "/reports": "task_report", "/log": "no_log"}
     reason = serving(release, **answers).task_failure(TASK_ID)

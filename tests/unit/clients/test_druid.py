@@ -60,6 +60,24 @@ def test_an_unknown_task_state_is_refused() -> None:
         client(lambda _request: httpx.Response(200, json={"status": {"statusCode": "PAUSED"}})).task_status("t1")
 
 
+def test_active_tasks_are_asked_for_in_the_order_in_which_a_task_moves_on() -> None:
+    listed = {
+        "waiting": [{"id": "t1", "statusCode": "RUNNING"}],
+        "pending": [{"id": "t1", "statusCode": "RUNNING"}, {"id": "t2", "statusCode": "RUNNING"}],
+        "running": [{"id": "t2", "statusCode": "RUNNING"}, {"id": "t3", "statusCode": "SUCCESS", "duration": 5}],
+    }
+    asked, handle = recorded(lambda request: httpx.Response(200, json=listed[request.url.params["state"]]))
+    assert [task.task_id for task in client(handle).active_tasks("vit als")] == ["t1", "t2"]
+    assert [request.url.params["state"] for request in asked] == ["waiting", "pending", "running"]
+    assert {request.url.params["datasource"] for request in asked} == {"vit als"}
+
+
+@pytest.mark.parametrize("row", [{"statusCode": "RUNNING"}, {"id": "t1", "statusCode": "PAUSED"}])
+def test_an_active_task_in_another_form_is_refused(row: dict[str, str]) -> None:
+    with pytest.raises(ProtocolError):
+        client(lambda _request: httpx.Response(200, json=[row])).active_tasks("vitals")
+
+
 def test_a_submission_without_an_id_is_sent_once() -> None:
     asked, handle = recorded(lambda _request: httpx.Response(503))
     with pytest.raises(Exception, match="503"):

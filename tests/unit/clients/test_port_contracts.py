@@ -11,7 +11,7 @@ from moto import mock_aws
 from druid_reindex.clients.emr import EmrClient
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.session import build_session
-from druid_reindex.errors import NotFoundError
+from druid_reindex.errors import ConflictError, NotFoundError
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
@@ -62,6 +62,19 @@ def test_druid_stops_a_task_and_leaves_ended_and_unknown_ones(druid: DruidPort) 
     for task_id in ("t1", "t1", "never-submitted"):
         druid.shutdown_task(task_id)
     assert druid.task_status("t1").state is TaskState.FAILED
+
+
+def test_druid_lists_the_active_tasks_of_one_datasource(druid: DruidPort) -> None:
+    assert druid.active_tasks("vitals") == []
+    druid.submit_task({"id": "t1"})
+    druid.submit_task({"id": "t2"})
+    assert [(task.task_id, task.state) for task in druid.active_tasks("vitals")] == [
+        ("t1", TaskState.RUNNING),
+        ("t2", TaskState.RUNNING),
+    ]
+    assert druid.active_tasks("claims") == []
+    druid.shutdown_task("t1")
+    assert [task.task_id for task in druid.active_tasks("vitals")] == ["t2"]
 
 
 def test_druid_lists_segments_and_rows_by_interval(druid: DruidPort) -> None:
@@ -206,3 +219,30 @@ def test_store_lists_what_lies_below_and_deletes(store: ObjectStorePort) -> None
         store.delete(runs / "r1/plan.json")
     assert [each.uri for each in store.listing(S3Uri.parse(f"{runs}/"))] == [runs / "r1/batches/0/result.json"]
     assert store.listing(runs / "none") == []
+
+
+def test_store_replaces_only_what_was_read(store: ObjectStorePort) -> None:
+    uri = S3Uri.parse("s3://drx-phi-111122223333/runs/leases/vitals.json")
+    assert store.get_with_etag(uri) is None
+    first = store.put_if(uri, b"1", kms_key_arn=KEY, etag=None)
+    assert store.get_with_etag(uri) == (b"1", first)
+    with pytest.raises(ConflictError):
+        store.put_if(uri, b"2", kms_key_arn=KEY, etag=None)
+    second = store.put_if(uri, b"2", kms_key_arn=KEY, etag=first)
+    with pytest.raises(ConflictError):
+        store.put_if(uri, b"3", kms_key_arn=KEY, etag=first)
+    assert store.get_with_etag(uri) == (b"2", second)
+    assert store.kms_keys([uri]) == {uri: KEY}
+
+
+def test_store_takes_its_own_bytes_for_a_write_whose_answer_was_lost(store: ObjectStorePort) -> None:
+    uri = S3Uri.parse("s3://drx-phi-111122223333/runs/leases/vitals.json")
+    first = store.put_if(uri, b"1", kms_key_arn=KEY, etag=None)
+    assert store.put_if(uri, b"1", kms_key_arn=KEY, etag=None) == first
+    second = store.put_if(uri, b"2", kms_key_arn=KEY, etag=first)
+    assert store.put_if(uri, b"2", kms_key_arn=KEY, etag=first) == second
+
+
+def test_store_replaces_nothing_where_the_object_is_gone(store: ObjectStorePort) -> None:
+    with pytest.raises(ConflictError):
+        store.put_if(S3Uri.parse("s3://drx-phi-111122223333/runs/gone"), b"1", kms_key_arn=KEY, etag="0" * 32)

@@ -13,7 +13,14 @@ from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from druid_reindex.clients.s3 import S3Client
-from druid_reindex.errors import IntegrityError, NoAnswerError, NotAuthorizedError
+from druid_reindex.errors import (
+    ConflictError,
+    IntegrityError,
+    NoAnswerError,
+    NotAuthorizedError,
+    NotFoundError,
+    UnavailableError,
+)
 from druid_reindex.model.uri import S3Uri
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
@@ -76,3 +83,53 @@ def test_keys_of_many_objects_an_empty_text_where_there_is_none(store: S3Client,
     stub.add_response("head_object", {}, {"Bucket": URI.bucket, "Key": ANY})
     assert store.kms_keys([URI]) == {URI: ""}
     assert store.kms_keys([]) == {}
+
+
+def kept(body: bytes, etag: str) -> dict[str, object]:
+    return {"Body": StreamingBody(io.BytesIO(body), len(body)), "ETag": f'"{etag}"'}
+
+
+@pytest.mark.parametrize(("etag", "condition"), [(None, {"IfNoneMatch": "*"}), ("abc", {"IfMatch": "abc"})])
+def test_a_conditional_write_names_what_it_replaces(
+    store: S3Client, stub: Stubber, etag: str | None, condition: dict[str, str]
+) -> None:
+    fixed = ("Bucket", "Key", "Body", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "ChecksumSHA256")
+    stub.add_response("put_object", {"ETag": '"new"', "SSEKMSKeyId": KEY}, dict.fromkeys(fixed, ANY) | condition)
+    assert store.put_if(URI, b"lease", kms_key_arn=KEY, etag=etag) == "new"
+
+
+CODES = [("PreconditionFailed", 412), ("ConditionalRequestConflict", 409), ("InternalError", 500), ("NoSuchKey", 404)]
+
+
+@pytest.mark.parametrize(("code", "status"), CODES)
+def test_a_conditional_write_whose_answer_was_lost_is_found_by_its_bytes(
+    store: S3Client, stub: Stubber, code: str, status: int
+) -> None:
+    stub.add_client_error("put_object", code, http_status_code=status)
+    stub.add_response("get_object", kept(b"lease", "new"))
+    assert store.put_if(URI, b"lease", kms_key_arn=KEY, etag="old") == "new"
+
+
+@pytest.mark.parametrize(("code", "status"), CODES)
+def test_a_conditional_write_that_was_not_done_is_raised(
+    store: S3Client, stub: Stubber, code: str, status: int
+) -> None:
+    stub.add_client_error("put_object", code, http_status_code=status)
+    stub.add_response("get_object", kept(b"another's lease", "new"))
+    with pytest.raises(UnavailableError if status == 500 else ConflictError):
+        store.put_if(URI, b"lease", kms_key_arn=KEY, etag="old")
+
+
+def test_a_bucket_that_does_not_exist_is_no_missing_object(store: S3Client, stub: Stubber) -> None:
+    stub.add_client_error("get_object", "NoSuchBucket", http_status_code=404)
+    with pytest.raises(NotFoundError):
+        store.get_with_etag(URI)
+    stub.add_client_error("put_object", "NoSuchBucket", http_status_code=404)
+    with pytest.raises(NotFoundError):
+        store.put_if(URI, b"lease", kms_key_arn=KEY, etag=None)
+
+
+def test_reads_with_etag_are_checked_too(store: S3Client, stub: Stubber) -> None:
+    expected = {"Bucket": URI.bucket, "Key": URI.key, "ChecksumMode": "ENABLED"}
+    stub.add_response("get_object", kept(b"lease", "abc"), expected)
+    assert store.get_with_etag(URI) == (b"lease", "abc")

@@ -67,3 +67,14 @@ def test_tags_of_another_deployment_name_no_run_of_this_one() -> None:
 def test_a_run_whose_name_aws_would_refuse_is_tagged_with_its_identity_alone() -> None:
     odd = RunId.of(boundaries().deployment_id, dag_id="d", run_id="what~ever")
     assert names.run_tags(odd) == {names.RUN_TAG: str(odd)}
+
+
+def test_what_a_run_submits_starts_with_its_prefix() -> None:
+    made = names.task_id(pipeline(), RUN, batch=3, digest="d" * 64, generation=1)
+    assert made.startswith(names.task_prefix(pipeline().datasource, RUN))
+    assert not made.startswith(names.task_prefix(pipeline().datasource, OTHER))
+    assert not made.startswith(names.task_prefix("patient", RUN))
+
+
+def test_a_datasource_has_one_lease_whatever_the_run() -> None:
+    assert str(names.lease_uri(PHI, "patient_vitals")) == "s3://drx-phi-111122223333/runs/leases/patient_vitals.json"
