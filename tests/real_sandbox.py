@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from druid_reindex.clients.airflow import AirflowApi
 from druid_reindex.clients.druid import DruidClient
-from druid_reindex.sandbox.airflow_api import AirflowApi
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.nightly import Night, Patients
 from druid_reindex.sandbox.state import Endpoints, supervisor_pid

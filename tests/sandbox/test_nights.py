@@ -6,8 +6,8 @@ import boto3
 import psutil
 import pytest
 
+from druid_reindex.clients.airflow import TaskInstance
 from druid_reindex.model.config_files import load_boundaries
-from druid_reindex.sandbox.airflow_api import TaskInstance
 from druid_reindex.sandbox.ingestion import WINDOW
 from real_sandbox import ROOT, STEPS, VITALS, Sandbox, watched
 
@@ -88,7 +88,7 @@ def test_a_failed_night_is_red_and_changes_nothing(sandbox: Sandbox) -> None:
     profile.write_text(profile.read_text() + "  properties: {mapreduce.map.java.opts: -XX:+NoSuchOption}\n")
 
     runs = sandbox.runs(VITALS)
-    run_id = runs.start({"window": LAST_DAY, "force": [LAST_DAY]})
+    run_id = runs.start({"interval": LAST_DAY, "force": True})
     state = runs.follow(run_id)
 
     tasks = {task.name: task for task in sandbox.api.task_instances(runs.dag_id, run_id)}

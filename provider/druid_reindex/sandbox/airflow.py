@@ -15,10 +15,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import druid_reindex
+from druid_reindex.clients.airflow import AirflowApi, AirflowConfig
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.sandbox import postgres
 from druid_reindex.sandbox.addresses import LOOPBACK
-from druid_reindex.sandbox.airflow_api import AirflowApi
 from druid_reindex.sandbox.aws import service as aws
 from druid_reindex.sandbox.aws.site import REGION
 from druid_reindex.sandbox.home import SandboxHome, replace
@@ -59,7 +59,7 @@ def settle(home: SandboxHome, url: str) -> None:
 
 def api(home: SandboxHome, url: str) -> AirflowApi:
     """A client of the running Airflow, signed in as the sandbox's user."""
-    return AirflowApi(url, USER, home.secret(PASSWORD_SECRET))
+    return AirflowApi(AirflowConfig(url, user=USER, password=home.secret(PASSWORD_SECRET)))
 
 
 def dags_folder() -> Path:

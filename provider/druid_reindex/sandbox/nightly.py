@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from druid_reindex.clients.airflow import AirflowApi, TaskInstance
 from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.clients.s3 import S3Client
@@ -19,7 +20,6 @@ from druid_reindex.model.pipeline import Pipeline, Submission
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.sandbox import airflow, stack
-from druid_reindex.sandbox.airflow_api import AirflowApi, TaskInstance
 from druid_reindex.sandbox.aws import druid_package
 from druid_reindex.sandbox.aws import service as aws
 from druid_reindex.sandbox.home import SandboxHome
@@ -35,6 +35,7 @@ POLL_SECONDS = 1.0
 PARSED_SECONDS = 120.0
 NIGHT_SECONDS = 3600.0
 LOG_LINES = 40
+REASON = "a night on the sandbox"
 QUIET_STATES = frozenset({"none", "scheduled", "queued"})
 ENDED_STATES = frozenset({"success", "failed"})
 
@@ -63,7 +64,7 @@ class Night:
                 raise self._not_parsed()
             time.sleep(POLL_SECONDS)
         self.api.unpause(self.dag_id)
-        run_id = self.api.trigger(self.dag_id, {"window": str(WINDOW), **(conf or {})})
+        run_id = self.api.trigger(self.dag_id, {"interval": str(WINDOW), "reason": REASON, **(conf or {})})
         self.report(f"night {run_id} started")
         return run_id
 

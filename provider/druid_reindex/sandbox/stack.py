@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from druid_reindex.errors import RefusedError
-from druid_reindex.sandbox import distributions
+from druid_reindex.sandbox import airflow, distributions
 from druid_reindex.sandbox.aws import service as aws
 from druid_reindex.sandbox.distributions import Report
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
@@ -104,7 +104,9 @@ def reset(home: SandboxHome) -> None:
 
 
 def environment(home: SandboxHome) -> dict[str, str]:
-    """Return the variables with which `aws`, boto3, curl and pydruid reach the sandbox as the IAM user `airflow`.
+    """Return the variables with which `aws`, boto3, curl, pydruid and `druid-reindex` reach the sandbox.
+
+    AWS as the IAM user `airflow`, Airflow as the user that may do all.
 
     Raises NotFoundError when no sandbox is running.
     """
@@ -114,7 +116,10 @@ def environment(home: SandboxHome) -> dict[str, str]:
         "DRUID_COORDINATOR_URL": found.coordinator,
         "DRUID_OVERLORD_URL": found.overlord,
     }
-    return variables | ({"AIRFLOW_URL": found.airflow} if found.airflow else {})
+    if not found.airflow:
+        return variables
+    secret = home.secret(airflow.PASSWORD_SECRET)
+    return variables | {"AIRFLOW_URL": found.airflow, "AIRFLOW_USER": airflow.USER, "AIRFLOW_PASSWORD": secret}
 
 
 def _download(home: SandboxHome, report: Report) -> None:

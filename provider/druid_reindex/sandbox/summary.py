@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Column, Table
 
-from druid_reindex.sandbox.airflow_api import AirflowApi, TaskInstance
+from druid_reindex.clients.airflow import AirflowApi, TaskInstance
 
 NIGHT_KEY = "night"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from druid_reindex.clients.airflow import TaskInstance
 from druid_reindex.errors import DeadlineError, NoAnswerError, NotFoundError
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.sandbox import nightly
-from druid_reindex.sandbox.airflow_api import TaskInstance
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.nightly import Night, Patients
 from druid_reindex.sandbox.stack import UpResult
@@ -77,9 +77,10 @@ def follow(airflow: Any, **options: Any) -> tuple[str, list[str]]:
 def test_the_run_starts_once_the_dag_is_parsed_over_the_window_of_the_patients() -> None:
     airflow: Any = Airflow(parsed=3)
     lines: list[str] = []
-    assert Night(airflow, DAG_ID, lines.append).start({"force": ["a/b"]}).startswith("manual__")
+    assert Night(airflow, DAG_ID, lines.append).start({"force": True}).startswith("manual__")
     window = "2026-09-01T00:00:00.000Z/2026-10-06T00:00:00.000Z"
-    assert airflow.calls == [("unpause", DAG_ID), ("trigger", DAG_ID, {"window": window, "force": ["a/b"]})]
+    conf = {"interval": window, "reason": "a night on the sandbox", "force": True}
+    assert airflow.calls == [("unpause", DAG_ID), ("trigger", DAG_ID, conf)]
     assert "started" in lines[0]
 
 

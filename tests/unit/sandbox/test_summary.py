@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from druid_reindex.sandbox.airflow_api import TaskInstance
+from druid_reindex.clients.airflow import TaskInstance
 from druid_reindex.sandbox.summary import ClusterSummary, Summary, TaskSummary, summarise
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
