@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
+from airflow.sdk.exceptions import TaskDeferred
 
+from async_twins import AsyncFakeDruid, AsyncFakeEmr, opened
 from druid_reindex.operators import connections
 from druid_reindex.operators.night import NightOperator, NightSettings
 from druid_reindex.operators.plan import PlanNightOperator
@@ -18,6 +22,8 @@ from twins import FakeDruid, FakeEmr, FakeStore, Outcome, segment
 ROOT = Path(__file__).parents[1]
 SETTINGS = NightSettings.read(ROOT / "dags" / "pipelines" / "patient_vitals.yaml", configs=ROOT / "emr_configs")
 DAY = "2026-09-01T00:00:00.000Z/2026-09-02T00:00:00.000Z"
+MOST_DEFERRALS = 50
+_DEFERRED = object()
 NEW_VERSION = "2026-10-06T02:30:00.000Z"
 Operator = TypeVar("Operator", bound=NightOperator)
 
@@ -41,7 +47,8 @@ class World:
     store: FakeStore = field(default_factory=FakeStore)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
-    conf: dict[str, Any] = field(default_factory=lambda: {"window": "2026-09-01/2026-09-03"})
+    conf: dict[str, Any] = field(default_factory=lambda: {"interval": "2026-09-01/2026-09-03", "reason": "a test"})
+    deferred: list[TaskDeferred] = field(default_factory=list)
     run_id: str = "manual__1"
     rows: int = 100
 
@@ -52,9 +59,11 @@ class World:
         """Airflow's context of `task_id`."""
         run = SimpleNamespace(
             dag_id="nightly_reindex__patient_vitals", run_id=self.run_id, conf=self.conf, logical_date=None,
+            run_type="manual",
             data_interval_end=None, run_after=datetime(2026, 10, 6, tzinfo=UTC),
         )  # fmt: skip
         ti = SimpleNamespace(
+            start_date=datetime.now(UTC),
             xcom_pull=lambda task_ids, key="return_value": self.xcoms.get((task_ids, key)),
             xcom_push=lambda key, value: self.xcoms.__setitem__((task_id, key), value),
             get_task_states=lambda dag_id, run_ids: {run_ids[0]: self.states},
@@ -63,9 +72,21 @@ class World:
 
     def run(self, operator: NightOperator) -> Any:
         """What the task returns, kept as its XCom."""
-        returned = operator.execute(self.context(operator.task_id))
+        context = self.context(operator.task_id)
+        go_on = partial(operator.execute, context)
+        while (returned := self._unless_deferred(go_on)) is _DEFERRED:
+            method, kwargs = self.deferred[-1].method_name, self.deferred[-1].kwargs
+            go_on = partial(operator.resume_execution, method, {**(kwargs or {}), "event": {}}, context)
         self.xcoms[operator.task_id, "return_value"] = returned
         return returned
+
+    def _unless_deferred(self, go_on: Callable[[], Any]) -> Any:
+        assert len(self.deferred) < MOST_DEFERRALS, self.deferred[-1]
+        try:
+            return go_on()
+        except TaskDeferred as deferred:
+            self.deferred.append(deferred)
+            return _DEFERRED
 
     def plan(self) -> list[int]:
         """The night's plan, made and stored."""
@@ -82,5 +103,7 @@ def connect(world: World, patch: pytest.MonkeyPatch) -> World:
     """Put the world's twins behind the connections."""
     patch.setattr(connections, "druid_client", lambda _conn_id: world.druid)
     patch.setattr(connections, "emr_client", lambda _conn_id, _region: world.emr)
+    patch.setattr(connections, "async_druid", opened(AsyncFakeDruid(world.druid)))
+    patch.setattr(connections, "async_emr", opened(AsyncFakeEmr(world.emr)))
     patch.setattr(connections, "s3_client", lambda _conn_id, _region: world.store)
     return world

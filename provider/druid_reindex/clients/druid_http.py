@@ -105,15 +105,9 @@ class DruidHttp:
     ) -> None:
         self._config = config
         self._pace = pace or Pace()
-        timeout = httpx.Timeout(config.read_seconds, connect=config.connect_seconds)
         self._client = httpx.Client(
-            auth=httpx.BasicAuth(config.user, config.password) if config.user else None,
-            headers={"User-Agent": f"druid-reindex/{__version__}"},
-            timeout=timeout,
-            follow_redirects=False,
-            trust_env=False,
+            **client_arguments(config),
             transport=transport,
-            verify=_tls(config.ca_file),
         )
 
     def __enter__(self) -> Self:
@@ -154,34 +148,47 @@ class DruidHttp:
                 try:
                     if not response.has_redirect_location:
                         return self._consumed(ask, response, consume)
-                    url = self._leader(ask, response)
+                    url = leader(self._config, ask, response)
                 finally:
                     response.close()
             except httpx.HTTPError as error:
-                raise from_httpx(error, attempted=ask.attempted, resource=_where(request.url)) from error
+                raise from_httpx(error, attempted=ask.attempted, resource=where(request.url)) from error
         raise _bad_redirect(ask, url, "redirected again and again", "check which server leads")
 
     def _consumed(self, ask: Ask, response: httpx.Response, consume: Callable[[httpx.Response], T]) -> T:
         if response.status_code in ask.expected:
             return consume(response)
         response.read()
-        raise from_answer(response, attempted=ask.attempted, resource=_where(response.request.url))
+        raise from_answer(response, attempted=ask.attempted, resource=where(response.request.url))
 
-    def _leader(self, ask: Ask, response: httpx.Response) -> httpx.URL:
-        """Where a server that does not lead sends us: same scheme, a host that the configuration names."""
-        here = response.request.url
-        target = here.join(response.headers["location"])
-        if response.status_code not in {307, 308} and ask.method != "GET":
-            raise _bad_redirect(
-                ask,
-                target,
-                f"a redirect with HTTP {response.status_code}, which would change the method",
-                "check the URL",
-            )
-        if target.scheme != here.scheme or _netloc(target) not in self._config.trusted:
-            remedy = "add it to the connection's leader_hosts if it is a Druid server of yours"
-            raise _bad_redirect(ask, target, "a redirect to a server that the connection does not name", remedy)
-        return target.copy_with(query=None) if ask.params else target
+
+def leader(config: DruidConfig, ask: Ask, response: httpx.Response) -> httpx.URL:
+    """Where a server that does not lead sends us: same scheme, a host that the configuration names."""
+    here = response.request.url
+    target = here.join(response.headers["location"])
+    if response.status_code not in {307, 308} and ask.method != "GET":
+        raise _bad_redirect(
+            ask,
+            target,
+            f"a redirect with HTTP {response.status_code}, which would change the method",
+            "check the URL",
+        )
+    if target.scheme != here.scheme or _netloc(target) not in config.trusted:
+        remedy = "add it to the connection's leader_hosts if it is a Druid server of yours"
+        raise _bad_redirect(ask, target, "a redirect to a server that the connection does not name", remedy)
+    return target.copy_with(query=None) if ask.params else target
+
+
+def client_arguments(config: DruidConfig) -> dict[str, Any]:
+    """How each of our httpx clients speaks to Druid: its user, CA and time-outs, no proxy."""
+    return {
+        "auth": httpx.BasicAuth(config.user, config.password) if config.user else None,
+        "headers": {"User-Agent": f"druid-reindex/{__version__}"},
+        "timeout": httpx.Timeout(config.read_seconds, connect=config.connect_seconds),
+        "follow_redirects": False,
+        "trust_env": False,
+        "verify": _tls(config.ca_file),
+    }
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
@@ -203,7 +210,7 @@ def _netloc(url: httpx.URL) -> str:
     return f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
 
 
-def _where(url: httpx.URL) -> str:
+def where(url: httpx.URL) -> str:
     """The address without its query and credentials."""
     return str(url.copy_with(query=None, userinfo=b""))
 
@@ -213,4 +220,4 @@ def _bad_url(resource: str, came_back: str, remedy: str) -> ConfigurationError:
 
 
 def _bad_redirect(ask: Ask, target: httpx.URL, came_back: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(ask.attempted, resource=_where(target), came_back=came_back, remedy=remedy)
+    return ConfigurationError(ask.attempted, resource=where(target), came_back=came_back, remedy=remedy)

@@ -5,6 +5,8 @@ Source: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 
 from __future__ import annotations
 
+from typing import Any
+
 import boto3
 from botocore.config import Config
 
@@ -32,9 +34,14 @@ def client_config(*, attempts: int = ATTEMPTS) -> Config:
 
     ``attempts=1`` is for requests that must not be repeated unseen, because AWS has no idempotency token for them.
     """
-    return Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        user_agent_extra=f"druid-reindex/{__version__}",
-    )
+    return Config(**client_arguments(attempts=attempts))
+
+
+def client_arguments(*, attempts: int = ATTEMPTS) -> dict[str, Any]:
+    """What ``client_config`` is made of, for boto3's and aiobotocore's Config alike."""
+    return {
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": READ_SECONDS,
+        "retries": {"mode": "standard", "total_max_attempts": attempts},
+        "user_agent_extra": f"druid-reindex/{__version__}",
+    }

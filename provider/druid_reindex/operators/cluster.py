@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from druid_reindex.errors import DeadlineError, NoAnswerError
-from druid_reindex.model.cluster import Cluster, ClusterState
+from druid_reindex.model.cluster import Cluster
 from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.plan import emr as payloads
 from druid_reindex.plan import names
@@ -32,7 +32,7 @@ class LaunchEmrClusterOperator(NightOperator):
         if not night["batches"]:
             raise AirflowSkipException(night["explanation"])
         run_id = self.run_identity(context)
-        cluster_id = self._living(run_id) or self._launch(run_id)
+        cluster_id = self.waiting.resumed or self._living(run_id) or self._launch(run_id)
         self._waited_for = cluster_id
         cluster = self._settled(cluster_id)
         if not cluster.state.is_up:
@@ -50,14 +50,18 @@ class LaunchEmrClusterOperator(NightOperator):
     def _settled(self, cluster_id: str) -> Cluster:
         try:
             return self.waiting.until(
-                lambda: self.emr.describe_cluster(cluster_id), _is_settled, what=f"cluster {cluster_id}", tell=described
+                lambda: self.emr.describe_cluster(cluster_id),
+                lambda seen: seen.state.is_up or seen.state.is_over,
+                self.cluster_wait(cluster_id, "up"),
+                item=cluster_id,
+                tell=described,
             )
         except DeadlineError:
             self.emr.terminate(cluster_id)
             raise
 
     def _living(self, run_id: RunId) -> str | None:
-        living = [c for c in self.emr.find_clusters(names.RUN_TAG, str(run_id)) if not _is_over(c)]
+        living = [c for c in self.emr.find_clusters(names.RUN_TAG, str(run_id)) if not c.state.is_over]
         if living:
             self.log.info("attaching to cluster %s of this run (%s)", living[0].cluster_id, living[0].state.value)
         return living[0].cluster_id if living else None
@@ -88,6 +92,9 @@ class TerminateEmrClusterOperator(NightOperator):
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Terminate and wait until EMR says that each cluster ended."""
         found = self.emr.find_clusters(names.RUN_TAG, str(self.run_identity(context)))
+        for cluster in found:
+            if not cluster.state.is_over:
+                self.emr.terminate(cluster.cluster_id)
         ended = [self._end(cluster) for cluster in found]
         if not ended:
             return {"clusters": [], "cluster_id": None, "state": None, "reason": "", "normalized_instance_hours": 0}
@@ -101,12 +108,11 @@ class TerminateEmrClusterOperator(NightOperator):
         }
 
     def _end(self, cluster: Cluster) -> Cluster:
-        if not _is_over(cluster):
-            self.emr.terminate(cluster.cluster_id)
         last = self.waiting.until(
             lambda: self.emr.describe_cluster(cluster.cluster_id),
             lambda seen: seen.state.is_ended,
-            what=f"cluster {cluster.cluster_id}",
+            self.cluster_wait(cluster.cluster_id, "ended"),
+            item=cluster.cluster_id,
             tell=described,
         )
         self.log.info("cluster %s: %s", last.cluster_id, described(last))
@@ -116,11 +122,3 @@ class TerminateEmrClusterOperator(NightOperator):
 def described(cluster: Cluster) -> str:
     """A cluster's state and why it is in it."""
     return f"{cluster.state.value} {cluster.reason_code} {cluster.reason_message}".strip()
-
-
-def _is_settled(cluster: Cluster) -> bool:
-    return cluster.state.is_up or _is_over(cluster)
-
-
-def _is_over(cluster: Cluster) -> bool:
-    return cluster.state.is_ended or cluster.state is ClusterState.TERMINATING

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, Connection
 
@@ -13,30 +15,45 @@ if TYPE_CHECKING:
     import boto3
 
     from druid_reindex.clients.druid import DruidClient
+    from druid_reindex.clients.druid_async import AsyncDruid
+    from druid_reindex.clients.druid_http import DruidConfig
     from druid_reindex.clients.emr import EmrClient
+    from druid_reindex.clients.emr_async import AsyncEmr
     from druid_reindex.clients.s3 import S3Client
 
 
 def druid_client(conn_id: str) -> DruidClient:
-    """Druid by the connection: host and port of the Router, or each server's URL in the extras.
+    """Druid by the connection."""
+    from druid_reindex.clients.druid import DruidClient  # noqa: PLC0415
+
+    return DruidClient(druid_config(BaseHook.get_connection(conn_id)))
+
+
+@asynccontextmanager
+async def async_druid(conn_id: str) -> AsyncIterator[AsyncDruid]:
+    """Druid by the connection, on asyncio, until the block ends."""
+    from druid_reindex.clients.druid_async import open_druid  # noqa: PLC0415
+
+    async with open_druid(druid_config(await BaseHook.aget_connection(conn_id))) as druid:
+        yield druid
+
+
+def druid_config(connection: Connection) -> DruidConfig:
+    """Where Druid is: host and port of the Router, or each server's URL in the extras.
 
     The extras ``overlord_url``, ``coordinator_url``, ``broker_url`` and ``ca_file`` are read, no others.
     Raises ConfigurationError that lists every place looked.
     """
-    from druid_reindex.clients.druid import DruidClient  # noqa: PLC0415
     from druid_reindex.clients.druid_http import DruidConfig  # noqa: PLC0415
 
-    connection = BaseHook.get_connection(conn_id)
     extra = connection.extra_dejson
-    return DruidClient(
-        DruidConfig(
-            overlord_url=server_url(connection, "overlord_url"),
-            coordinator_url=server_url(connection, "coordinator_url"),
-            broker_url=server_url(connection, "broker_url"),
-            user=connection.login or "",
-            password=connection.password or "",
-            ca_file=Path(extra["ca_file"]) if extra.get("ca_file") else None,
-        )
+    return DruidConfig(
+        overlord_url=server_url(connection, "overlord_url"),
+        coordinator_url=server_url(connection, "coordinator_url"),
+        broker_url=server_url(connection, "broker_url"),
+        user=connection.login or "",
+        password=connection.password or "",
+        ca_file=Path(extra["ca_file"]) if extra.get("ca_file") else None,
     )
 
 
@@ -63,6 +80,15 @@ def emr_client(conn_id: str, region: str) -> EmrClient:
     return EmrClient(aws_session(conn_id, region))
 
 
+@asynccontextmanager
+async def async_emr(conn_id: str, region: str) -> AsyncIterator[AsyncEmr]:
+    """EMR by the connection, on asyncio, until the block ends."""
+    from druid_reindex.clients.emr_async import open_emr  # noqa: PLC0415
+
+    async with open_emr(lambda: _aio_session(conn_id, region), region) as emr:
+        yield emr
+
+
 def s3_client(conn_id: str, region: str) -> S3Client:
     """S3 by the connection."""
     from druid_reindex.clients.s3 import S3Client  # noqa: PLC0415
@@ -76,3 +102,10 @@ def aws_session(conn_id: str, region: str) -> boto3.Session:
 
     session: boto3.Session = AwsGenericHook(aws_conn_id=conn_id, region_name=region).get_session(region_name=region)
     return session
+
+
+def _aio_session(conn_id: str, region: str) -> Any:
+    """The aiobotocore session that the Amazon provider makes of the connection."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook  # noqa: PLC0415
+
+    return AwsGenericHook(aws_conn_id=conn_id, region_name=region).get_session(region_name=region, deferrable=True)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from druid_reindex.errors import DruidReindexError, ProtocolError, ReindexFailedError
+from druid_reindex.errors import DruidReindexError, NotFoundError, ProtocolError, ReindexFailedError
 from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.cluster import Cluster, Step, StepState
 from druid_reindex.model.druid_task import TaskState, TaskStatus
@@ -23,10 +24,14 @@ from druid_reindex.model.interval import format_instant
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.operators.waiting import Waiting
+from druid_reindex.operators.triggers.waits import DruidTaskTrigger, EmrStepTrigger
+from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import document, emr, hadoop, names
 from druid_reindex.plan.night import Batch
 from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
+
+if TYPE_CHECKING:
+    from druid_reindex.operators.night import NightSettings
 
 RESULT_PROTOCOL = 1
 
@@ -35,13 +40,26 @@ RESULT_PROTOCOL = 1
 class Work:
     """What is to be done, for which run, and how to wait for it."""
 
-    pipeline: Pipeline
-    boundary: Boundary
-    profile: ClusterProfile
+    settings: NightSettings
     run_id: RunId
     batch: Batch
     waiting: Waiting
     log: Callable[[str], None]
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline."""
+        return self.settings.pipeline
+
+    @property
+    def boundary(self) -> Boundary:
+        """The pipeline's boundary."""
+        return self.settings.boundary
+
+    @property
+    def profile(self) -> ClusterProfile:
+        """The cluster's profile."""
+        return self.settings.profile
 
 
 class Job(Protocol):
@@ -64,13 +82,21 @@ class OverlordJob:
 
     def run(self, cluster: Cluster) -> dict[str, str]:
         """The task's id, once it has succeeded."""
-        task_id = self._task_id = self._find_or_submit(cluster.primary_dns)
+        task_id = self._task_id = self.work.waiting.resumed or self._find_or_submit(cluster.primary_dns)
         status = self.work.waiting.until(
             lambda: self.druid.task_status(task_id),
-            lambda seen: seen.state.is_ended,
-            what=f"task {task_id}",
+            lambda seen: seen.state is not TaskState.RUNNING,
+            Wait(f"task {task_id}", DruidTaskTrigger, {"conn_id": self.work.settings.druid_conn_id, "task": task_id}),
+            item=task_id,
             tell=_told,
         )
+        if status.state is TaskState.ABSENT:
+            raise NotFoundError(
+                "reindex through the Overlord",
+                resource=f"task {task_id}",
+                came_back="the Overlord does not know the task any more",
+                remedy="find out whether Druid's metadata store was restored; then clear this task",
+            )
         if status.state is TaskState.FAILED:
             log_uri = S3Uri.parse(self.work.boundary.task_logs_uri) / f"{task_id}/log"
             raise ReindexFailedError(
@@ -122,12 +148,13 @@ class StepJob:
 
     def run(self, cluster: Cluster) -> dict[str, str]:
         """The step's id, once it has succeeded and left its result."""
-        step_id, prefix = self._find_or_add(cluster)
+        step_id, prefix = self._taken_up(cluster) or self._find_or_add(cluster)
         self._running = cluster.cluster_id, step_id
         step = self.work.waiting.until(
             lambda: self.emr.describe_step(cluster.cluster_id, step_id),
             lambda seen: seen.state.is_ended,
-            what=f"step {step_id}",
+            self._wait(cluster.cluster_id, step_id),
+            item=step_id,
             tell=lambda seen: seen.state.value,
         )
         if step.state is not StepState.COMPLETED:
@@ -139,6 +166,19 @@ class StepJob:
         """Ask EMR to cancel the step."""
         if self._running is not None:
             self.emr.cancel_step(*self._running)
+
+    def _wait(self, cluster_id: str, step_id: str) -> Wait:
+        settings = self.work.settings
+        arguments = {"conn_id": settings.aws_conn_id, "region": settings.boundaries.region}
+        return Wait(f"step {step_id}", EmrStepTrigger, arguments | {"cluster_id": cluster_id, "step_id": step_id})
+
+    def _taken_up(self, cluster: Cluster) -> tuple[str, S3Uri] | None:
+        """The step that this try waited for before it gave its slot away."""
+        step_id = self.work.waiting.resumed
+        if step_id is None:
+            return None
+        step = self.emr.describe_step(cluster.cluster_id, step_id)
+        return step_id, names.batch_prefix(self.work.boundary, self.work.run_id, self.work.batch.number) / step.name
 
     def _find_or_add(self, cluster: Cluster) -> tuple[str, S3Uri]:
         work, known = self.work, {step.name: step for step in self.emr.list_steps(cluster.cluster_id)}
@@ -161,7 +201,7 @@ class StepJob:
         work = self.work
         spec = self._spec(version=format_instant(datetime.now(UTC)), unique_id=name)
         self.store.put(prefix / "spec.json", document.canonical(spec), kms_key_arn=work.boundary.kms_key_arn)
-        limit_seconds = int(work.waiting.deadline_seconds)
+        limit_seconds = math.ceil(work.waiting.left_seconds)
         payload = emr.reindex_step(name, prefix / "spec.json", work.boundary, limit_seconds=limit_seconds)
         work.log(f"adding step {name} to cluster {cluster.cluster_id}")
         return self.emr.add_step(cluster.cluster_id, payload)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -19,7 +20,8 @@ from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.operators import connections
-from druid_reindex.operators.waiting import Waiting
+from druid_reindex.operators.triggers.waits import EmrClusterTrigger
+from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import document, names
 from druid_reindex.plan.night import NightPlan
 
@@ -32,23 +34,28 @@ if TYPE_CHECKING:
 
 PLAN_TASK = "plan"
 NIGHT_KEY = "night"
-POLL_SECONDS = 5.0
+POLL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class NightSettings:
-    """One pipeline with its boundary's and its cluster profile's values."""
+    """One pipeline with its boundary's and its cluster profile's values; ``configs`` is the folder ``emr_configs``."""
 
     pipeline: Pipeline
     boundaries: Boundaries
     profile: ClusterProfile
+    configs: Path
 
     @classmethod
     def read(cls, file: Path, *, configs: Path) -> NightSettings:
         """The settings of the pipeline in ``file``. Raises ConfigurationError that names file, line and field."""
         boundaries = load_boundaries(configs)
         pipeline = load_pipeline(file, boundaries)
-        return cls(pipeline, boundaries, load_profile(configs, pipeline.cluster.profile))
+        return cls(pipeline, boundaries, load_profile(configs, pipeline.cluster.profile), configs)
+
+    def on_profile(self, name: str) -> NightSettings:
+        """The same pipeline on the cluster profile ``name``. Raises ConfigurationError that names those there are."""
+        return self if name == self.profile.name else replace(self, profile=load_profile(self.configs, name))
 
     @property
     def boundary(self) -> Boundary:
@@ -79,6 +86,9 @@ class NightSettings:
 class NightOperator(BaseOperator):
     """One task of a night. Subclasses say what it does in ``carry_out``; errors of our tree decide about retries.
 
+    ``carry_out`` finds before it makes, so it may be called any number of times: by a retry, by a cleared task, and
+    each time that a wait has ended, since a wait gives the worker slot away and the task begins anew.
+
     :param settings: the pipeline, its boundary and its cluster profile
     :param poll_seconds: time between two looks at what is waited for
     """
@@ -90,15 +100,22 @@ class NightOperator(BaseOperator):
         super().__init__(**kwargs)
         self.settings = settings
         self.poll_seconds = poll_seconds
+        self.waiting: Waiting
         if self.has_dag():  # type: ignore[no-untyped-call]
             settings.refuse_general_dag(set(self.dag.tags), self.task_id)
 
-    def execute(self, context: Context) -> Any:
+    def execute(self, context: Context, waited_for: str | None = None) -> Any:
         """What ``carry_out`` returns. A Terminal error fails the task for good, a Transient one is for its retries."""
+        self.waiting = Waiting(self._defer, self._deadline(context), self.log.info, resumed=waited_for)
         try:
             return self.carry_out(context)
         except DruidReindexError as error:
             raise as_airflow(error) from error
+
+    def resume(self, context: Context, event: dict[str, Any], waited_for: str) -> Any:
+        """Begin anew after a wait; the event says why it ended, and the task looks for itself."""
+        self.log.info("%s", event.get("why", "looking again"))
+        return self.execute(context, waited_for=waited_for)
 
     def carry_out(self, context: Context) -> Any:
         """The task's work; returns ids, digests, counts and URIs only."""
@@ -119,11 +136,28 @@ class NightOperator(BaseOperator):
         """S3, by the pipeline's connection."""
         return connections.s3_client(self.settings.aws_conn_id, self.settings.boundaries.region)
 
+    def _deadline(self, context: Context) -> datetime:
+        """When this try gives up waiting; deferring does not move it, for Airflow keeps a deferred try's start."""
+        started = context["ti"].start_date or datetime.now(UTC)
+        return started + timedelta(hours=self.settings.pipeline.policy.max_night_hours)
+
+    def _defer(self, wait: Wait, item: str) -> NoReturn:
+        deadline = self.waiting.deadline.isoformat()
+        self.defer(
+            trigger=wait.trigger(poll_seconds=self.poll_seconds, deadline=deadline, **wait.arguments),
+            method_name=self.resume.__name__,
+            kwargs={"waited_for": item},
+        )
+
+    def cluster_wait(self, cluster_id: str, until: Literal["up", "ended"]) -> Wait:
+        """The wait for a cluster to be up, or to have ended."""
+        arguments = self.aws_arguments | {"cluster_id": cluster_id, "until": until}
+        return Wait(f"cluster {cluster_id}", EmrClusterTrigger, arguments)
+
     @property
-    def waiting(self) -> Waiting:
-        """How this task waits: until the pipeline's night must be over."""
-        hours = self.settings.pipeline.policy.max_night_hours
-        return Waiting(self.poll_seconds, deadline_seconds=hours * 3600, log=self.log.info)
+    def aws_arguments(self) -> dict[str, str]:
+        """Where a trigger asks AWS."""
+        return {"conn_id": self.settings.aws_conn_id, "region": self.settings.boundaries.region}
 
     def run_identity(self, context: Context) -> RunId:
         """The identity of the DagRun, equal for all its tasks and tries."""

@@ -77,8 +77,7 @@ class ReindexSegmentsOperator(NightOperator):
         before = self._before(context, run_id, batch)
         cluster_id = context["ti"].xcom_pull(task_ids="cluster_up")["cluster_id"]
         self._job = self._job_of(Work(
-            pipeline=self.settings.pipeline, boundary=self.settings.boundary, profile=self.settings.profile,
-            run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info,
+            settings=self.settings, run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info
         ))  # fmt: skip
         ran = self._job.run(self.emr.describe_cluster(cluster_id))
         return {

@@ -12,6 +12,8 @@ from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators.night import NightOperator, planned
 from druid_reindex.operators.reindex import ids_by_interval
+from druid_reindex.operators.triggers.waits import DruidLoadTrigger
+from druid_reindex.operators.waiting import Wait
 from druid_reindex.plan import measure, names
 from druid_reindex.plan.timeline import visible
 
@@ -87,17 +89,20 @@ class ValidateSegmentsOperator(NightOperator):
     def _wait_for_load(self, batch: Batch) -> None:
         """Wait until no segment is left to load, and each visible one is announced by a Historical."""
         datasource, whole = self.settings.pipeline.datasource, umbrella(batch.intervals)
-        refresh = iter([True])
+        arguments = {"conn_id": self.settings.druid_conn_id, "datasource": datasource, "interval": str(whole)}
+        wait = Wait(f"load of {datasource} {whole}", DruidLoadTrigger, arguments)
         self.waiting.until(
-            lambda: self.druid.load_status(datasource, whole, refresh=next(refresh, False)),
+            lambda: self.druid.load_status(datasource, whole, refresh=True),
             lambda status: status.segments_left == 0,
-            what=f"load of {datasource} {whole}",
+            wait,
+            item=str(whole),
             tell=lambda status: f"{status.segments_left} segments left",
         )
         self.waiting.until(
             lambda: self._unannounced(batch),
             lambda missing: not missing,
-            what=f"Historicals of {datasource} {whole}",
+            wait,
+            item=str(whole),
             tell=lambda missing: f"{len(missing)} segments not announced",
         )
 

@@ -1,53 +1,64 @@
-"""Waiting: look, tell what changed, look again, until it is done or too late."""
+"""Waiting without a worker slot: look once; when it is not done, hand the wait to a trigger and begin again later."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NoReturn, TypeVar
 
 from druid_reindex.errors import DeadlineError, Transient
+from druid_reindex.operators.triggers.waits import LookAgainTrigger
 
 T = TypeVar("T")
-_TELL_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What is waited for: its name, the class of its trigger, and that class's own arguments."""
+
+    what: str
+    trigger: type[LookAgainTrigger]
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """How to wait: ``poll_seconds`` between looks, ``deadline_seconds`` at most; ``log`` hears of changes."""
+    """How one try of a task waits: until ``deadline`` at most; ``log`` hears what each look saw.
 
-    poll_seconds: float
-    deadline_seconds: float
+    ``defer`` gives the task's slot away until a trigger fires. The task then begins anew, and ``resumed`` is the id of
+    what it had waited for: it takes up that very thing, dead or alive, where a new try would replace a dead one.
+    """
+
+    defer: Callable[[Wait, str], NoReturn]
+    deadline: datetime
     log: Callable[[str], None]
-    clock: Callable[[], float] = field(default=time.monotonic)
-    sleep: Callable[[float], None] = field(default=time.sleep)
+    resumed: str | None = None
+
+    @property
+    def left_seconds(self) -> float:
+        """Seconds until the deadline, at least 0."""
+        return max(0.0, (self.deadline - datetime.now(UTC)).total_seconds())
 
     def until(
-        self, look: Callable[[], T], done: Callable[[T], bool], *, what: str, tell: Callable[[T], str] = str
+        self, look: Callable[[], T], done: Callable[[T], bool], wait: Wait, *, item: str, tell: Callable[[T], str] = str
     ) -> T:
-        """What ``look`` returned once ``done`` holds of it.
+        """What ``look`` returned, if ``done`` holds of it; else the task defers, and this does not return.
 
-        A Transient error of ``look`` is told and looked past. Raises DeadlineError, naming ``what`` and the last look.
+        ``item`` is the id that the resumed task gets back. A Transient error of ``look`` is told, and waited past.
+        Raises DeadlineError, naming what is waited for and the last look.
         """
-        started = self.clock()
-        told, told_at = "", started
-        while True:
-            seen = ""
-            try:
-                found = look()
-                if done(found):
-                    return found
-                seen = tell(found)
-            except Transient as error:
-                seen = str(error)
-            now = self.clock()
-            if seen != told or now - told_at >= _TELL_SECONDS:
-                self.log(f"{what}: {seen} ({now - started:.0f} s)")
-                told, told_at = seen, now
-            if now - started >= self.deadline_seconds:
-                raise DeadlineError(
-                    "wait", resource=what, came_back=f"after {now - started:.0f} s: {seen}",
-                    remedy="look there for what holds it up, then clear this task",
-                )  # fmt: skip
-            self.sleep(self.poll_seconds)
+        try:
+            found = look()
+            if done(found):
+                return found
+            seen = tell(found)
+        except Transient as error:
+            seen = str(error)
+        self.log(f"{wait.what}: {seen}")
+        if not self.left_seconds:
+            raise DeadlineError(
+                "wait", resource=wait.what, came_back=f"at {self.deadline:%Y-%m-%d %H:%M:%S} UTC: {seen}",
+                remedy="look there for what holds it up, then clear this task",
+            )  # fmt: skip
+        return self.defer(wait, item)

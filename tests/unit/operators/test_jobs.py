@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from druid_reindex.errors import ProtocolError, ReindexFailedError
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.operators.jobs import OverlordJob, StepJob, Work
-from druid_reindex.operators.waiting import Waiting
+from druid_reindex.operators.jobs import Job, OverlordJob, StepJob, Work
+from druid_reindex.operators.night import NightSettings
+from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan.planner import plan_night
 from timelines import RUN, WINDOW, boundaries, pipeline, profile, segment
 from twins import FakeDruid, FakeEmr, FakeStore, Outcome
@@ -41,14 +46,33 @@ def failed(store: FakeStore, **said: str) -> str:
 
     emr.describe_step = describe  # type: ignore[method-assign]
     with pytest.raises(ReindexFailedError) as error:
-        StepJob(work(), emr, store).run(CLUSTER)
+        ran(lambda it: StepJob(it, emr, store))
     return str(error.value)
 
 
-def work() -> Work:
+class Deferred(Exception):
+    """The slot was given away, for the item in its arguments."""
+
+
+def give_away(_wait: Wait, item: str) -> NoReturn:
+    raise Deferred(item)
+
+
+def work(resumed: str | None = None) -> Work:
     plan = plan_night(pipeline(), [segment("09-01/09-02", number=n) for n in range(3)], WINDOW)
-    waiting = Waiting(0.0, 60.0, log=lambda _line: None, sleep=lambda _seconds: None)
-    return Work(pipeline(), PHI, profile(), RUN, plan.batches[0], waiting, lambda _line: None)
+    waiting = Waiting(give_away, datetime.now(UTC) + timedelta(minutes=1), lambda _line: None, resumed)
+    settings = NightSettings(pipeline(), boundaries(), profile(), Path("emr_configs"))
+    return Work(settings, RUN, plan.batches[0], waiting, lambda _line: None)
+
+
+def ran(make: Callable[[Work], Job], cluster: Cluster = CLUSTER, *, resumed: str | None = None) -> dict[str, str]:
+    """What the job returns when its task begins anew after each wait, remembering only what it waited for."""
+    for _ in range(20):
+        try:
+            return make(work(resumed)).run(cluster)
+        except Deferred as deferred:
+            resumed = deferred.args[0]
+    raise AssertionError("it never ends")
 
 
 class Indexing(FakeEmr):
@@ -71,9 +95,10 @@ class Indexing(FakeEmr):
 
 def test_a_step_leaves_its_ids_and_its_spec_under_the_boundarys_key() -> None:
     store = FakeStore()
-    ran = StepJob(work(), Indexing(store), store).run(CLUSTER)
-    assert ran["step_id"] == "s-0000000000001"
-    assert store.objects[S3Uri.parse(ran["spec_uri"])][1] == PHI.kms_key_arn
+    emr = Indexing(store)
+    told = ran(lambda it: StepJob(it, emr, store))
+    assert told["step_id"] == "s-0000000000001"
+    assert store.objects[S3Uri.parse(told["spec_uri"])][1] == PHI.kms_key_arn
 
 
 @pytest.mark.parametrize("looks", [0, 1, 2], ids=["pending", "running", "completed"])
@@ -84,7 +109,7 @@ def test_a_step_that_lives_or_completed_is_attached_to(looks: int) -> None:
     step_id, _ = earlier._find_or_add(CLUSTER)
     for _ in range(looks):
         emr.describe_step(CLUSTER.cluster_id, step_id)
-    assert StepJob(work(), emr, store).run(CLUSTER)["step_id"] == step_id
+    assert ran(lambda it: StepJob(it, emr, store))["step_id"] == step_id
     assert len(emr.added) == 1
 
 
@@ -93,16 +118,17 @@ def test_a_step_that_died_is_replaced_under_the_next_generations_name(ended: Ste
     store = FakeStore()
     emr = Indexing(store, ended)
     with pytest.raises(ReindexFailedError, match=ended.value):
-        StepJob(work(), emr, store).run(CLUSTER)
-    assert StepJob(work(), emr, store).run(CLUSTER)["step_id"] == "s-0000000000002"
+        ran(lambda it: StepJob(it, emr, store))
+    assert ran(lambda it: StepJob(it, emr, store))["step_id"] == "s-0000000000002"
     assert [step["Name"][-3:] for step in emr.added] == ["_g1", "_g2"]
 
 
 @pytest.mark.parametrize("result", ['{"protocol":2,"exit_code":0}', '{"protocol":1,"exit_code":1}', "{}"])
 def test_a_result_that_this_release_does_not_know_is_an_error(result: str) -> None:
     store = FakeStore()
+    emr = Indexing(store, result=result)
     with pytest.raises(ProtocolError, match=r"result\.json: protocol"):
-        StepJob(work(), Indexing(store, result=result), store).run(CLUSTER)
+        ran(lambda it: StepJob(it, emr, store))
 
 
 def test_a_step_is_cancelled_once_it_was_added() -> None:
@@ -110,15 +136,11 @@ def test_a_step_is_cancelled_once_it_was_added() -> None:
     emr = Indexing(store)
     job = StepJob(work(), emr, store)
     job.cancel()
-    seen = emr.describe_step
-
-    def cancelled(cluster_id: str, step_id: str) -> Step:
-        job.cancel()
-        return seen(cluster_id, step_id)
-
-    emr.describe_step = cancelled  # type: ignore[method-assign]
-    with pytest.raises(ReindexFailedError, match="CANCELLED"):
+    with pytest.raises(Deferred) as deferred:
         job.run(CLUSTER)
+    job.cancel()
+    with pytest.raises(ReindexFailedError, match="CANCELLED"):
+        ran(lambda it: StepJob(it, emr, store), resumed=deferred.value.args[0])
 
 
 @pytest.mark.parametrize("looks", [0, 2], ids=["running", "succeeded"])
@@ -127,7 +149,7 @@ def test_a_task_that_lives_or_succeeded_is_attached_to(looks: int) -> None:
     task_id = OverlordJob(work(), druid)._find_or_submit("primary")
     for _ in range(looks):
         druid.task_status(task_id)
-    assert OverlordJob(work(), druid).run(replace(CLUSTER, primary_dns="primary")) == {"task_id": task_id}
+    assert ran(lambda it: OverlordJob(it, druid), replace(CLUSTER, primary_dns="primary")) == {"task_id": task_id}
     assert len(druid.submitted) == 1
 
 

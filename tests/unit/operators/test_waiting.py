@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
 
 import pytest
 
 from druid_reindex.errors import DeadlineError, RefusedError, UnavailableError
-from druid_reindex.operators.waiting import Waiting
+from druid_reindex.operators.triggers.waits import DruidTaskTrigger
+from druid_reindex.operators.waiting import Wait, Waiting
+
+WAIT = Wait("task x", DruidTaskTrigger, {"task": "x"})
 
 
-def waiting(told: list[str], *, deadline_seconds: float = 100.0) -> Waiting:
-    now: Iterator[int] = iter(range(0, 10_000, 10))
-    return Waiting(1.0, deadline_seconds, told.append, clock=lambda: float(next(now)), sleep=lambda _seconds: None)
+class Deferred(Exception):
+    """The slot was given away."""
+
+
+def give_away(wait: Wait, item: str) -> NoReturn:
+    raise Deferred(wait.what, item)
+
+
+def waiting(told: list[str], *, left_seconds: float = 100.0) -> Waiting:
+    return Waiting(give_away, datetime.now(UTC) + timedelta(seconds=left_seconds), told.append)
 
 
 def looks(*seen: Any) -> Callable[[], Any]:
-    left = iter(seen)
+    left: Iterator[Any] = iter(seen)
 
     def look() -> Any:
         found = next(left)
@@ -28,22 +39,30 @@ def looks(*seen: Any) -> Callable[[], Any]:
     return look
 
 
-def test_it_returns_what_was_seen_when_it_was_done_and_tells_changes_once() -> None:
+def test_what_is_done_is_returned_at_once() -> None:
     told: list[str] = []
-    assert waiting(told).until(looks("a", "a", "b", "done"), lambda x: x == "done", what="it") == "done"
-    assert [line.split(" (")[0] for line in told] == ["it: a", "it: b"]
+    assert waiting(told).until(looks("done"), lambda x: x == "done", WAIT, item="x") == "done"
+    assert told == []
 
 
-def test_a_transient_error_is_looked_past_and_a_terminal_one_is_not() -> None:
+def test_what_is_not_done_gives_the_slot_away_and_is_told() -> None:
+    told: list[str] = []
+    with pytest.raises(Deferred, match=r"\('task x', 'x-1'\)"):
+        waiting(told).until(looks("running"), lambda x: x == "done", WAIT, item="x-1")
+    assert told == ["task x: running"]
+
+
+def test_a_transient_error_is_waited_past_and_a_terminal_one_is_not() -> None:
     shaky = UnavailableError("look", resource="it", came_back="500", remedy="wait")
     final = RefusedError("look", resource="it", came_back="400", remedy="ask otherwise")
     told: list[str] = []
-    assert waiting(told).until(looks(shaky, "done"), lambda x: x == "done", what="it") == "done"
+    with pytest.raises(Deferred):
+        waiting(told).until(looks(shaky), lambda x: x == "done", WAIT, item="x")
     assert "500" in told[0]
     with pytest.raises(RefusedError):
-        waiting(told).until(looks(final), lambda _: True, what="it")
+        waiting(told).until(looks(final), lambda _: True, WAIT, item="x")
 
 
 def test_the_deadline_names_what_and_the_last_look() -> None:
-    with pytest.raises(DeadlineError, match=r"load of x.*3 left"):
-        waiting([], deadline_seconds=30).until(lambda: "3 left", lambda _: False, what="load of x")
+    with pytest.raises(DeadlineError, match=r"task x.*3 left"):
+        waiting([], left_seconds=-1).until(lambda: "3 left", lambda _: False, WAIT, item="x")

@@ -1,0 +1,100 @@
+"""Druid on asyncio: the few requests of those who wait, each sent once, since whoever waits asks again anyway.
+
+Source: https://druid.apache.org/docs/25.0.0/operations/api-reference.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from druid_reindex.clients.druid_answers import json_object, json_rows
+from druid_reindex.clients.druid_errors import from_answer, from_httpx
+from druid_reindex.clients.druid_http import Ask, DruidConfig, client_arguments, leader, where
+from druid_reindex.errors import ProtocolError
+from druid_reindex.model.druid_task import TaskState, TaskStatus
+from druid_reindex.model.interval import Interval, format_instant
+
+_MOST_REDIRECTS = 3
+_UNANNOUNCED_SQL = (
+    'SELECT COUNT(*) AS "n" FROM sys.segments WHERE "datasource" = ? AND "start" < ? AND "end" > ? '
+    'AND "is_published" = 1 AND "is_overshadowed" = 0 AND "is_available" = 0'
+)
+
+
+class AsyncDruid:
+    """The Overlord and the Broker, as those who wait for them ask."""
+
+    def __init__(self, config: DruidConfig, client: httpx.AsyncClient) -> None:
+        self._config = config
+        self._client = client
+        self._overlord = config.overlord_url.rstrip("/")
+
+    async def task_statuses(self, task_ids: Iterable[str]) -> dict[str, TaskStatus]:
+        """The status of each task by id, in one request; a task that the Overlord does not know is absent."""
+        ask = Ask("read tasks' statuses", "POST", f"{self._overlord}/druid/indexer/v1/taskStatus", body=[*task_ids])
+        answer = json_object(await self._send(ask), ask.attempted)
+        return {task_id: _status(ask, task_id, told) for task_id, told in answer.items()}
+
+    async def shutdown_task(self, task_id: str) -> None:
+        """Ask the Overlord to stop the task; one that has ended or that it does not know is left as it is."""
+        url = f"{self._overlord}/druid/indexer/v1/task/{quote(task_id, safe='')}/shutdown"
+        await self._send(Ask("stop a task", "POST", url, expected=frozenset({200, 404})))
+
+    async def unannounced(self, datasource: str, interval: Interval) -> int:
+        """How many published segments of ``interval``, none that is overshadowed, no Historical has announced.
+
+        Source: https://druid.apache.org/docs/25.0.0/querying/sql-metadata-tables.html#segments-table
+        """
+        values = (datasource, format_instant(interval.end), format_instant(interval.start))
+        parameters = [{"type": "VARCHAR", "value": value} for value in values]
+        body = {"query": _UNANNOUNCED_SQL, "resultFormat": "object", "parameters": parameters}
+        ask = Ask("query Druid", "POST", f"{self._config.broker_url.rstrip('/')}/druid/v2/sql", body=body)
+        rows = json_rows(await self._send(ask), ask.attempted)
+        try:
+            return int(rows[0]["n"])
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise _unknown_form(ask, "no count of segments") from error
+
+    async def _send(self, ask: Ask) -> httpx.Response:
+        """The expected answer, read; the leader's, when another server sends us to it."""
+        url = httpx.URL(ask.url)
+        for _ in range(_MOST_REDIRECTS + 1):
+            try:
+                response = await self._client.request(ask.method, url, json=ask.body)
+            except httpx.HTTPError as error:
+                raise from_httpx(error, attempted=ask.attempted, resource=where(url)) from error
+            if not response.has_redirect_location:
+                break
+            url = leader(self._config, ask, response)
+        if response.status_code not in ask.expected:
+            raise from_answer(response, attempted=ask.attempted, resource=where(url))
+        return response
+
+
+@asynccontextmanager
+async def open_druid(
+    config: DruidConfig, transport: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[AsyncDruid]:
+    """Druid, until the block ends; certificates are read in a thread, so that the event loop is not held up."""
+    arguments: dict[str, Any] = await asyncio.to_thread(client_arguments, config)
+    async with httpx.AsyncClient(**arguments, transport=transport) as client:
+        yield AsyncDruid(config, client)
+
+
+def _status(ask: Ask, task_id: str, told: Any) -> TaskStatus:
+    try:
+        state = TaskState(str(told.get("status") or told.get("statusCode")))
+        return TaskStatus(task_id, state, str(told.get("errorMsg") or ""))
+    except (AttributeError, ValueError) as error:
+        raise _unknown_form(ask, f"a status in an unknown form for task {task_id}") from error
+
+
+def _unknown_form(ask: Ask, came_back: str) -> ProtocolError:
+    remedy = "check that the URL is Druid's own, of a release that is supported (25 to 36)"
+    return ProtocolError(ask.attempted, resource=ask.url, came_back=came_back, remedy=remedy)

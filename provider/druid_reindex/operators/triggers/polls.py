@@ -1,0 +1,106 @@
+"""One question, asked once a round for everybody in this process who waits for its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from druid_reindex.errors import DruidReindexError, Transient
+
+REOPEN_SECONDS = 900.0
+MOST_PAUSE_SECONDS = 300.0
+_JITTER = 0.2
+
+Seen = Mapping[str, Any] | DruidReindexError
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, of whom: ``open`` connects, ``ask`` answers for all items at once, by item.
+
+    The connection is made anew every quarter of an hour, so that credentials of a chained role, which last an hour,
+    never run out while somebody waits.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining
+    """
+
+    key: Hashable
+    open: Callable[[], AbstractAsyncContextManager[Any]]
+    ask: Callable[[Any, frozenset[str]], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass
+class SharedPoll:
+    """The rounds of one question, from its first watcher to its last."""
+
+    question: Question
+    poll_seconds: float
+    items: Counter[str] = field(default_factory=Counter)
+    _rounds: asyncio.Task[None] | None = None
+    _next: asyncio.Future[Seen] | None = None
+
+    async def watch(self, item: str) -> AsyncGenerator[Seen, None]:
+        """The answers that come in from now on, and the errors; all items of the question are asked for at once."""
+        self.items[item] += 1
+        if self._rounds is None:
+            self._next = asyncio.get_running_loop().create_future()
+            self._rounds = asyncio.create_task(self._go_round())
+        try:
+            while self._next is not None:
+                yield await asyncio.shield(self._next)
+        finally:
+            self._leave(item)
+
+    def _leave(self, item: str) -> None:
+        self.items[item] -= 1
+        self.items += Counter()
+        if not self.items and self._rounds is not None:
+            self._rounds.cancel()
+            self._rounds = None
+
+    async def _go_round(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async with asyncio.timeout(REOPEN_SECONDS), self.question.open() as connected:
+                    while True:
+                        await asyncio.sleep(pause_seconds(self.poll_seconds, failures))
+                        self._tell(await self.question.ask(connected, frozenset(self.items)))
+                        failures = 0
+            except TimeoutError:
+                continue
+            except DruidReindexError as error:
+                failures += 1
+                self._tell(error)
+                if not isinstance(error, Transient):
+                    await asyncio.sleep(pause_seconds(self.poll_seconds, failures))
+
+    def _tell(self, seen: Seen) -> None:
+        told, self._next = self._next, asyncio.get_running_loop().create_future()
+        if told is not None and not told.done():
+            told.set_result(seen)
+
+
+def pause_seconds(poll_seconds: float, failures: int) -> float:
+    """Seconds until the next look: the interval with jitter, doubled for each look that failed before."""
+    jittered = poll_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  (spreads load, guards nothing)
+    return min(MOST_PAUSE_SECONDS, jittered * 2.0**failures)
+
+
+_POLLS: dict[tuple[int, Hashable, float], SharedPoll] = {}
+
+
+@asynccontextmanager
+async def shared(question: Question, poll_seconds: float) -> AsyncIterator[SharedPoll]:
+    """The poll of this event loop that asks ``question``; forgotten when nobody watches it any more."""
+    key = (id(asyncio.get_running_loop()), question.key, poll_seconds)
+    poll = _POLLS.setdefault(key, SharedPoll(question, poll_seconds))
+    try:
+        yield poll
+    finally:
+        if not poll.items:
+            _POLLS.pop(key, None)

@@ -1,0 +1,234 @@
+"""What a night waits for, as triggers: a cluster, a step, a Druid task, segments being loaded."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from druid_reindex.errors import DruidReindexError, Terminal
+from druid_reindex.model.interval import Interval
+from druid_reindex.operators import connections
+from druid_reindex.operators.triggers.polls import Question, Seen, shared
+
+
+class LookAgainTrigger(BaseTrigger):
+    """Fires once, with why, when the task should look again: what it waits for is there, gone, or too late.
+
+    :param conn_id: the Airflow connection of the service that is asked
+    :param poll_seconds: time between two looks; longer after looks that failed
+    :param deadline: the instant (ISO 8601) after which nothing is waited for; failed looks count towards it
+    """
+
+    def __init__(self, *, conn_id: str, poll_seconds: float, deadline: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.conn_id = conn_id
+        self.poll_seconds = poll_seconds
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class and the arguments that make an equal trigger in another process."""
+        arguments = {"conn_id": self.conn_id, "poll_seconds": self.poll_seconds, "deadline": self.deadline}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments | self.waited_for()
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """One event."""
+        left_seconds = (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
+        try:
+            async with asyncio.timeout(max(0.0, left_seconds)):
+                why = await self._settled()
+        except TimeoutError:
+            why = f"the deadline {self.deadline} has passed"
+        yield TriggerEvent({"why": why})  # type: ignore[no-untyped-call]
+
+    async def _settled(self) -> str:
+        async with shared(self.question(), self.poll_seconds) as poll, aclosing(poll.watch(self.item)) as answers:
+            async for seen in answers:
+                why = self._why(seen)
+                if why is not None:
+                    return why
+        return "nobody asks any more"
+
+    def _why(self, seen: Seen) -> str | None:
+        if isinstance(seen, Terminal):
+            return str(seen)
+        if isinstance(seen, DruidReindexError):
+            self.log.warning("looking again later: %s", seen)
+            return None
+        return self.judge(seen)
+
+    @property
+    @abstractmethod
+    def item(self) -> str:
+        """What this trigger asks for, among the items of its question."""
+
+    @abstractmethod
+    def waited_for(self) -> dict[str, Any]:
+        """The arguments beyond those of every trigger."""
+
+    @abstractmethod
+    def question(self) -> Question:
+        """What is asked, of whom."""
+
+    @abstractmethod
+    def judge(self, answers: Mapping[str, Any]) -> str | None:
+        """Why the task should look again; None to go on waiting."""
+
+
+class EmrClusterTrigger(LookAgainTrigger):
+    """Waits until a cluster is up, or until it has ended. Killed while it comes up, the cluster is terminated."""
+
+    def __init__(self, *, region: str, cluster_id: str, until: Literal["up", "ended"], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.region, self.cluster_id, self.until = region, cluster_id, until
+
+    @property
+    def item(self) -> str:
+        """The cluster."""
+        return self.cluster_id
+
+    def waited_for(self) -> dict[str, Any]:
+        """The cluster, and which of its states."""
+        return {"region": self.region, "cluster_id": self.cluster_id, "until": self.until}
+
+    def question(self) -> Question:
+        """One DescribeCluster."""
+
+        async def ask(emr: Any, items: frozenset[str]) -> dict[str, Any]:
+            return {cluster_id: await emr.describe_cluster(cluster_id) for cluster_id in items}
+
+        return Question(
+            ("cluster", self.conn_id, self.region, self.cluster_id),
+            lambda: connections.async_emr(self.conn_id, self.region),
+            ask,
+        )
+
+    def judge(self, answers: Mapping[str, Any]) -> str | None:
+        """The cluster's state, once it is the one that is waited for, or none that leads there."""
+        state = answers[self.cluster_id].state
+        if state.is_ended or (self.until == "up" and (state.is_up or state.is_over)):
+            return f"cluster {self.cluster_id} is {state.value}"
+        return None
+
+    async def on_kill(self) -> None:
+        """Terminate a cluster that is not up yet: its teardown does not run."""
+        if self.until == "up":
+            async with connections.async_emr(self.conn_id, self.region) as emr:
+                await emr.terminate(self.cluster_id)
+
+
+class EmrStepTrigger(LookAgainTrigger):
+    """Waits until a step has ended; one ListSteps asks for all that wait on the cluster. Killed, the step is cancelled.
+
+    The cluster itself is left to its teardown, which Airflow runs or clears together with the task.
+    """
+
+    def __init__(self, *, region: str, cluster_id: str, step_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.region, self.cluster_id, self.step_id = region, cluster_id, step_id
+
+    @property
+    def item(self) -> str:
+        """The step."""
+        return self.step_id
+
+    def waited_for(self) -> dict[str, Any]:
+        """The step and its cluster."""
+        return {"region": self.region, "cluster_id": self.cluster_id, "step_id": self.step_id}
+
+    def question(self) -> Question:
+        """One ListSteps for the whole cluster."""
+
+        async def ask(emr: Any, items: frozenset[str]) -> dict[str, Any]:
+            found: dict[str, Any] = await emr.steps(self.cluster_id, items)
+            return found
+
+        return Question(
+            ("steps", self.conn_id, self.region, self.cluster_id),
+            lambda: connections.async_emr(self.conn_id, self.region),
+            ask,
+        )
+
+    def judge(self, answers: Mapping[str, Any]) -> str | None:
+        """The step's state once it has ended; a step that EMR does not list is for the task to find out about."""
+        step = answers.get(self.step_id)
+        if step is None:
+            return f"EMR does not list step {self.step_id}"
+        return f"step {self.step_id} is {step.state.value}" if step.state.is_ended else None
+
+    async def on_kill(self) -> None:
+        """Cancel the step."""
+        async with connections.async_emr(self.conn_id, self.region) as emr:
+            await emr.cancel_step(self.cluster_id, self.step_id)
+
+
+class DruidTaskTrigger(LookAgainTrigger):
+    """Waits until a Druid task has ended; one request asks the Overlord for all. Killed, the task is shut down."""
+
+    def __init__(self, *, task: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.task_name = task
+
+    @property
+    def item(self) -> str:
+        """The task."""
+        return self.task_name
+
+    def waited_for(self) -> dict[str, Any]:
+        """The task."""
+        return {"task": self.task_name}
+
+    def question(self) -> Question:
+        """The states of all tasks that are waited for at this Overlord."""
+
+        async def ask(druid: Any, items: frozenset[str]) -> dict[str, Any]:
+            found: dict[str, Any] = await druid.task_statuses(items)
+            return found
+
+        return Question(("tasks", self.conn_id), lambda: connections.async_druid(self.conn_id), ask)
+
+    def judge(self, answers: Mapping[str, Any]) -> str | None:
+        """The task's state once it has ended, or is not known."""
+        status = answers.get(self.task_name)
+        if status is None:
+            return f"the Overlord does not know task {self.task_name}"
+        return f"task {self.task_name} is {status.state.value}" if status.state.is_ended else None
+
+    async def on_kill(self) -> None:
+        """Shut the task down."""
+        async with connections.async_druid(self.conn_id) as druid:
+            await druid.shutdown_task(self.task_name)
+
+
+class DruidLoadTrigger(LookAgainTrigger):
+    """Waits until Historicals have announced every published segment of an interval. There is nothing to cancel."""
+
+    def __init__(self, *, datasource: str, interval: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.datasource, self.interval = datasource, interval
+
+    @property
+    def item(self) -> str:
+        """The interval."""
+        return self.interval
+
+    def waited_for(self) -> dict[str, Any]:
+        """The datasource and the interval."""
+        return {"datasource": self.datasource, "interval": self.interval}
+
+    def question(self) -> Question:
+        """How many segments of each interval nobody serves."""
+
+        async def ask(druid: Any, items: frozenset[str]) -> dict[str, Any]:
+            return {item: await druid.unannounced(self.datasource, Interval.parse(item)) for item in items}
+
+        return Question(("load", self.conn_id, self.datasource), lambda: connections.async_druid(self.conn_id), ask)
+
+    def judge(self, answers: Mapping[str, Any]) -> str | None:
+        """That everything is served."""
+        return None if answers[self.interval] else f"{self.datasource} {self.interval} is served"

@@ -1,0 +1,120 @@
+"""Tests of Druid on asyncio: the loop goes on while it is asked, and answers mean what they mean elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from druid_reindex.clients.druid_async import AsyncDruid, open_druid
+from druid_reindex.clients.druid_http import DruidConfig
+from druid_reindex.errors import (
+    ConfigurationError,
+    NoAnswerError,
+    NotAuthorizedError,
+    ProtocolError,
+    UnavailableError,
+)
+from druid_reindex.model.druid_task import TaskState
+from druid_reindex.model.interval import Interval
+from druid_server import CONFIG
+from gated_server import gated, while_the_loop_goes_on
+
+T = TypeVar("T")
+DAY = Interval.parse("2026-09-01/2026-09-02")
+
+
+def asked(handler: Callable[[httpx.Request], httpx.Response], ask: Callable[[AsyncDruid], Awaitable[T]]) -> T:
+    """What ``ask`` returns when ``handler`` answers."""
+
+    async def run() -> T:
+        async with open_druid(CONFIG, httpx.MockTransport(handler)) as druid:
+            return await ask(druid)
+
+    return asyncio.run(run())
+
+
+def statuses(druid: AsyncDruid) -> Awaitable[dict[str, Any]]:
+    return druid.task_statuses(["a", "b"])
+
+
+def test_the_loop_goes_on_while_druid_is_asked() -> None:
+    body = {"a": {"id": "a", "status": "RUNNING", "duration": -1, "errorMsg": None}}
+    with gated(lambda *_: json.dumps(body).encode()) as gate:
+
+        async def ask() -> dict[str, Any]:
+            async with open_druid(DruidConfig(gate.url, gate.url, gate.url)) as druid:
+                return await druid.task_statuses(["a"])
+
+        assert while_the_loop_goes_on(gate, ask)["a"].state is TaskState.RUNNING
+
+
+def test_all_tasks_are_asked_for_in_one_request_with_the_user() -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        told = {"a": {"id": "a", "status": "FAILED", "errorMsg": "x"}, "b": {"id": "b", "statusCode": "SUCCESS"}}
+        return httpx.Response(200, json=told)
+
+    found = asked(answer, statuses)
+    assert {name: status.state for name, status in found.items()} == {"a": TaskState.FAILED, "b": TaskState.SUCCESS}
+    (request,) = requests
+    assert (request.method, request.url.path) == ("POST", "/druid/indexer/v1/taskStatus")
+    assert json.loads(request.content) == ["a", "b"]
+    assert request.headers["authorization"].startswith("Basic ")
+
+
+def test_unannounced_segments_are_counted_by_the_broker() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.host == httpx.URL(CONFIG.broker_url).host
+        values = [parameter["value"] for parameter in json.loads(request.content)["parameters"]]
+        assert values == ["vitals", "2026-09-02T00:00:00.000Z", "2026-09-01T00:00:00.000Z"]
+        return httpx.Response(200, json=[{"n": 3}])
+
+    assert asked(answer, lambda druid: druid.unannounced("vitals", DAY)) == 3
+
+
+def test_a_task_that_is_not_known_any_more_is_stopped_already() -> None:
+    asked(lambda _request: httpx.Response(404, json={"task": "a"}), lambda druid: druid.shutdown_task("a"))
+
+
+def test_a_redirect_to_the_leader_is_followed_and_one_elsewhere_is_not() -> None:
+    def to(host: str) -> Callable[[httpx.Request], httpx.Response]:
+        def answer(request: httpx.Request) -> httpx.Response:
+            if str(request.url).startswith(CONFIG.coordinator_url):
+                return httpx.Response(200, json={})
+            return httpx.Response(307, headers={"location": f"{host}{request.url.path}"})
+
+        return answer
+
+    assert asked(to(CONFIG.coordinator_url), statuses) == {}
+    with pytest.raises(ConfigurationError, match="a server that the connection does not name"):
+        asked(to("https://elsewhere"), statuses)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (httpx.Response(401), NotAuthorizedError),
+        (httpx.Response(503), UnavailableError),
+        (httpx.Response(200, json=[1]), ProtocolError),
+        (httpx.Response(200, json={"a": {"status": "ASLEEP"}}), ProtocolError),
+        (httpx.Response(200, json={"a": None}), ProtocolError),
+    ],
+)
+def test_errors_are_of_our_tree(answer: httpx.Response, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        asked(lambda _request: answer, statuses)
+
+
+def test_no_answer_is_an_error_that_a_later_look_may_mend() -> None:
+    def never(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectTimeout("no")
+
+    with pytest.raises(NoAnswerError):
+        asked(never, statuses)
