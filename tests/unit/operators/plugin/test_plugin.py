@@ -1,0 +1,33 @@
+"""Tests of the plugin as Airflow loads it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+from druid_reindex.operators import links
+from druid_reindex.operators.plugin import PREFIX, DruidReindexPlugin
+
+
+def test_the_entry_point_is_a_plugin_whose_tab_leads_to_its_page() -> None:
+    (entry,) = entry_points(group="airflow.plugins", name="druid_reindex")
+    assert entry.load() is DruidReindexPlugin
+    (tab,) = DruidReindexPlugin.external_views
+    assert tab == {
+        "name": "Plan",
+        "href": "druid-reindex/plans/{DAG_ID}/{RUN_ID}",
+        "destination": "dag_run",
+        "url_route": links.PLAN_TAB,
+    }
+    assert [app["url_prefix"] for app in DruidReindexPlugin.fastapi_apps] == [PREFIX] == ["/druid-reindex"]
+
+
+def test_importing_it_imports_nothing_heavy() -> None:
+    heavy = "{'fastapi', 'boto3', 'botocore', 'httpx', 'pydantic', 'druid_reindex.operators.plugin.pages'}"
+    code = (
+        "import sys; import airflow.sdk.plugins_manager; before = set(sys.modules); "
+        f"import druid_reindex.operators.plugin; print(sorted((set(sys.modules) - before) & {heavy}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

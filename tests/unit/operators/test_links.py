@@ -1,0 +1,128 @@
+"""Tests of the links on a task's page."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.configuration import conf
+
+from druid_reindex.model.uri import S3Uri
+from druid_reindex.operators import connection_types, links
+from druid_reindex.operators.provider_info import get_provider_info
+from night_world import SETTINGS
+
+CONSOLE = "https://druid.example.org:9088"
+
+
+class Task:
+    """A task instance that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.told[key] = value
+
+    def xcom_pull(self, *, key: str) -> Any:
+        return self.told.get(key)
+
+    @property
+    def context(self) -> Any:
+        run = SimpleNamespace(dag_id="nightly_reindex__patient_vitals", run_id="manual__2026-10-06T00:00:00+00:00")
+        return {"ti": self, "dag_run": run}
+
+
+@pytest.fixture(autouse=True)
+def console(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found = [CONSOLE]
+    monkeypatch.setattr(connection_types, "console_url", lambda _conn_id: found[0])
+    return found
+
+
+def shown(task: Task, link: links.ToldLink) -> str:
+    """What Airflow stores when the task ends."""
+    return link.get_link(None, ti_key=task)
+
+
+def test_a_link_that_was_not_told_is_empty() -> None:
+    assert {shown(Task(), link) for link in links.REINDEX_LINKS + links.PLAN_LINKS} == {""}
+    key = SimpleNamespace(dag_id="d", task_id="t", run_id="r", try_number=1, map_index=-1)
+    assert links.PlanLink().get_link(None, ti_key=key) == ""
+
+
+def test_what_is_told_survives_the_tasks_end_under_the_key_that_the_ui_reads() -> None:
+    task = Task()
+    links.tell_cluster(task.context, SETTINGS, "j-1")
+    assert shown(task, links.EmrClusterLink()) == task.told["_link_EmrClusterLink"]
+    assert task.told["_link_EmrClusterLink"] == (
+        "https://console.aws.amazon.com/emr/home?region=us-east-1#/clusterDetails/j-1"
+    )
+
+
+def test_a_druid_task_and_its_log() -> None:
+    task = Task()
+    links.tell_druid_task(task.context, SETTINGS, "drx_patient_vitals_1_b0")
+    assert shown(task, links.DruidTaskLink()) == f"{CONSOLE}/unified-console.html#tasks/task_id=drx_patient_vitals_1_b0"
+    logs = S3Uri.parse(SETTINGS.boundary.task_logs_uri)
+    assert f"/s3/object/{logs.bucket}?region=us-east-1&prefix=" in shown(task, links.JobLogLink())
+    assert shown(task, links.JobLogLink()).endswith("%2Fdrx_patient_vitals_1_b0%2Flog")
+
+
+def test_a_steps_folder_of_logs() -> None:
+    task = Task()
+    links.tell_step(task.context, SETTINGS, "j-1", "s-2")
+    bucket = S3Uri.parse(SETTINGS.boundary.emr_log_uri).bucket
+    assert f"/s3/buckets/{bucket}?" in shown(task, links.JobLogLink())
+    assert shown(task, links.JobLogLink()).endswith("j-1%2Fsteps%2Fs-2%2F")
+
+
+def test_without_a_console_no_link_leads_there(console: list[str]) -> None:
+    console[0] = ""
+    task = Task()
+    links.tell_datasource(task.context, SETTINGS)
+    links.tell_druid_task(task.context, SETTINGS, "t")
+    assert set(task.told) == {"_link_JobLogLink"}
+
+
+def test_a_filters_value_is_escaped_as_the_console_reads_it() -> None:
+    assert links.datasource_url(f"{CONSOLE}/", "a&b%c d").endswith(
+        "unified-console.html#datasources/datasource=a%26b%25c%20d"
+    )
+
+
+@pytest.mark.parametrize(
+    ("base", "path"),
+    [("", ""), ("http://127.0.0.1:8080", ""), ("https://example.org/airflow/", "/airflow")],
+)
+def test_the_plans_tab_lies_below_airflows_own_path(base: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conf, "get", lambda *_names, **_options: base)
+    task = Task()
+    links.tell_plan(task.context, SETTINGS, S3Uri("bucket", "runs/1/plan.html"))
+    assert shown(task, links.PlanLink()) == (
+        f"{path}/dags/nightly_reindex__patient_vitals/runs/manual__2026-10-06T00%3A00%3A00%2B00%3A00"
+        "/plugin/druid-reindex-plan"
+    )
+    assert task.told[links.PLAN_PAGE_KEY] == {
+        "uri": "s3://bucket/runs/1/plan.html", "aws_conn_id": SETTINGS.aws_conn_id, "region": "us-east-1",
+    }  # fmt: skip
+    assert shown(task, links.DruidDatasourceLink()).startswith(CONSOLE)
+
+
+@pytest.mark.parametrize(
+    ("partition", "host"),
+    [
+        ("aws", "console.aws.amazon.com"),
+        ("aws-us-gov", "console.amazonaws-us-gov.com"),
+        ("aws-cn", "console.amazonaws.cn"),
+    ],
+)
+def test_each_partition_has_its_console(partition: str, host: str) -> None:
+    assert links.cluster_url(partition, "r", "j-1").startswith(f"https://{host}/")
+    assert links.s3_object_url(partition, "r", S3Uri("b", "k")).startswith(f"https://{host}/s3/object/b")
+
+
+def test_the_provider_names_every_link() -> None:
+    told = {f"{kind.__module__}.{kind.__name__}" for kind in links.ToldLink.__subclasses__()}
+    assert set(get_provider_info()["extra-links"]) == told
