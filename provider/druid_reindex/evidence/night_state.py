@@ -1,0 +1,224 @@
+"""The state of one run as a value, and the text of it: what stopped, why, what is served, what runs, what to do."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PLAN_TASK = "plan"
+APPROVE_TASK = "approve"
+CLUSTER_UP_TASK = "cluster_up"
+REINDEX_TASK = "reindex"
+CLUSTER_DOWN_TASK = "cluster_down"
+VALIDATE_TASK = "validate"
+VERDICT_TASK = "verdict"
+LIVE_RUN_STATES = frozenset({"queued", "running"})
+MISSING_RUN = "missing"
+_UNPLANNED = frozenset({PLAN_TASK, APPROVE_TASK})
+_WIDTH = max(len("WHAT stopped"), len("SAFE NEXT")) + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A fact that could not be read, and why: neither good nor bad."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return f"could not read: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A task instance that failed, in its last try; ``batch`` is the number of the batch of a mapped one."""
+
+    task_id: str
+    try_number: int
+    since: datetime | None = None
+    batch: int | None = None
+
+    def __str__(self) -> str:
+        name = self.task_id if self.batch is None else f"{self.task_id}[{self.batch}]"
+        return f"{name}, try {self.try_number}{_since(self.since)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What Druid serves in one time chunk of the plan; ``rows`` is None where nobody counts them."""
+
+    interval: str
+    versions: tuple[str, ...]
+    rows: int | None
+    is_rebuilt: bool
+
+    def __str__(self) -> str:
+        versions = ", ".join(self.versions) or "nothing"
+        rows = "rows unknown" if self.rows is None else f"{self.rows:,} rows"
+        return f"{self.interval}  {versions}  {rows}  {'rebuilt by this run' if self.is_rebuilt else 'as before'}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCluster:
+    """A cluster of the run that has not ended."""
+
+    cluster_id: str
+    state: str
+    since: datetime | None
+    usd_per_hour: float | None = None
+
+    def __str__(self) -> str:
+        price = "price unknown" if self.usd_per_hour is None else f"{self.usd_per_hour:.2f} USD/h"
+        return f"cluster {self.cluster_id} {self.state}{_since(self.since)}, {price}"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Which run holds the datasource's lease."""
+
+    dag_id: str
+    run_id: str
+    since: datetime
+    until: datetime
+    is_this_run: bool
+
+    def __str__(self) -> str:
+        who = "this run" if self.is_this_run else f"{self.dag_id} {self.run_id}"
+        return f"lease held by {who}{_since(self.since)} until {_time(self.until)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The batches of the plan, and those that left their result."""
+
+    batches: int
+    done: frozenset[int]
+
+    @property
+    def first_open(self) -> int | None:
+        """The first batch without a result; None when all have one."""
+        return next((number for number in range(self.batches) if number not in self.done), None)
+
+
+@dataclass(frozen=True, slots=True)
+class NightState:
+    """What is known of one run; ``run_state`` is Airflow's word, or ``missing``. Times are UTC."""
+
+    dag_id: str
+    run_id: str
+    datasource: str
+    run_state: str | Unread
+    stopped: tuple[Stopped, ...] | Unread
+    why: str | Unread
+    serving: tuple[Served, ...] | Unread
+    running: tuple[RunningCluster, ...] | Unread
+    lease: Holder | Unread | None
+    progress: Progress | Unread | None
+    deadline: datetime | Unread | None
+    suspended: tuple[str, ...] | Unread = ()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether Airflow still works on the run."""
+        return self.run_state in LIVE_RUN_STATES
+
+
+def render(state: NightState) -> str:
+    """The text that a person is shown; each section is said, also when it is empty or could not be read."""
+    sections = {
+        "WHAT stopped": _stopped(state),
+        "WHY": [str(state.why) or "nothing failed"],
+        "SERVING": _listed(state.serving, "no time chunk was planned: Druid serves what it served before"),
+        "RUNNING": [*_listed(state.running, "no cluster"), _lease(state.lease)],
+        "SUSPENDED": _listed(state.suspended, "nothing by us"),
+        "SAFE NEXT": [safe_next(state)],
+        "DEADLINE": [_deadline(state.deadline)],
+    }
+    return "\n".join(line for title, lines in sections.items() for line in _section(title, lines))
+
+
+def safe_next(state: NightState) -> str:
+    """The next command that cannot do harm, and what it is for."""
+    if isinstance(state.run_state, Unread):
+        return f"{_command('status', state)}  once Airflow answers: nothing else is safe until then"
+    if state.run_state == MISSING_RUN:
+        return "druid-reindex orphans  Airflow does not know the run: this lists what it may have left"
+    if state.is_live:
+        return f"wait; to stop it: {_command('abort', state)}"
+    return _left_behind(state) or ("nothing: the night is over" if state.run_state == "success" else _go_on(state))
+
+
+def _left_behind(state: NightState) -> str:
+    """What comes before going on with a run that is over: what still costs, and who else is at work."""
+    if isinstance(state.running, Unread):
+        return "druid-reindex orphans  the run is over: this lists the clusters that no live run owns"
+    if state.running:
+        return "druid-reindex orphans --reap  the run is over: this ends the clusters that no live run owns"
+    if isinstance(state.lease, Holder) and not state.lease.is_this_run:
+        return f"{_status(state.lease.dag_id, state.lease.run_id)}  it holds the lease: wait until it is over"
+    return ""
+
+
+def _go_on(state: NightState) -> str:
+    if isinstance(state.stopped, Unread) or isinstance(state.progress, Unread):
+        return f"{_command('status', state)}  once all can be read: from where to go on is not known"
+    failed = {each.task_id for each in state.stopped}
+    if state.progress is None or failed & _UNPLANNED:
+        return f"{_command('resume', state)}  after mending the cause: plans the night anew"
+    if state.progress.first_open is not None:
+        return f"{_command('resume', state)} --from-batch {state.progress.first_open}  after mending the cause"
+    if VALIDATE_TASK in failed:
+        hold = f"druid-reindex hold {shlex.quote(state.datasource)}"
+        return f"{hold}  so that no further night changes what a person must look at (see WHY)"
+    return f"{_command('resume', state)} --from-batch {state.progress.batches}  judges the night again"
+
+
+def _stopped(state: NightState) -> list[str]:
+    if isinstance(state.run_state, Unread):
+        return [str(state.run_state)]
+    told = f"run {state.run_id} is {state.run_state}"
+    return [told, *_listed(state.stopped, "no task failed")]
+
+
+def _listed(values: tuple[object, ...] | Unread, nothing: str) -> list[str]:
+    if isinstance(values, Unread):
+        return [str(values)]
+    return [str(value) for value in values] or [nothing]
+
+
+def _lease(lease: Holder | Unread | None) -> str:
+    return "no lease" if lease is None else str(lease) if isinstance(lease, Holder) else f"lease: {lease}"
+
+
+def _deadline(deadline: datetime | Unread | None) -> str:
+    return "none: the run has not started" if deadline is None else _told(deadline)
+
+
+def _told(value: datetime | Unread) -> str:
+    return str(value) if isinstance(value, Unread) else _time(value)
+
+
+def _section(title: str, lines: list[str]) -> Iterator[str]:
+    for line in "\n".join(lines).splitlines():
+        yield f"{title:<{_WIDTH}}{line}".rstrip()
+        title = ""
+
+
+def _command(verb: str, state: NightState) -> str:
+    return f"druid-reindex {verb} {shlex.quote(state.run_id)} --dag-id {shlex.quote(state.dag_id)}"
+
+
+def _status(dag_id: str, run_id: str) -> str:
+    return f"druid-reindex status {shlex.quote(run_id)} --dag-id {shlex.quote(dag_id)}"
+
+
+def _since(instant: datetime | None) -> str:
+    return f" since {_time(instant)}" if instant is not None else ""
+
+
+def _time(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"

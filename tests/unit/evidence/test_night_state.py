@@ -1,0 +1,119 @@
+"""The state of a run: each section is said, and the next command cannot do harm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from druid_reindex.evidence.night_state import (
+    MISSING_RUN,
+    Holder,
+    NightState,
+    Progress,
+    RunningCluster,
+    Served,
+    Stopped,
+    Unread,
+    render,
+    safe_next,
+)
+
+AT = datetime(2026, 10, 6, 2, 30, tzinfo=UTC)
+SECTIONS = ("WHAT stopped", "WHY", "SERVING", "RUNNING", "SUSPENDED", "SAFE NEXT", "DEADLINE")
+DAG, RUN = "nightly_reindex__patient_vitals", "manual__1"
+NAMED = f"{RUN} --dag-id {DAG}"
+UNREAD = Unread("no answer")
+CLUSTER = RunningCluster("j-1", "WAITING", AT)
+MINE, THEIRS = (Holder(DAG, run, AT, AT, is_this_run=run == RUN) for run in (RUN, "scheduled__2"))
+GREEN = NightState(
+    dag_id=DAG, run_id=RUN, datasource="patient_vitals", run_state="success", stopped=(), why="", serving=(),
+    running=(), lease=None, progress=Progress(3, frozenset({0, 1, 2})), deadline=None,
+)  # fmt: skip
+RED = replace(GREEN, run_state="failed")
+
+
+def failed(task_id: str, done: int | None = 3, **changes: Any) -> NightState:
+    progress = None if done is None else Progress(3, frozenset(range(done)))
+    return replace(RED, **{"stopped": (Stopped(task_id, 3, AT),), "progress": progress, **changes})
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (replace(GREEN, run_state="running"), f"wait; to stop it: druid-reindex abort {NAMED}"),
+        (replace(GREEN, run_state="queued", running=(CLUSTER,)), f"wait; to stop it: druid-reindex abort {NAMED}"),
+        (failed("reindex", 1, run_state="running"), f"wait; to stop it: druid-reindex abort {NAMED}"),
+        (failed("plan", None), f"druid-reindex resume {NAMED}  after"),
+        (failed("approve", 0), f"druid-reindex resume {NAMED}  after"),
+        (failed("reindex", 1), f"druid-reindex resume {NAMED} --from-batch 1  after"),
+        (failed("cluster_up", 0), f"druid-reindex resume {NAMED} --from-batch 0  after"),
+        (failed("validate", 2), f"druid-reindex resume {NAMED} --from-batch 2  after"),
+        (failed("validate"), "druid-reindex hold patient_vitals  "),
+        (failed("cluster_down"), f"druid-reindex resume {NAMED} --from-batch 3  judges"),
+        (failed("reindex", 1, running=(CLUSTER,)), "druid-reindex orphans --reap  "),
+        (failed("cluster_down", running=(CLUSTER,)), "druid-reindex orphans --reap  "),
+        (failed("reindex", 1, running=UNREAD), "druid-reindex orphans  the run is over"),
+        (failed("reindex", 1, lease=MINE), f"druid-reindex resume {NAMED} --from-batch 1  after"),
+        (failed("reindex", 1, lease=THEIRS), f"druid-reindex status scheduled__2 --dag-id {DAG}  it holds"),
+        (failed("reindex", 1, lease=UNREAD), f"druid-reindex resume {NAMED} --from-batch 1  after"),
+        (failed("reindex", 1, stopped=UNREAD), f"druid-reindex status {NAMED}  once all"),
+        (failed("reindex", 1, progress=UNREAD), f"druid-reindex status {NAMED}  once all"),
+        (replace(GREEN, run_state=UNREAD, running=(CLUSTER,)), f"druid-reindex status {NAMED}  once Airflow"),
+        (replace(GREEN, run_state=MISSING_RUN), "druid-reindex orphans  Airflow does not know"),
+        (GREEN, "nothing: the night is over"),
+        (replace(GREEN, running=(CLUSTER,)), "druid-reindex orphans --reap  "),
+    ],
+)
+def test_the_safe_next_command(state: NightState, expected: str) -> None:
+    assert safe_next(state).startswith(expected)
+
+
+def test_names_are_quoted_for_a_shell() -> None:
+    assert "status 'a b' --dag-id 'd;x'" in safe_next(replace(GREEN, run_id="a b", dag_id="d;x", run_state=UNREAD))
+
+
+@pytest.mark.parametrize("state", [
+    GREEN,
+    replace(GREEN, run_state=UNREAD, stopped=UNREAD, why=UNREAD, serving=UNREAD, running=UNREAD, lease=UNREAD,
+            progress=UNREAD, deadline=UNREAD, suspended=UNREAD),
+], ids=["empty", "unread"])  # fmt: skip
+def test_every_section_is_said_in_order(state: NightState) -> None:
+    lines = render(state).splitlines()
+    titles = [line[:14].strip() for line in lines if line[:14].strip()]
+    assert titles == [*SECTIONS]
+    assert all(line[14:].strip() for line in lines)
+
+
+def test_what_could_not_be_read_says_so_in_its_own_section() -> None:
+    text = render(replace(RED, serving=Unread("Druid is away"), lease=Unread("S3 is away"), deadline=Unread("no file")))
+    assert "SERVING       could not read: Druid is away" in text
+    assert "              lease: could not read: S3 is away" in text
+    assert "DEADLINE      could not read: no file" in text
+
+
+def test_a_failed_night() -> None:
+    served = (Served("a/b", ("v1", "v2"), 1234, is_rebuilt=True), Served("b/c", (), None, is_rebuilt=False))
+    state = failed(
+        "reindex", 1, why="out of memory\nsee the log", serving=served, running=(replace(CLUSTER, usd_per_hour=1.256),),
+        stopped=(Stopped("reindex", 3, AT, batch=1),), lease=MINE, deadline=AT, suspended=("supervisor vitals",),
+    )  # fmt: skip
+    assert render(state) == (
+        "WHAT stopped  run manual__1 is failed\n"
+        "              reindex[1], try 3 since 2026-10-06 02:30 UTC\n"
+        "WHY           out of memory\n"
+        "              see the log\n"
+        "SERVING       a/b  v1, v2  1,234 rows  rebuilt by this run\n"
+        "              b/c  nothing  rows unknown  as before\n"
+        "RUNNING       cluster j-1 WAITING since 2026-10-06 02:30 UTC, 1.26 USD/h\n"
+        "              lease held by this run since 2026-10-06 02:30 UTC until 2026-10-06 02:30 UTC\n"
+        "SUSPENDED     supervisor vitals\n"
+        "SAFE NEXT     druid-reindex orphans --reap  the run is over: this ends the clusters that no live run owns\n"
+        "DEADLINE      2026-10-06 02:30 UTC"
+    )
+
+
+def test_a_cluster_without_a_price_says_so() -> None:
+    assert str(CLUSTER).endswith("price unknown")
