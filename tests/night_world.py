@@ -14,7 +14,7 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from async_twins import AsyncFakeDruid, AsyncFakeEmr, opened
-from druid_reindex.operators import connections
+from druid_reindex.operators import connection_types, connections
 from druid_reindex.operators.night import NightOperator, NightSettings
 from druid_reindex.operators.plan import PlanNightOperator
 from twins import FakeDruid, FakeEmr, FakeStore, Outcome, segment
@@ -102,6 +102,7 @@ def make(kind: type[Operator], task_id: str, **options: Any) -> Operator:
 def connect(world: World, patch: pytest.MonkeyPatch) -> World:
     """Put the world's twins behind the connections."""
     patch.setattr(connections, "druid_client", lambda _conn_id: world.druid)
+    patch.setattr(connection_types, "console_url", lambda _conn_id: "https://druid.example.org")
     patch.setattr(connections, "emr_client", lambda _conn_id, _region: world.emr)
     patch.setattr(connections, "async_druid", opened(AsyncFakeDruid(world.druid)))
     patch.setattr(connections, "async_emr", opened(AsyncFakeEmr(world.emr)))

@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from druid_reindex.errors import DeadlineError, NoAnswerError
 from druid_reindex.model.cluster import Cluster
+from druid_reindex.operators import links
 from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.plan import emr as payloads
 from druid_reindex.plan import names
@@ -24,6 +25,7 @@ class LaunchEmrClusterOperator(NightOperator):
     Returns ``cluster_id`` and ``primary_dns``.
     """
 
+    operator_extra_links = links.CLUSTER_LINKS
     _waited_for: str | None = None
 
     def carry_out(self, context: Context) -> dict[str, Any]:
@@ -34,6 +36,7 @@ class LaunchEmrClusterOperator(NightOperator):
         run_id = self.run_identity(context)
         cluster_id = self.waiting.resumed or self._living(run_id) or self._launch(run_id)
         self._waited_for = cluster_id
+        links.tell_cluster(context, self.settings, cluster_id)
         cluster = self._settled(cluster_id)
         if not cluster.state.is_up:
             from druid_reindex.clients.emr_states import cluster_failure  # noqa: PLC0415

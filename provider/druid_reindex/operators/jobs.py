@@ -38,13 +38,14 @@ RESULT_PROTOCOL = 1
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be done, for which run, and how to wait for it."""
+    """What is to be done, for which run, and how to wait for it; ``started`` hears the id of the task or the step."""
 
     settings: NightSettings
     run_id: RunId
     batch: Batch
     waiting: Waiting
     log: Callable[[str], None]
+    started: Callable[[str], None]
 
     @property
     def pipeline(self) -> Pipeline:
@@ -83,6 +84,7 @@ class OverlordJob:
     def run(self, cluster: Cluster) -> dict[str, str]:
         """The task's id, once it has succeeded."""
         task_id = self._task_id = self.work.waiting.resumed or self._find_or_submit(cluster.primary_dns)
+        self.work.started(task_id)
         status = self.work.waiting.until(
             lambda: self.druid.task_status(task_id),
             lambda seen: seen.state is not TaskState.RUNNING,
@@ -150,6 +152,7 @@ class StepJob:
         """The step's id, once it has succeeded and left its result."""
         step_id, prefix = self._taken_up(cluster) or self._find_or_add(cluster)
         self._running = cluster.cluster_id, step_id
+        self.work.started(step_id)
         step = self.work.waiting.until(
             lambda: self.emr.describe_step(cluster.cluster_id, step_id),
             lambda seen: seen.state.is_ended,

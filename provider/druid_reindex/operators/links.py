@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
+from druid_reindex.model.pipeline import Submission
 from druid_reindex.model.uri import Arn, S3Uri
 from druid_reindex.operators import connection_types
 
@@ -97,6 +98,17 @@ def tell_plan(context: Context, settings: NightSettings, page_uri: S3Uri) -> Non
 def tell_cluster(context: Context, settings: NightSettings, cluster_id: str) -> None:
     """Show the cluster in EMR's console."""
     EmrClusterLink().tell(context, cluster_url(_partition(settings), settings.boundaries.region, cluster_id))
+
+
+def tell_job(context: Context, settings: NightSettings, cluster_id: str, job_id: str) -> None:
+    """Show a batch's job with its log, the cluster that it runs on, and the datasource that it rebuilds."""
+    tell_cluster(context, settings, cluster_id)
+    tell_datasource(context, settings)
+    match settings.pipeline.submit:
+        case Submission.OVERLORD:
+            tell_druid_task(context, settings, job_id)
+        case Submission.EMR_STEP:
+            tell_step(context, settings, cluster_id, job_id)
 
 
 def tell_druid_task(context: Context, settings: NightSettings, task_id: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import ConflictError, IntegrityError
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Submission
+from druid_reindex.operators import links
 from druid_reindex.operators.jobs import Job, OverlordJob, StepJob, Work
 from druid_reindex.operators.night import NightOperator
 from druid_reindex.plan import measure, names
@@ -29,6 +31,8 @@ class ReindexSegmentsOperator(NightOperator):
 
     :param batch: the number of the batch in the plan
     """
+
+    operator_extra_links = links.REINDEX_LINKS
 
     def __init__(self, *, batch: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -77,7 +81,8 @@ class ReindexSegmentsOperator(NightOperator):
         before = self._before(context, run_id, batch)
         cluster_id = context["ti"].xcom_pull(task_ids="cluster_up")["cluster_id"]
         self._job = self._job_of(Work(
-            settings=self.settings, run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info
+            settings=self.settings, run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info,
+            started=partial(links.tell_job, context, self.settings, cluster_id),
         ))  # fmt: skip
         ran = self._job.run(self.emr.describe_cluster(cluster_id))
         return {

@@ -10,6 +10,7 @@ from druid_reindex.errors import IntegrityError
 from druid_reindex.model.interval import umbrella
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
+from druid_reindex.operators import links
 from druid_reindex.operators.night import NightOperator, planned
 from druid_reindex.operators.reindex import ids_by_interval
 from druid_reindex.operators.triggers.waits import DruidLoadTrigger
@@ -33,11 +34,14 @@ class ValidateSegmentsOperator(NightOperator):
     ``versions``.
     """
 
+    operator_extra_links = links.VALIDATE_LINKS
+
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Wait for load, count, compare. Raises IntegrityError that names the chunks."""
         night = planned(context)
         if not night.get("batches"):
             raise AirflowSkipException(night.get("explanation", "there is no plan"))
+        links.tell_datasource(context, self.settings)
         run_id = self.run_identity(context)
         found = [self._judge(context, run_id, batch) for batch in self.stored_plan(context).batches]
         return {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.configuration import conf
 
+from druid_reindex.model.pipeline import Submission
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connection_types, links
 from druid_reindex.operators.provider_info import get_provider_info
@@ -76,6 +78,17 @@ def test_a_steps_folder_of_logs() -> None:
     bucket = S3Uri.parse(SETTINGS.boundary.emr_log_uri).bucket
     assert f"/s3/buckets/{bucket}?" in shown(task, links.JobLogLink())
     assert shown(task, links.JobLogLink()).endswith("j-1%2Fsteps%2Fs-2%2F")
+
+
+def test_a_job_is_shown_with_its_log_its_cluster_and_its_datasource() -> None:
+    task = Task()
+    links.tell_job(task.context, SETTINGS, "j-1", "drx_patient_vitals_1_b0")
+    assert all(shown(task, link) for link in links.REINDEX_LINKS)
+    step = Task()
+    as_step = replace(SETTINGS, pipeline=SETTINGS.pipeline.model_copy(update={"submit": Submission.EMR_STEP}))
+    links.tell_job(step.context, as_step, "j-1", "s-2")
+    assert shown(step, links.DruidTaskLink()) == ""
+    assert "s-2" in shown(step, links.JobLogLink())
 
 
 def test_without_a_console_no_link_leads_there(console: list[str]) -> None:
