@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 import boto3.exceptions
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from druid_reindex.errors import (
     CapacityError,
@@ -35,6 +36,7 @@ Kind = type[DruidReindexError]
 
 BOTOCORE: Mapping[type[Exception], Kind] = {
     boto.BotoCoreError: ConfigurationError,
+    ResponseParserError: NoAnswerError,
     boto.HTTPClientError: NoAnswerError,
     boto.ConnectionError: NoAnswerError,
     boto.IncompleteReadError: NoAnswerError,
@@ -137,7 +139,7 @@ def translated(attempted: str, resource: str) -> Iterator[None]:
     """Raises what boto3 raises inside as an error of our tree."""
     try:
         yield
-    except (boto.BotoCoreError, boto.ClientError, boto3.exceptions.Boto3Error) as error:
+    except (boto.BotoCoreError, boto.ClientError, boto3.exceptions.Boto3Error, ResponseParserError) as error:
         raise translate(error, attempted=attempted, resource=resource) from error
 
 

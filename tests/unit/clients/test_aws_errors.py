@@ -8,6 +8,7 @@ import boto3.exceptions
 import botocore.session
 import pytest
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from druid_reindex.clients.aws_errors import BOTOCORE, CODES, kind_of, translate, translated
 from druid_reindex.errors import (
@@ -63,6 +64,11 @@ DEFAULTED = {
 def client_error(code: str, status: int = 400, message: str = "said AWS") -> boto.ClientError:
     metadata = {"HTTPStatusCode": status, "RequestId": "r-1"}
     return boto.ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, "Operation")
+
+
+def test_an_answer_that_is_not_aws_s_own_is_no_answer() -> None:
+    with pytest.raises(NoAnswerError, match="invalid XML"), translated("ask", "IAM"):
+        raise ResponseParserError("invalid XML received:\n<html>a proxy's page</html>")
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)

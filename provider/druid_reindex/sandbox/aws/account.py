@@ -41,6 +41,9 @@ SERVICE_ROLES = {
     "DrxDruidNode": "ec2.amazonaws.com",
 }
 USER_ROLES = {"DrxAirflowPhi": "airflow", "DrxAirflowGeneral": "airflow"}
+# The shipped policies in emr_configs/iam, by whom they belong to; the user stands for the role that Airflow assumes.
+ROLE_POLICIES = {"DrxEmrEc2Phi": "cluster_phi", "DrxAirflowPhi": "airflow_phi"}
+USER_POLICIES = {"airflow": "airflow_phi"}
 INSTANCE_PROFILES = ("DrxEmrEc2Phi", "DrxEmrEc2General", "DrxDruidNode")
 VPC = "vpc-0d70000000000001"
 SUBNETS = {
@@ -100,6 +103,14 @@ def _create_identities(home: SandboxHome) -> None:
         _create_role(role, {"AWS": f"arn:{PARTITION}:iam::{ACCOUNT}:user/{user}"})
     for profile in INSTANCE_PROFILES:
         iam.create_instance_profile(profile, "/", [profile])
+    for role, policy in ROLE_POLICIES.items():
+        iam.put_role_policy(role, policy, _shipped_policy(policy))
+    for user, policy in USER_POLICIES.items():
+        iam.put_user_policy(user, policy, _shipped_policy(policy))
+
+
+def _shipped_policy(name: str) -> str:
+    return (emr_configs() / "iam" / f"{name}.json").read_text(encoding="utf-8")
 
 
 def _create_access_key(home: SandboxHome, user: str) -> None:
