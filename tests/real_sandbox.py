@@ -23,6 +23,7 @@ from druid_reindex.sandbox.summary import Summary, summarise
 ROOT = Path(__file__).parents[1]
 PATIENTS = Patients(seed=7, population=8)
 VITALS, STEPS = "patient_vitals", "patient_steps"
+BROKEN_PROFILE = "broken"
 WATCH_SECONDS = 2.0
 
 

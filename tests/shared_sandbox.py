@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import tempfile
@@ -14,7 +15,7 @@ import pytest
 from druid_reindex.sandbox import airflow, nightly, stack
 from druid_reindex.sandbox.aws.druid_package import publish_druid
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
-from real_sandbox import PATIENTS, ROOT, STEPS, VITALS, Sandbox, processes
+from real_sandbox import BROKEN_PROFILE, PATIENTS, ROOT, STEPS, VITALS, Sandbox, processes
 
 HADOOP_3_4_RELEASE = "emr-7.9.0"
 
@@ -26,7 +27,8 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 def _dags(folder: Path) -> Path:
     """The checkout's DAG file, its pipeline, and the same pipeline for a second datasource.
 
-    The second one is an EMR step, on a release with Hadoop 3.4.
+    The second one is an EMR step, on a release with Hadoop 3.4. One profile more asks for a JVM option that no JVM
+    knows, so that every container of a job dies for real.
     """
     (folder / "dags" / "pipelines").mkdir(parents=True)
     shutil.copytree(ROOT / "emr_configs", folder / "emr_configs")
@@ -42,19 +44,24 @@ def _dags(folder: Path) -> Path:
         small.replace("name: small", "name: small_3_4").replace("emr-7.2.0", HADOOP_3_4_RELEASE)
     )
     (folder / "dags" / "pipelines" / "patient_steps.yaml").write_text(steps)
+    broken = small.replace("name: small", f"name: {BROKEN_PROFILE}")
+    (profiles / f"{BROKEN_PROFILE}.yaml").write_text(
+        broken + "  properties: {mapreduce.map.java.opts: -XX:+NoSuchOption}\n"
+    )
     return folder / "dags"
 
 
-@pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
-    """A folder of the sandbox's own: pytest's are removed by other runs of pytest, while this one still works."""
+@contextlib.contextmanager
+def running() -> Iterator[Sandbox]:
+    """The sandbox, up, with two datasources of the same events; down at the end, and nothing of it left.
+
+    Its folder is its own: pytest's are removed by other runs of pytest, while this one still works.
+    """
     with tempfile.TemporaryDirectory(prefix="druid-reindex-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
+        yield from _running(Path(name))
 
 
-@pytest.fixture(scope="session")
-def sandbox(folder: Path) -> Iterator[Sandbox]:
-    """The sandbox, up, with two datasources of the same events; down at the end, and nothing of it left."""
+def _running(folder: Path) -> Iterator[Sandbox]:
     home = SandboxHome(folder / "home", SandboxHome.from_environment().cache)
     previous = signal.signal(signal.SIGTERM, _stop)
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,20 @@
+"""What tests in more than one folder share. Imports stay inside: the core's tests run where nothing is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from real_sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """The one running sandbox of all tests on real engines."""
+    from shared_sandbox import running
+
+    with running() as shared:
+        yield shared
