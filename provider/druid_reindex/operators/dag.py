@@ -9,6 +9,7 @@ from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
 
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
+from druid_reindex.operators.general_dags import ASSET_PREFIX
 from druid_reindex.operators.night import PLAN_TASK, NightSettings
 from druid_reindex.operators.plan import PlanNightOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
@@ -101,7 +102,7 @@ def _wire(settings: NightSettings) -> None:
         task_id="verdict",
         settings=settings,
         trigger_rule=TriggerRule.ALL_DONE,
-        outlets=[Asset(name=settings.pipeline.asset_name, uri=f"druid://datasource/{settings.pipeline.datasource}")],
+        outlets=[Asset(name=settings.pipeline.asset_name, uri=f"{ASSET_PREFIX}{settings.pipeline.datasource}")],
     )
     plan >> up >> reindex >> down.as_teardown(setups=up) >> verdict
     reindex >> validate >> verdict

@@ -16,7 +16,10 @@ from druid_reindex.model.uri import S3Uri
 if TYPE_CHECKING:
     from airflow.sdk.types import Operator
 
-ASSET_SCHEME = "druid://datasource/"
+# "x-": for any other scheme Airflow imports the asset handlers of all providers, boto3 among them, to parse a DAG.
+# Source: https://airflow.apache.org/docs/apache-airflow/3.3.2/authoring-and-scheduling/assets.html
+ASSET_PREFIX = "x-druid://datasource/"
+_ASSET_PREFIXES = (ASSET_PREFIX, ASSET_PREFIX.removeprefix("x-"))
 _S3_SCHEMES = ("s3://", "s3a://", "s3n://")
 _CONNECTION_SUFFIX = "conn_id"
 _DATASOURCE_NAMES = {"datasource", "data_source"}
@@ -56,7 +59,7 @@ def _datasources(arguments: dict[str, Any]) -> list[str]:
 
 
 def _assets(texts: list[str]) -> list[str]:
-    return [text.removeprefix(ASSET_SCHEME) for text in texts if text.startswith(ASSET_SCHEME)]
+    return [text.removeprefix(prefix) for text in texts for prefix in _ASSET_PREFIXES if text.startswith(prefix)]
 
 
 def _texts(value: Any) -> Iterator[str]:

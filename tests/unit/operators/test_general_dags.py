@@ -36,7 +36,8 @@ NAMED = [
     ({"targets": [{"path": "s3://drx-phi-111122223333/runs/1"}]}, "s3://drx-phi-111122223333"),
     ({"aws_conn_id": "aws_phi"}, "connection"),
     ({"datasource": "Patient_vitals"}, "datasource Patient_vitals"),
-    ({"outlets": [Asset(name="a", uri="druid://datasource/patient_labs")]}, "datasource patient_labs"),
+    ({"outlets": [Asset(name="a", uri="x-druid://datasource/patient_labs")]}, "datasource patient_labs"),
+    ({"inlets": [Asset(name="a", uri="druid://datasource/patient_labs")]}, "datasource patient_labs"),
 ]
 
 
