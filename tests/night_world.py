@@ -75,8 +75,9 @@ class World:
         context = self.context(operator.task_id)
         go_on = partial(operator.execute, context)
         while (returned := self._unless_deferred(go_on)) is _DEFERRED:
-            method, kwargs = self.deferred[-1].method_name, self.deferred[-1].kwargs
-            go_on = partial(operator.resume_execution, method, {**(kwargs or {}), "event": {}}, context)
+            last = self.deferred[-1]
+            event = {"why": "looked again", "item": last.trigger.item}
+            go_on = partial(operator.resume_execution, last.method_name, {"event": event}, context)
         self.xcoms[operator.task_id, "return_value"] = returned
         return returned
 

@@ -49,6 +49,7 @@ def test_an_empty_night_succeeds_and_launches_no_cluster(nights: Nights) -> None
     assert night["state"] == "success"
     assert night["tasks"] == {
         "plan": "success",
+        "approve": "success",
         "cluster_up": "skipped",
         "reindex": "skipped",
         "cluster_down": "skipped",
@@ -63,6 +64,7 @@ def test_a_failed_reindex_fails_the_night_although_everything_after_it_ran(night
     assert night["state"] == "failed"
     assert night["tasks"] == {
         "plan": "success",
+        "approve": "success",
         "cluster_up": "success",
         "reindex": "failed",
         "cluster_down": "success",

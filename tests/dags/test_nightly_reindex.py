@@ -87,7 +87,8 @@ def test_the_dag(shipped: dict[str, Any]) -> None:
 def test_its_tasks(shipped: dict[str, Any]) -> None:
     tasks = shipped["dags"][DAG_ID]["tasks"]
     assert {task: set(told["downstream"]) for task, told in tasks.items()} == {
-        "plan": {"cluster_up", "reindex"},
+        "plan": {"approve", "reindex"},
+        "approve": {"cluster_up"},
         "cluster_up": {"reindex", "cluster_down"},
         "reindex": {"cluster_down", "validate"},
         "cluster_down": {"verdict"},
@@ -96,6 +97,7 @@ def test_its_tasks(shipped: dict[str, Any]) -> None:
     }
     assert {task: told["trigger_rule"] for task, told in tasks.items()} == {
         "plan": "all_success",
+        "approve": "all_success",
         "cluster_up": "all_success",
         "reindex": "all_success",
         "cluster_down": "all_done_setup_success",

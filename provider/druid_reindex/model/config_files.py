@@ -30,7 +30,7 @@ def load_profile(configs: Path, name: str) -> ClusterProfile:
     """The cluster profile ``name`` of ``configs/profiles/``. Raises ConfigurationError that names every wrong field."""
     path = configs / "profiles" / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml"))) or "none"
+        known = ", ".join(profile_names(configs)) or "none"
         raise ConfigurationError(
             "read a cluster profile",
             resource=str(path),
@@ -41,6 +41,11 @@ def load_profile(configs: Path, name: str) -> ClusterProfile:
     profile = load(file, ClusterProfile)
     file.refuse([*_misnamed(profile, name), *_misshapen(profile)])
     return profile
+
+
+def profile_names(configs: Path) -> tuple[str, ...]:
+    """The cluster profiles of ``configs``, in order."""
+    return tuple(sorted(file.stem for file in (configs / "profiles").glob("*.yaml")))
 
 
 def _mixed(boundaries: Boundaries) -> Iterator[Defect]:

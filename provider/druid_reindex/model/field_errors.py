@@ -134,11 +134,18 @@ def _place(kind: type[BaseModel], content: Any, loc: tuple[int | str, ...]) -> _
             break
         field = (*field, part)
         value = _child(value, part)
-        if isinstance(part, str) and inside:
+        if isinstance(part, str) and inside and not _is_keyed(info):
             owners = inside
             info = next((owner.model_fields[part] for owner in owners if part in owner.model_fields), None)
             inside = tuple(_models_in(info.annotation)) if info else ()
+        elif isinstance(part, str) and inside:
+            info = None
     return _Place(field, owners, info, value)
+
+
+def _is_keyed(info: FieldInfo | None) -> bool:
+    """Whether what comes next is a key of the field's mapping, not a field."""
+    return info is not None and get_origin(info.annotation) is dict
 
 
 def _tagged(inside: tuple[type[BaseModel], ...], part: str) -> tuple[type[BaseModel], ...]:

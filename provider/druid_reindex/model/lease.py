@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from druid_reindex.errors import ProtocolError
+from druid_reindex.model.identity import RunId
 from druid_reindex.model.interval import parse_instant
 
 PROTOCOL = 1
@@ -44,6 +46,11 @@ class Lease:
     released_at: datetime | None = None
     broken: Broken | None = None
     displaced: tuple[Lease, ...] = ()
+
+    @property
+    def run(self) -> RunId:
+        """The identity of the owning run."""
+        return RunId(UUID(self.owner), self.dag_id, self.run_id)
 
     @property
     def is_given_back(self) -> bool:
@@ -121,7 +128,7 @@ def _lease(document: dict[str, Any]) -> Lease:
     released_at, broken = document["released_at"], document["broken"]
     if not isinstance(document["fence"], int) or not all(isinstance(document[name], str) for name in _TEXTS):
         raise TypeError("a field of another type")
-    return Lease(
+    lease = Lease(
         **{name: document[name] for name in _TEXTS},
         fence=document["fence"],
         since=parse_instant(document["since"]),
@@ -130,6 +137,7 @@ def _lease(document: dict[str, Any]) -> Lease:
         broken=_broken(broken) if broken is not None else None,
         displaced=tuple(_lease(each) for each in document["displaced"]),
     )
+    return replace(lease, owner=str(lease.run))
 
 
 def _broken(document: dict[str, Any]) -> Broken:

@@ -172,13 +172,25 @@ class Connections(Frozen):
 
 
 class Policy(Frozen):
-    """Limits of one night."""
+    """Limits of one night; what passes a ``max_chunks``, ``max_instance_hours`` or ``max_cost_usd`` asks a person."""
 
     max_chunks_per_batch: int = Field(
         60, ge=1, le=1_000, strict=True, description="time chunks that one job rebuilds, 1 to 1000"
     )
     max_night_hours: float = Field(
         8.0, gt=0, le=72, strict=True, description="hours after which a task gives up waiting, up to 72"
+    )
+    finish_within_hours: float | None = Field(
+        None, gt=0, le=168, strict=True, description="hours after which a night that still runs is reported, or null"
+    )
+    max_chunks: int | None = Field(
+        None, ge=1, strict=True, description="time chunks above which a night waits for approval; null asks never"
+    )
+    max_instance_hours: float | None = Field(
+        None, gt=0, strict=True, description="estimated instance-hours above which a night waits for approval, or null"
+    )
+    max_cost_usd: float | None = Field(
+        None, gt=0, strict=True, description="estimated US dollars above which a night waits for approval, or null"
     )
     retries: int = Field(2, ge=0, le=10, strict=True, description="how often Airflow tries a task again, 0 to 10")
 

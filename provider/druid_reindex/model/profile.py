@@ -52,6 +52,19 @@ class JobResources(Frozen):
     max_split_bytes: int = Field(
         500_000_000, ge=1_000_000, strict=True, description="bytes of segments that one mapper reads, at least 1000000"
     )
+    estimated_bytes_per_core_hour: int = Field(
+        2_000_000_000,
+        ge=1,
+        strict=True,
+        description="bytes of segments that one vCPU rebuilds in an hour, for estimates alone; take it from your own "
+        "nights, since it depends on the columns",
+    )
+    estimated_idle_hours: float = Field(
+        0.25,
+        ge=0,
+        strict=True,
+        description="hours in which the cluster is paid for beside its jobs: it starts, installs and ends",
+    )
     properties: dict[str, str] = Field(
         default_factory=dict,
         description='Hadoop properties, each value in quotes: {mapreduce.map.speculative: "false"}',

@@ -34,7 +34,7 @@ class LaunchEmrClusterOperator(NightOperator):
         if not night["batches"]:
             raise AirflowSkipException(night["explanation"])
         run_id = self.run_identity(context)
-        cluster_id = self.waiting.resumed or self._living(run_id) or self._launch(run_id)
+        cluster_id = self.waiting.resumed or self._living(run_id) or self._launch(context, run_id)
         self._waited_for = cluster_id
         links.tell_cluster(context, self.settings, cluster_id)
         cluster = self._settled(cluster_id)
@@ -56,7 +56,6 @@ class LaunchEmrClusterOperator(NightOperator):
                 lambda: self.emr.describe_cluster(cluster_id),
                 lambda seen: seen.state.is_up or seen.state.is_over,
                 self.cluster_wait(cluster_id, "up"),
-                item=cluster_id,
                 tell=described,
             )
         except DeadlineError:
@@ -69,8 +68,8 @@ class LaunchEmrClusterOperator(NightOperator):
             self.log.info("attaching to cluster %s of this run (%s)", living[0].cluster_id, living[0].state.value)
         return living[0].cluster_id if living else None
 
-    def _launch(self, run_id: RunId) -> str:
-        settings = self.settings
+    def _launch(self, context: Context, run_id: RunId) -> str:
+        settings = self.asked_settings(context)
         request = payloads.run_job_flow(
             settings.pipeline, settings.boundaries, settings.boundary, settings.profile, run_id
         )
@@ -115,7 +114,6 @@ class TerminateEmrClusterOperator(NightOperator):
             lambda: self.emr.describe_cluster(cluster.cluster_id),
             lambda seen: seen.state.is_ended,
             self.cluster_wait(cluster.cluster_id, "ended"),
-            item=cluster.cluster_id,
             tell=described,
         )
         self.log.info("cluster %s: %s", last.cluster_id, described(last))

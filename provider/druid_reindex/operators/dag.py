@@ -8,7 +8,10 @@ from pathlib import Path
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
 
 from druid_reindex.errors import ConfigurationError
+from druid_reindex.model.config_files import profile_names
+from druid_reindex.operators.approve import APPROVE_TASK, ApproveNightOperator
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
+from druid_reindex.operators.form import trigger_form
 from druid_reindex.operators.general_dags import ASSET_PREFIX
 from druid_reindex.operators.night import PLAN_TASK, NightSettings
 from druid_reindex.operators.plan import PlanNightOperator
@@ -78,6 +81,7 @@ def _dag(settings: NightSettings, file_name: str) -> DAG:
         else None,
         catchup=False,
         max_active_runs=1,
+        params=trigger_form(pipeline, profile_names(settings.configs)),
         default_args={"owner": pipeline.owner},
         tags={"druid-reindex", pipeline.classification.value, *pipeline.tags},
     ) as dag:
@@ -87,6 +91,7 @@ def _dag(settings: NightSettings, file_name: str) -> DAG:
 
 def _wire(settings: NightSettings) -> None:
     plan = PlanNightOperator(task_id=PLAN_TASK, settings=settings)
+    approve = ApproveNightOperator(task_id=APPROVE_TASK, settings=settings)
     up = LaunchEmrClusterOperator(task_id="cluster_up", settings=settings)
     reindex = ReindexSegmentsOperator.partial(
         task_id="reindex",
@@ -104,7 +109,7 @@ def _wire(settings: NightSettings) -> None:
         trigger_rule=TriggerRule.ALL_DONE,
         outlets=[Asset(name=settings.pipeline.asset_name, uri=f"{ASSET_PREFIX}{settings.pipeline.datasource}")],
     )
-    plan >> up >> reindex >> down.as_teardown(setups=up) >> verdict
+    plan >> approve >> up >> reindex >> down.as_teardown(setups=up) >> verdict
     reindex >> validate >> verdict
 
 
@@ -114,5 +119,6 @@ def _documentation(settings: NightSettings, file_name: str) -> str:
         f"{pipeline.description}\n\n"
         f"Rebuilds the segments of `{pipeline.datasource}` ({pipeline.classification.value}) that need it, "
         f"through `{pipeline.submit.value}` on cluster profile `{settings.profile.name}`. Defined in `{file_name}`.\n\n"
-        "A run takes, as its conf, `window` (start/end) and `force` (a list of start/end).\n"
+        "The trigger form says what a run takes; a manual run and a backfill need a `reason`. A backfill rebuilds, for "
+        f"each of its runs, the calendar day of the logical date in {pipeline.schedule.timezone}.\n"
     )

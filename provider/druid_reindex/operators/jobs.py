@@ -89,7 +89,6 @@ class OverlordJob:
             lambda: self.druid.task_status(task_id),
             lambda seen: seen.state is not TaskState.RUNNING,
             Wait(f"task {task_id}", DruidTaskTrigger, {"conn_id": self.work.settings.druid_conn_id, "task": task_id}),
-            item=task_id,
             tell=_told,
         )
         if status.state is TaskState.ABSENT:
@@ -157,7 +156,6 @@ class StepJob:
             lambda: self.emr.describe_step(cluster.cluster_id, step_id),
             lambda seen: seen.state.is_ended,
             self._wait(cluster.cluster_id, step_id),
-            item=step_id,
             tell=lambda seen: seen.state.value,
         )
         if step.state is not StepState.COMPLETED:

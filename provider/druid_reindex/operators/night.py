@@ -112,10 +112,10 @@ class NightOperator(BaseOperator):
         except DruidReindexError as error:
             raise as_airflow(error) from error
 
-    def resume(self, context: Context, event: dict[str, Any], waited_for: str) -> Any:
+    def resume(self, context: Context, event: dict[str, Any]) -> Any:
         """Begin anew after a wait; the event says why it ended, and the task looks for itself."""
-        self.log.info("%s", event.get("why", "looking again"))
-        return self.execute(context, waited_for=waited_for)
+        self.log.info("%s", event["why"])
+        return self.execute(context, waited_for=event["item"])
 
     def carry_out(self, context: Context) -> Any:
         """The task's work; returns ids, digests, counts and URIs only."""
@@ -141,12 +141,11 @@ class NightOperator(BaseOperator):
         started = context["ti"].start_date or datetime.now(UTC)
         return started + timedelta(hours=self.settings.pipeline.policy.max_night_hours)
 
-    def _defer(self, wait: Wait, item: str) -> NoReturn:
+    def _defer(self, wait: Wait) -> NoReturn:
         deadline = self.waiting.deadline.isoformat()
         self.defer(
             trigger=wait.trigger(poll_seconds=self.poll_seconds, deadline=deadline, **wait.arguments),
             method_name=self.resume.__name__,
-            kwargs={"waited_for": item},
         )
 
     def cluster_wait(self, cluster_id: str, until: Literal["up", "ended"]) -> Wait:
@@ -163,6 +162,10 @@ class NightOperator(BaseOperator):
         """The identity of the DagRun, equal for all its tasks and tries."""
         run = context["dag_run"]
         return RunId.of(self.settings.boundaries.deployment_id, dag_id=run.dag_id, run_id=run.run_id)
+
+    def asked_settings(self, context: Context) -> NightSettings:
+        """The settings on the cluster profile that the run asked for."""
+        return self.settings.on_profile(planned_night(context)["profile"])
 
     def stored_plan(self, context: Context) -> NightPlan:
         """The run's plan. Raises IntegrityError when its bytes are not those that ``plan`` stored."""

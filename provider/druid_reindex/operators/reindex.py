@@ -81,7 +81,7 @@ class ReindexSegmentsOperator(NightOperator):
         before = self._before(context, run_id, batch)
         cluster_id = context["ti"].xcom_pull(task_ids="cluster_up")["cluster_id"]
         self._job = self._job_of(Work(
-            settings=self.settings, run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info,
+            settings=self.asked_settings(context), run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info,
             started=partial(links.tell_job, context, self.settings, cluster_id),
         ))  # fmt: skip
         ran = self._job.run(self.emr.describe_cluster(cluster_id))

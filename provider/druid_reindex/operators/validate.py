@@ -99,14 +99,12 @@ class ValidateSegmentsOperator(NightOperator):
             lambda: self.druid.load_status(datasource, whole, refresh=True),
             lambda status: status.segments_left == 0,
             wait,
-            item=str(whole),
             tell=lambda status: f"{status.segments_left} segments left",
         )
         self.waiting.until(
             lambda: self._unannounced(batch),
             lambda missing: not missing,
             wait,
-            item=str(whole),
             tell=lambda missing: f"{len(missing)} segments not announced",
         )
 

@@ -30,7 +30,7 @@ class Waiting:
     what it had waited for: it takes up that very thing, dead or alive, where a new try would replace a dead one.
     """
 
-    defer: Callable[[Wait, str], NoReturn]
+    defer: Callable[[Wait], NoReturn]
     deadline: datetime
     log: Callable[[str], None]
     resumed: str | None = None
@@ -41,11 +41,11 @@ class Waiting:
         return max(0.0, (self.deadline - datetime.now(UTC)).total_seconds())
 
     def until(
-        self, look: Callable[[], T], done: Callable[[T], bool], wait: Wait, *, item: str, tell: Callable[[T], str] = str
+        self, look: Callable[[], T], done: Callable[[T], bool], wait: Wait, *, tell: Callable[[T], str] = str
     ) -> T:
         """What ``look`` returned, if ``done`` holds of it; else the task defers, and this does not return.
 
-        ``item`` is the id that the resumed task gets back. A Transient error of ``look`` is told, and waited past.
+        A Transient error of ``look`` is told, and waited past.
         Raises DeadlineError, naming what is waited for and the last look.
         """
         try:
@@ -61,4 +61,4 @@ class Waiting:
                 "wait", resource=wait.what, came_back=f"at {self.deadline:%Y-%m-%d %H:%M:%S} UTC: {seen}",
                 remedy="look there for what holds it up, then clear this task",
             )  # fmt: skip
-        return self.defer(wait, item)
+        return self.defer(wait)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Self
 from uuid import UUID
 
 from druid_reindex.model.identity import RunId
@@ -33,15 +32,7 @@ class Claim:
     datasource: str
     owner: RunId
     deployment_id: UUID
-    dag_id: str
-    run_id: str
     fence: int | None = None
-
-    @classmethod
-    def of(cls, deployment_id: UUID, datasource: str, *, dag_id: str, run_id: str, fence: int | None = None) -> Self:
-        """The claim of one DagRun of one deployment."""
-        owner = RunId.of(deployment_id, dag_id=dag_id, run_id=run_id)
-        return cls(datasource, owner, deployment_id, dag_id, run_id, fence)
 
     def owns(self, lease: Lease) -> bool:
         """Whether ``lease`` names this run as its owner."""
@@ -109,19 +100,24 @@ def go_on(current: Lease | None, claim: Claim, now: datetime) -> Going:
     return Renew(replace(current, until=now + TTL))
 
 
-def released(lease: Lease, now: datetime) -> Lease:
-    """``lease`` given back by its owner; the record stays, so that the fence never falls."""
-    return replace(lease, released_at=now)
+def settle(current: Lease | None, claim: Claim, now: datetime) -> Going:
+    """As ``go_on``, once nothing of the earlier owners lives any more."""
+    going = go_on(current, claim, now)
+    if isinstance(going, Fenced) or not going.lease.displaced:
+        return going
+    return Renew(replace(going.lease, displaced=()))
+
+
+def give_back(current: Lease | None, claim: Claim, now: datetime) -> Lease | None:
+    """The lease given back, if it is this run's to give; the record stays, so that the fence never falls."""
+    if current is None or current.is_given_back or not claim.owns(current):
+        return None
+    return replace(current, released_at=now)
 
 
 def broken(lease: Lease, *, by: str, reason: str, now: datetime) -> Lease:
     """``lease`` taken away from its owner by a person."""
     return replace(lease, broken=Broken(by, reason, now))
-
-
-def settled(lease: Lease) -> Lease:
-    """``lease`` once nothing of its earlier owners lives any more."""
-    return replace(lease, displaced=())
 
 
 def _is_planned_before(current: Lease, claim: Claim) -> bool:
@@ -137,8 +133,8 @@ def _taken(current: Lease | None, claim: Claim, now: datetime) -> Lease:
         datasource=claim.datasource,
         owner=str(claim.owner),
         deployment_id=str(claim.deployment_id),
-        dag_id=claim.dag_id,
-        run_id=claim.run_id,
+        dag_id=claim.owner.dag_id,
+        run_id=claim.owner.dag_run_id,
         fence=highest + 1,
         since=now,
         until=now + TTL,

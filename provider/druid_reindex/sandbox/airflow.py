@@ -117,6 +117,7 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
         "API__SECRET_KEY": home.secret("airflow_secret_key"),
         "API_AUTH__JWT_ALGORITHM": "HS256",
         "API_AUTH__JWT_SECRET": home.secret("airflow_jwt_secret"),
+        "CORE__TEST_CONNECTION": "Enabled",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
@@ -126,6 +127,7 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
     return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {
         "AIRFLOW_HOME": str(home.data("airflow")),
         "SCARF_ANALYTICS": "false",
+        "GX_ANALYTICS_ENABLED": "false",
         "no_proxy": "127.0.0.1,localhost",
     }
 
@@ -133,7 +135,7 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
 def _connections(home: SandboxHome, found: Endpoints) -> dict[str, str]:
     key = aws.access_key(home, "airflow")
     druid = {
-        "conn_type": "http",
+        "conn_type": "druid_reindex_druid",
         "extra": {
             "overlord_url": found.overlord,
             "coordinator_url": found.coordinator,

@@ -59,8 +59,13 @@ connections:
 policy:
   max_chunks_per_batch: 60
   max_night_hours: 8
+  finish_within_hours: 6
+  max_chunks: 400
+  max_instance_hours: 90
+  max_cost_usd: 50
   retries: 2
 """
+POLICY = WHOLE[WHOLE.index("policy:") :].rstrip()
 STATIC = "  - {type: static, paths: [s3://drx-phi-111122223333/in/], format: json}"
 # field of the model | what is written in WHOLE | what is written instead | value found | what works
 WRONG = [
@@ -110,10 +115,14 @@ WRONG = [
      "found a list of 1", "druid and aws"),
     ("connections.druid", "  druid: my_druid", "  druid: druid_general", "found 'druid_general'", "leave it out"),
     ("connections.aws", "  aws: my_aws", "  aws: ''", "found ''", "an Airflow connection id"),
-    ("policy", "policy:\n  max_chunks_per_batch: 60\n  max_night_hours: 8\n  retries: 2", "policy: strict",
+    ("policy", POLICY, "policy: strict",
      "found 'strict'", "limits of one night"),
     ("policy.max_chunks_per_batch", "_batch: 60", "_batch: 0", "found 0", "1 to 1000"),
     ("policy.max_night_hours", "_hours: 8", "_hours: .nan", "found nan", "up to 72"),
+    ("policy.finish_within_hours", "within_hours: 6", "within_hours: 0", "found 0", "is reported, or null"),
+    ("policy.max_chunks", "_chunks: 400", "_chunks: 0", "found 0", "waits for approval; null asks never"),
+    ("policy.max_instance_hours", "_hours: 90", "_hours: none", "found 'none'", "waits for approval, or null"),
+    ("policy.max_cost_usd", "_usd: 50", "_usd: 0", "found 0", "waits for approval, or null"),
     ("policy.retries", "  retries: 2", "  retries: '2'", "found '2'", "0 to 10"),
 ]  # fmt: skip
 
@@ -184,9 +193,9 @@ def test_a_missing_field(tmp_path: Path, boundaries: Boundaries, name: str) -> N
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (WHOLE + "lokback: P9D\n", "p.yaml:42: lokback: found 'P9D' in a field that does not exist; did you mean look"),
-        (WHOLE + "metrics: []\n", "p.yaml:42: metrics: found the field twice (lines 17 and 42); keep one of them"),
-        (WHOLE.replace("  retries", "  retrys"), "p.yaml:41: policy.retrys: found 2 in a field that does not exist; "),
+        (WHOLE + "lokback: P9D\n", "p.yaml:46: lokback: found 'P9D' in a field that does not exist; did you mean look"),
+        (WHOLE + "metrics: []\n", "p.yaml:46: metrics: found the field twice (lines 17 and 46); keep one of them"),
+        (WHOLE.replace("  retries", "  retrys"), "p.yaml:45: policy.retrys: found 2 in a field that does not exist; "),
         (WHOLE.replace("    fieldName", "    fieldname"), "metrics[0].fieldname: found 'value' in a field that does "),
         (WHOLE.replace("    fieldName: value\n", ""), "p.yaml:18: metrics[0].fieldName: found nothing; doubleSum"),
         (WHOLE.replace("  druid: my_druid", "  password: hunter2"), "password: found a value that is not shown in a "),
@@ -211,7 +220,7 @@ def test_one_error_names_all_defects_in_the_order_of_their_lines(tmp_path: Path,
     text = text.replace("doubleSum", "sum").replace("retries: 2", "retries: 99").replace("patient_labs", "claims")
     told = [part for part in refused(tmp_path / "p.yaml", text, boundaries).splitlines() if "p.yaml:" in part]
     named = [line.split("p.yaml:")[1].split(" found")[0] for line in told if "found" in line]
-    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "30: lookback:", "41: policy.retries:"]
+    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "30: lookback:", "45: policy.retries:"]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, boundaries: Boundaries) -> None:

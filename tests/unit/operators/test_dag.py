@@ -23,7 +23,8 @@ def test_the_night_is_wired() -> None:
     assert {"phi", "druid-reindex", "vitals"} <= set(dag.tags)
     assert dag.doc_md is not None
     down = {task: set(dag.task_dict[task].downstream_task_ids) for task in dag.task_dict}
-    assert down["plan"] == {"cluster_up", "reindex"}
+    assert down["plan"] == {"approve", "reindex"}
+    assert down["approve"] == {"cluster_up"}
     assert down["reindex"] == {"cluster_down", "validate"}
     assert down["validate"] == down["cluster_down"] == {"verdict"}
     assert dag.task_dict["cluster_up"].is_setup

@@ -54,8 +54,8 @@ class Deferred(Exception):
     """The slot was given away, for the item in its arguments."""
 
 
-def give_away(_wait: Wait, item: str) -> NoReturn:
-    raise Deferred(item)
+def give_away(wait: Wait) -> NoReturn:
+    raise Deferred(wait.trigger(poll_seconds=1.0, deadline="", **wait.arguments).item)
 
 
 def work(resumed: str | None = None) -> Work:

@@ -69,7 +69,7 @@ def test_a_cleared_run_with_another_plan_runs_its_batches_anew(world: World) -> 
     world.druid.outcomes = [Outcome(publishes=[rebuilt()]), Outcome(publishes=[again])]
     started(world)
     first = reindex(world)
-    world.conf = {**world.conf, "force": ["2026-09-01/2026-09-02"]}
+    world.conf = {**world.conf, "force": True}
     world.plan()
     second = reindex(world)
     assert (second["segments_before"], second["segments_after"]) == (1, 1)

@@ -36,7 +36,7 @@ def test_what_is_served_with_equal_rows_and_the_key_passes(world: World) -> None
     assert found["kms_keys"] == [KEY]
     assert found["versions"] == [NEW_VERSION]
     assert (found["chunks"], found["segments_after"], found["rows_before"], found["rows_after"]) == (1, 1, 100, 100)
-    assert world.druid.refreshes == [True, False, False]
+    assert world.druid.refreshes == [True, True, True]
 
 
 def test_other_rows_are_an_error_that_names_the_chunk(world: World) -> None:
@@ -90,6 +90,6 @@ def test_segments_that_no_historical_announces_are_waited_for(world: World, monk
 
 def test_a_result_of_the_plan_that_the_cleared_run_had_before_is_none(world: World) -> None:
     reindexed(world)
-    world.conf = {"window": "2026-09-01/2026-09-03", "force": ["2026-09-01/2026-09-02"]}
+    world.conf = {**world.conf, "force": True}
     world.plan()
     assert validate(world)["chunks"] == 0

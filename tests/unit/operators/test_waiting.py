@@ -19,8 +19,8 @@ class Deferred(Exception):
     """The slot was given away."""
 
 
-def give_away(wait: Wait, item: str) -> NoReturn:
-    raise Deferred(wait.what, item)
+def give_away(wait: Wait) -> NoReturn:
+    raise Deferred(wait.what)
 
 
 def waiting(told: list[str], *, left_seconds: float = 100.0) -> Waiting:
@@ -41,14 +41,14 @@ def looks(*seen: Any) -> Callable[[], Any]:
 
 def test_what_is_done_is_returned_at_once() -> None:
     told: list[str] = []
-    assert waiting(told).until(looks("done"), lambda x: x == "done", WAIT, item="x") == "done"
+    assert waiting(told).until(looks("done"), lambda x: x == "done", WAIT) == "done"
     assert told == []
 
 
 def test_what_is_not_done_gives_the_slot_away_and_is_told() -> None:
     told: list[str] = []
-    with pytest.raises(Deferred, match=r"\('task x', 'x-1'\)"):
-        waiting(told).until(looks("running"), lambda x: x == "done", WAIT, item="x-1")
+    with pytest.raises(Deferred, match="task x"):
+        waiting(told).until(looks("running"), lambda x: x == "done", WAIT)
     assert told == ["task x: running"]
 
 
@@ -57,12 +57,12 @@ def test_a_transient_error_is_waited_past_and_a_terminal_one_is_not() -> None:
     final = RefusedError("look", resource="it", came_back="400", remedy="ask otherwise")
     told: list[str] = []
     with pytest.raises(Deferred):
-        waiting(told).until(looks(shaky), lambda x: x == "done", WAIT, item="x")
+        waiting(told).until(looks(shaky), lambda x: x == "done", WAIT)
     assert "500" in told[0]
     with pytest.raises(RefusedError):
-        waiting(told).until(looks(final), lambda _: True, WAIT, item="x")
+        waiting(told).until(looks(final), lambda _: True, WAIT)
 
 
 def test_the_deadline_names_what_and_the_last_look() -> None:
     with pytest.raises(DeadlineError, match=r"task x.*3 left"):
-        waiting([], left_seconds=-1).until(lambda: "3 left", lambda _: False, WAIT, item="x")
+        waiting([], left_seconds=-1).until(lambda: "3 left", lambda _: False, WAIT)

@@ -18,7 +18,7 @@ from druid_reindex.operators.triggers.polls import Question, Seen, shared
 
 
 class LookAgainTrigger(BaseTrigger):
-    """Fires once, with why, when the task should look again: what it waits for is there, gone, or too late.
+    """Fires once, with ``why`` and ``item``, when the task should look again at what is there, gone, or too late.
 
     :param conn_id: the Airflow connection of the service that is asked
     :param poll_seconds: time between two looks; longer after looks that failed
@@ -44,7 +44,7 @@ class LookAgainTrigger(BaseTrigger):
                 why = await self._settled()
         except TimeoutError:
             why = f"the deadline {self.deadline} has passed"
-        yield TriggerEvent({"why": why})  # type: ignore[no-untyped-call]
+        yield TriggerEvent({"why": why, "item": self.item})  # type: ignore[no-untyped-call]
 
     async def _settled(self) -> str:
         async with shared(self.question(), self.poll_seconds) as poll, aclosing(poll.watch(self.item)) as answers:
