@@ -61,7 +61,7 @@ test-core: $(CORE) ## the pure rooms in an environment without Airflow, boto3 or
 
 $(CORE): $(INSTALLED)
 	@uv venv --quiet --clear --python $(BIN)/python $(VENV)/core
-	@uv pip install --quiet --python $(VENV)/core/bin/python -c requirements.lock pydantic pyyaml pytest pytest-timeout hypothesis jsonschema
+	@uv pip install --quiet --python $(VENV)/core/bin/python -c requirements.lock jinja2 pydantic pyyaml pytest pytest-timeout hypothesis jsonschema
 	@echo "$(CURDIR)/provider" > "$$($(VENV)/core/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/druid_reindex.pth"
 	@touch $@
 
@@ -80,8 +80,11 @@ soak: $(INSTALLED) ## matrices as whole nights (long; resumable)
 bench: $(INSTALLED) ## benchmarks, each with a ratio to a peer or a limit
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; python "$$file" || exit 1; done
 
-docs: $(INSTALLED) ## regenerate what the docs take from the code
+docs: $(INSTALLED) ## regenerate what the docs take from the code, and build the site, strictly
 	@$(CLI) pipeline schema > docs/pipeline.schema.json
+	@$(CLI) pipeline reference > docs/fields.md
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict --config-file docs/mkdocs/mkdocs.yml
+	@echo "the site: .cache/docs/index.html"
 
 lock: ## resolve requirements.lock anew
 	uv pip compile pyproject.toml --extra sandbox --group dev --generate-hashes --no-annotate --no-header --no-emit-index-url --universal --python-version 3.11 --quiet -o requirements.lock

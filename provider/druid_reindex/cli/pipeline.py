@@ -16,6 +16,7 @@ from druid_reindex.model.config_files import load_boundaries, load_profile
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.pipeline_schema import json_schema
+from druid_reindex.model.reference import reference as fields_page
 
 app = typer.Typer(no_args_is_help=True, help="Check and make pipeline files.")
 pipeline_init.register(app)
@@ -25,6 +26,12 @@ pipeline_init.register(app)
 def schema() -> None:
     """Print the JSON schema of a pipeline file, for editors."""
     typer.echo(json.dumps(json_schema(), indent=2, sort_keys=True, ensure_ascii=False))
+
+
+@app.command()
+def reference() -> None:
+    """Print the fields of pipelines, cluster profiles and boundaries as Markdown."""
+    typer.echo(fields_page(), nl=False)
 
 
 @app.command()
