@@ -11,7 +11,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from druid_reindex import __version__
-from druid_reindex.cli import doctor, init, pipeline
+from druid_reindex.cli import doctor, init, pipeline, runs, status
 from druid_reindex.errors import ConfigurationError, DruidReindexError
 
 
@@ -42,6 +42,8 @@ class _Sandbox(TyperGroup):
 app = typer.Typer(cls=_Root, no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.add_typer(pipeline.app, name="pipeline")
 init.register(app)
+status.register(app)
+runs.register(app)
 doctor.register(app)
 app.add_typer(
     typer.Typer(cls=_Sandbox, no_args_is_help=True, help="An AWS account and a Druid/Hadoop cluster on this machine."),

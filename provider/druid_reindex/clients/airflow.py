@@ -32,6 +32,7 @@ from druid_reindex.model.interval import parse_instant
 ANY_DAG = "~"
 LIVE_STATES = ("queued", "running")
 _PAGE = 100
+_FAILED = "Task failed with exception"  # what Airflow's task runner logs with the exception
 _SIGN_IN = "/auth/token"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _NOT_FOUND = frozenset({404})
@@ -82,6 +83,7 @@ class DagRun:
     state: str
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    queued_at: datetime | None = None
 
     @property
     def is_live(self) -> bool:
@@ -215,10 +217,21 @@ class AirflowApi:
 
     def log(self, dag_id: str, run_id: str, task: TaskInstance) -> list[str]:
         """The lines that the task instance's last try logged."""
+        return [_line(entry) for entry in self._log(dag_id, run_id, task)]
+
+    def failure(self, dag_id: str, run_id: str, task: TaskInstance) -> str:
+        """What the exception that ended the task instance's last try says; empty when its log has none."""
+        for entry in reversed(self._log(dag_id, run_id, task)):
+            if isinstance(entry, dict) and entry.get("event") == _FAILED and entry.get("error_detail"):
+                return str(entry["error_detail"][0].get("exc_value") or entry["error_detail"][0].get("exc_type") or "")
+        return ""
+
+    def _log(self, dag_id: str, run_id: str, task: TaskInstance) -> list[Any]:
         path = f"{_run(dag_id, run_id)}/taskInstances/{quote(task.task_id, safe='')}/logs/{task.try_number}"
         params = {"map_index": str(task.map_index), "full_content": "true"}
         found = self._ask("GET", path, params=params, headers={"Accept": "application/json"}, also=_NOT_FOUND)
-        return [_line(entry) for entry in found.get("content", [])]
+        entries: list[Any] = found.get("content", [])
+        return entries
 
     def _pages(self, path: str, key: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Every entry of a listing: Airflow gives at most 100 at a time, whatever is asked for."""
@@ -289,6 +302,7 @@ def _read_run(found: Mapping[str, Any]) -> DagRun:
         str(found["state"]),
         _instant(found.get("start_date")),
         _instant(found.get("end_date")),
+        _instant(found.get("queued_at")),
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
-from typing import TypeVar
+from enum import StrEnum
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -47,6 +48,14 @@ class Stopped:
         return f"{name}, try {self.try_number}{_since(self.since)}"
 
 
+class Change(StrEnum):
+    """How what a time chunk serves compares with what the plan had found there."""
+
+    NONE = "as before"
+    REBUILT = "rebuilt by this run"
+    OTHER = "neither as before nor as this run recorded it"
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """What Druid serves in one time chunk of the plan; ``rows`` is None where nobody counts them."""
@@ -54,12 +63,12 @@ class Served:
     interval: str
     versions: tuple[str, ...]
     rows: int | None
-    is_rebuilt: bool
+    change: Change
 
     def __str__(self) -> str:
         versions = ", ".join(self.versions) or "nothing"
         rows = "rows unknown" if self.rows is None else f"{self.rows:,} rows"
-        return f"{self.interval}  {versions}  {rows}  {'rebuilt by this run' if self.is_rebuilt else 'as before'}"
+        return f"{self.interval}  {versions}  {rows}  {self.change}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +102,20 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The batches of the plan, and those that left their result."""
+    """The numbers of the batches that the run is to carry out, in order, and those that left their result."""
 
-    batches: int
+    batches: tuple[int, ...]
     done: frozenset[int]
 
     @property
     def first_open(self) -> int | None:
         """The first batch without a result; None when all have one."""
-        return next((number for number in range(self.batches) if number not in self.done), None)
+        return next((number for number in self.batches if number not in self.done), None)
+
+    @property
+    def end(self) -> int:
+        """The number after the last batch: to go on from there does no batch again, and judges them all."""
+        return max(self.batches, default=-1) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +155,12 @@ def render(state: NightState) -> str:
     return "\n".join(line for title, lines in sections.items() for line in _section(title, lines))
 
 
+def as_json(state: NightState) -> dict[str, Any]:
+    """The state for a program: instants in ISO 8601, what could not be read as ``{"unread": why}``; see ``render``."""
+    document: dict[str, Any] = _jsonable(state)
+    return document | {"safe_next": safe_next(state)}
+
+
 def safe_next(state: NightState) -> str:
     """The next command that cannot do harm, and what it is for."""
     if isinstance(state.run_state, Unread):
@@ -174,7 +194,17 @@ def _go_on(state: NightState) -> str:
     if VALIDATE_TASK in failed:
         hold = f"druid-reindex hold {shlex.quote(state.datasource)}"
         return f"{hold}  so that no further night changes what a person must look at (see WHY)"
-    return f"{_command('resume', state)} --from-batch {state.progress.batches}  judges the night again"
+    return f"{_command('resume', state)} --from-batch {state.progress.end}  judges the night again"
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Unread):
+        return {"unread": value.why}
+    if is_dataclass(value):
+        return {each.name: _jsonable(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, tuple | frozenset):
+        return [_jsonable(each) for each in sorted(value)] if isinstance(value, frozenset) else [*map(_jsonable, value)]
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _stopped(state: NightState) -> list[str]:
@@ -195,7 +225,7 @@ def _lease(lease: Holder | Unread | None) -> str:
 
 
 def _deadline(deadline: datetime | Unread | None) -> str:
-    return "none: the run has not started" if deadline is None else _told(deadline)
+    return "none: policy.finish_within_hours is not set" if deadline is None else _told(deadline)
 
 
 def _told(value: datetime | Unread) -> str:

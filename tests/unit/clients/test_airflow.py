@@ -294,3 +294,15 @@ def test_requests_have_the_shape_that_the_installed_airflow_reads() -> None:
     for request in server.asked[1:]:
         model: Any = read[f"{request.method} {request.url.path}"]
         model.model_validate(body(request))
+
+
+def test_a_failure_is_what_the_task_runner_logged_with_the_task_and_no_callback_hides_it() -> None:
+    failed = {"event": "Task failed with exception", "error_detail": [
+        {"exc_type": "AirflowFailException", "exc_value": "out of memory"}, {"exc_type": "Cause", "exc_value": "heap"},
+    ]}  # fmt: skip
+    later = {"event": "Failed to run task callback", "error_detail": [{"exc_type": "ValueError", "exc_value": "no"}]}
+    path = "/api/v2/dags/d/dagRuns/r/taskInstances/plan/logs/1"
+    with signed_in({f"GET {path}": httpx.Response(200, json={"content": ["::group::", failed, later]})}) as (api, _):
+        assert api.failure("d", "r", PLAN) == "out of memory"
+    with signed_in({f"GET {path}": httpx.Response(404)}) as (api, _):
+        assert not api.failure("d", "r", PLAN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from druid_reindex.evidence.night_state import (
     MISSING_RUN,
+    Change,
     Holder,
     NightState,
     Progress,
@@ -17,6 +19,7 @@ from druid_reindex.evidence.night_state import (
     Served,
     Stopped,
     Unread,
+    as_json,
     render,
     safe_next,
 )
@@ -30,13 +33,13 @@ CLUSTER = RunningCluster("j-1", "WAITING", AT)
 MINE, THEIRS = (Holder(DAG, run, AT, AT, is_this_run=run == RUN) for run in (RUN, "scheduled__2"))
 GREEN = NightState(
     dag_id=DAG, run_id=RUN, datasource="patient_vitals", run_state="success", stopped=(), why="", serving=(),
-    running=(), lease=None, progress=Progress(3, frozenset({0, 1, 2})), deadline=None,
+    running=(), lease=None, progress=Progress((0, 1, 2), frozenset({0, 1, 2})), deadline=None,
 )  # fmt: skip
 RED = replace(GREEN, run_state="failed")
 
 
 def failed(task_id: str, done: int | None = 3, **changes: Any) -> NightState:
-    progress = None if done is None else Progress(3, frozenset(range(done)))
+    progress = None if done is None else Progress((0, 1, 2), frozenset(range(done)))
     return replace(RED, **{"stopped": (Stopped(task_id, 3, AT),), "progress": progress, **changes})
 
 
@@ -95,7 +98,7 @@ def test_what_could_not_be_read_says_so_in_its_own_section() -> None:
 
 
 def test_a_failed_night() -> None:
-    served = (Served("a/b", ("v1", "v2"), 1234, is_rebuilt=True), Served("b/c", (), None, is_rebuilt=False))
+    served = (Served("a/b", ("v1", "v2"), 1234, Change.REBUILT), Served("b/c", (), None, Change.NONE))
     state = failed(
         "reindex", 1, why="out of memory\nsee the log", serving=served, running=(replace(CLUSTER, usd_per_hour=1.256),),
         stopped=(Stopped("reindex", 3, AT, batch=1),), lease=MINE, deadline=AT, suspended=("supervisor vitals",),
@@ -117,3 +120,22 @@ def test_a_failed_night() -> None:
 
 def test_a_cluster_without_a_price_says_so() -> None:
     assert str(CLUSTER).endswith("price unknown")
+
+
+def test_some_batches_alone() -> None:
+    some = Progress((1, 4), frozenset({1}))
+    assert (some.first_open, some.end, Progress((), frozenset()).end) == (4, 5, 0)
+    assert Progress((1, 4), frozenset({1, 4})).first_open is None
+
+
+def test_the_same_for_a_program() -> None:
+    served = (Served("a/b", ("v1",), 7, Change.OTHER),)
+    told = as_json(failed("reindex", 1, serving=served, lease=UNREAD, deadline=AT))
+    assert json.loads(json.dumps(told)) == {
+        "dag_id": DAG, "run_id": RUN, "datasource": "patient_vitals", "run_state": "failed",
+        "stopped": [{"task_id": "reindex", "try_number": 3, "since": AT.isoformat(), "batch": None}], "why": "",
+        "serving": [{"interval": "a/b", "versions": ["v1"], "rows": 7, "change": str(Change.OTHER)}],
+        "running": [], "lease": {"unread": "no answer"}, "progress": {"batches": [0, 1, 2], "done": [0]},
+        "deadline": AT.isoformat(), "suspended": [],
+        "safe_next": f"druid-reindex resume {NAMED} --from-batch 1  after mending the cause",
+    }  # fmt: skip
