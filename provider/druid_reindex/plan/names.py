@@ -16,6 +16,7 @@ PIPELINE_TAG = "druid-reindex:pipeline"
 CLASSIFICATION_TAG = "druid-reindex:classification"
 DAG_TAG = "druid-reindex:dag-id"
 DAG_RUN_TAG = "druid-reindex:dag-run-id"
+OWNER_FILE = "owner.json"
 _TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 
 
@@ -63,6 +64,11 @@ def lease_uri(boundary: Boundary, datasource: str) -> S3Uri:
 def run_prefix(boundary: Boundary, run_id: RunId) -> S3Uri:
     """Where the run keeps its plan, specs and results."""
     return S3Uri.parse(boundary.runs_uri) / str(run_id)
+
+
+def owner_uri(boundary: Boundary, run_id: RunId) -> S3Uri:
+    """Where it is said whose the run's prefix is."""
+    return run_prefix(boundary, run_id) / OWNER_FILE
 
 
 def plan_uri(boundary: Boundary, run_id: RunId) -> S3Uri:

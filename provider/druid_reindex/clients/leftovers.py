@@ -1,0 +1,102 @@
+"""Finds what a deployment has on EMR and in S3, and takes away what no live run owns; ``plan.orphans`` decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+from druid_reindex.clients.leases import LeaseShelf
+from druid_reindex.clients.run_end import end_cluster
+from druid_reindex.errors import DruidReindexError
+from druid_reindex.model import lease as stored
+from druid_reindex.model.boundary import Boundaries, Boundary
+from druid_reindex.model.cluster import Cluster
+from druid_reindex.model.lease import Lease
+from druid_reindex.model.pipeline import Classification
+from druid_reindex.model.uri import S3Uri
+from druid_reindex.plan import names
+from druid_reindex.plan.orphans import Found, Orphan, WorkingFiles, is_ours, ours, owner_of, working_files
+from druid_reindex.ports import EmrPort, ObjectStorePort
+
+T = TypeVar("T")
+_ANY_JOB = "drx_"
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """One side of the boundary, and how its account is asked; what cannot be read is told to ``unread``."""
+
+    boundaries: Boundaries
+    classification: Classification
+    emr: Callable[[], EmrPort]
+    store: Callable[[], ObjectStorePort]
+    unread: Callable[[str], None]
+
+    @property
+    def boundary(self) -> Boundary:
+        """That side's values."""
+        return self.boundaries.of(self.classification)
+
+    @property
+    def deployment_id(self) -> UUID:
+        """Whose things are looked at."""
+        return self.boundaries.deployment_id
+
+    def find(self) -> Found:
+        """All that is there of this deployment on this side; what cannot be read is missing from it."""
+        return Found(
+            clusters=tuple(ours(self._read(self._clusters), self.classification.value, self.deployment_id)),
+            leases=tuple(lease for lease in self._leases() if is_ours(lease, self.deployment_id)),
+            files=tuple(self._read(self._files)),
+        )
+
+    def take_away(self, orphan: Orphan, *, by: str, now: datetime, log: Callable[[str], None]) -> None:
+        """Terminate the cluster, break the lease, or delete the files. Raises what EMR or S3 raises.
+
+        A lease is broken and not deleted: its fence stays, and the next owner ends what the run had submitted.
+        """
+        match orphan.thing:
+            case Cluster():
+                end_cluster(self.emr(), orphan.thing, _ANY_JOB, log)
+            case Lease():
+                log(f"breaking the lease of {orphan.thing.datasource}")
+                shelf = LeaseShelf(self.store(), self.boundary, orphan.thing.datasource)
+                shelf.break_it(orphan.thing, by=by, reason="its run is not live any more", now=now)
+            case WorkingFiles():
+                log(f"deleting {len(orphan.thing.uris)} working files below {orphan.thing.prefix}")
+                for uri in orphan.thing.uris:
+                    self.store().delete(uri)
+
+    def _clusters(self) -> list[Cluster]:
+        return self.emr().living_clusters(names.RUN_TAG)
+
+    def _leases(self) -> Iterator[Lease]:
+        folder = S3Uri.parse(self.boundary.runs_uri) / "leases"
+        for each in self._read(lambda: self.store().listing(folder)):
+            yield from self._read(partial(self._lease, each.uri))
+
+    def _lease(self, uri: S3Uri) -> list[Lease]:
+        found = self.store().get_with_etag(uri)
+        return [stored.from_json(found[0])] if found is not None else []
+
+    def _files(self) -> list[WorkingFiles]:
+        runs = S3Uri.parse(self.boundary.runs_uri)
+        found = []
+        for prefix, objects in working_files(runs, self.store().listing(runs)).items():
+            body = self.store().get_with_etag(runs / prefix / names.OWNER_FILE)
+            run_id = owner_of(prefix, body[0], self.deployment_id) if body is not None else None
+            if run_id is not None:
+                newest = max(each.modified_at for each in objects)
+                found.append(WorkingFiles(run_id, runs / prefix, tuple(each.uri for each in objects), newest))
+        return found
+
+    def _read(self, read: Callable[[], list[T]]) -> list[T]:
+        try:
+            return read()
+        except DruidReindexError as error:
+            self.unread(str(error))
+            return []

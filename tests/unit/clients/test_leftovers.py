@@ -1,0 +1,123 @@
+"""What a deployment has on EMR and in S3 is found on one side of the boundary alone, and taken away piece by piece."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from airflow_twin import DAG, DESK, RUN, Outside
+from druid_reindex.clients.airflow import DagRun
+from druid_reindex.clients.leases import LeaseKeeper
+from druid_reindex.clients.leftovers import Leftovers
+from druid_reindex.errors import ConflictError, NoAnswerError
+from druid_reindex.model import lease as stored
+from druid_reindex.model.cluster import ClusterState, StepState
+from druid_reindex.model.identity import RunId
+from druid_reindex.model.pipeline import Classification
+from druid_reindex.plan import document, names
+from druid_reindex.plan.lease import Claim
+from druid_reindex.plan.orphans import Ages, Kind, Orphan, orphans, owner_document
+from twins import EPOCH
+
+SUBJECT = DESK.subject(DagRun(DAG, RUN, "failed"))
+DEPLOYMENT = DESK.boundaries.deployment_id
+LATER = EPOCH + timedelta(days=90)
+AWAY = NoAnswerError("ask", resource="it", came_back="nothing", remedy="wait")
+
+
+@pytest.fixture
+def outside() -> Outside:
+    """One of each kind of the run, and what is not to be found: of the other side, or of nobody that can be proven."""
+    made = Outside()
+    for classification in ("phi", "general"):
+        tags = names.run_tags(SUBJECT.run_id) | {names.CLASSIFICATION_TAG: classification}
+        cluster_id = made.emr.run_job_flow(
+            {"Name": classification, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        )
+        made.emr.clusters[cluster_id] = replace(made.emr.clusters[cluster_id], state=ClusterState.RUNNING)
+    step = {"Name": f"{names.task_prefix('patient_vitals', SUBJECT.run_id)}0_x_g1"}
+    made.emr.add_step("j-0000000000001", step)
+    claim = Claim("patient_vitals", SUBJECT.run_id, DEPLOYMENT)
+    LeaseKeeper(made.store, SUBJECT.boundary, claim, lambda: EPOCH).hold()
+    for run_id in (SUBJECT.run_id, RunId.of(DEPLOYMENT, dag_id=DAG, run_id="unproven")):
+        folder = names.batch_prefix(SUBJECT.boundary, run_id, 0)
+        for name in ("job/spec.json", "job/deep/er.json", "result.json"):
+            made.store.put(folder / name, b"{}", kms_key_arn="k")
+    owner = document.canonical(owner_document(SUBJECT.run_id, DEPLOYMENT))
+    made.store.put(names.owner_uri(SUBJECT.boundary, SUBJECT.run_id), owner, kms_key_arn="k")
+    return made
+
+
+def side(outside: Outside, unread: list[str], classification: Classification = Classification.PHI) -> Leftovers:
+    sources = outside.sources
+    return Leftovers(DESK.boundaries, classification, sources.emr, sources.store, unread.append)
+
+
+def left(outside: Outside) -> dict[Kind, Orphan]:
+    unread: list[str] = []
+    found = {each.kind: each for each in orphans(side(outside, unread).find(), (), LATER, Ages())}
+    assert not unread
+    return found
+
+
+def take_away(outside: Outside, orphan: Orphan) -> list[str]:
+    said: list[str] = []
+    side(outside, []).take_away(orphan, by="a test", now=LATER, log=said.append)
+    return said
+
+
+def test_one_of_each_kind_is_found(outside: Outside) -> None:
+    found = left(outside)
+    assert {kind: each.run_id for kind, each in found.items()} == dict.fromkeys(Kind, SUBJECT.run_id)
+    assert found[Kind.CLUSTER].name == "j-0000000000001"
+    general = side(outside, [], Classification.GENERAL).find()
+    assert [cluster.cluster_id for cluster, _ in general.clusters] == ["j-0000000000002"]
+    assert (general.leases, general.files) == ((), ())
+
+
+def test_a_cluster_is_terminated_with_its_steps(outside: Outside) -> None:
+    said = take_away(outside, left(outside)[Kind.CLUSTER])
+    assert outside.emr.terminated == ["j-0000000000001"]
+    assert [step.state for step in outside.emr.list_steps("j-0000000000001")] == [StepState.CANCELLED]
+    assert len(said) == 2
+    assert Kind.CLUSTER not in left(outside)
+
+
+def test_a_lease_is_broken_and_kept(outside: Outside) -> None:
+    orphan = left(outside)[Kind.LEASE]
+    take_away(outside, orphan)
+    kept = stored.from_json(outside.store.get(names.lease_uri(SUBJECT.boundary, "patient_vitals")))
+    assert kept.broken is not None
+    assert (kept.broken.by, kept.fence) == ("a test", 1)
+    assert Kind.LEASE not in left(outside)
+    with pytest.raises(ConflictError):
+        take_away(outside, orphan)
+
+
+def test_working_files_go_and_records_stay(outside: Outside) -> None:
+    take_away(outside, left(outside)[Kind.FILES])
+    kept = [
+        str(each.uri).rpartition("runs/")[2]
+        for each in outside.store.listing(names.run_prefix(SUBJECT.boundary, SUBJECT.run_id))
+    ]
+    assert kept == [f"{SUBJECT.run_id}/batches/0/result.json", f"{SUBJECT.run_id}/owner.json"]
+    assert Kind.FILES not in left(outside)
+
+
+@pytest.mark.parametrize(
+    ("away", "kinds", "times"), [("emr", {Kind.LEASE, Kind.FILES}, 1), ("store", {Kind.CLUSTER}, 2)]
+)
+def test_what_does_not_answer_hides_nothing_else(outside: Outside, away: str, kinds: set[Kind], times: int) -> None:
+    outside.away[away] = AWAY
+    unread: list[str] = []
+    found = orphans(side(outside, unread).find(), (), LATER, Ages())
+    assert ({each.kind for each in found}, unread) == (kinds, [str(AWAY)] * times)
+
+
+def test_a_lease_that_cannot_be_read_is_said(outside: Outside) -> None:
+    outside.store.put(names.lease_uri(SUBJECT.boundary, "patient_labs"), b"{", kms_key_arn="k")
+    unread: list[str] = []
+    assert [each.datasource for each in side(outside, unread).find().leases] == ["patient_vitals"]
+    assert len(unread) == 1
