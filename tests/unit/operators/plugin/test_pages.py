@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from airflow.api_fastapi.core_api import security
-from fastapi.testclient import TestClient
 
 from druid_reindex.errors import UnavailableError
 from druid_reindex.model.uri import S3Uri
@@ -20,6 +21,7 @@ from twins import FakeStore
 DAG, RUN = "nightly_reindex__patient_vitals", "manual__2026-10-06T00:00:00+00:00"
 URI = S3Uri("drx-phi-111122223333", "runs/1/plan.html")
 PLAN = f"/plans/{DAG}/{RUN}"
+STATE = f"/states/{DAG}/{RUN}"
 
 
 @dataclass
@@ -27,7 +29,7 @@ class Airflow:
     """What the pages see of Airflow: the user's rights, the plan task's XComs, S3."""
 
     allowed: set[str] = field(default_factory=lambda: {DAG})
-    told: dict[tuple[str, str], Any] = field(default_factory=dict)
+    told: dict[tuple[str, ...], Any] = field(default_factory=dict)
     store: FakeStore = field(default_factory=FakeStore)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -40,11 +42,11 @@ class Airflow:
 def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
     world = Airflow()
     place = {"uri": str(URI), "aws_conn_id": "aws_phi", "region": "us-east-1"}
-    world.told[DAG, RUN] = place
+    world.told[DAG, RUN, "plan", "plan_page"] = place
     world.store.put(URI, b"<!doctype html><h1>The plan</h1>", kms_key_arn="arn:aws:kms:us-east-1:111122223333:key/1")
     monkeypatch.setattr(security, "get_auth_manager", lambda: world)
     monkeypatch.setattr(security, "DagModel", SimpleNamespace(get_team_name=lambda _dag_id: None))
-    monkeypatch.setattr(pages, "_told", lambda dag_id, run_id, _key: world.told.get((dag_id, run_id)))
+    monkeypatch.setattr(pages, "_told", lambda *where: world.told.get(where))
     monkeypatch.setattr(connections, "s3_client", lambda _conn_id, _region: world.store)
     pages.application().dependency_overrides[security.get_user] = lambda: "a user"
     yield world
@@ -52,7 +54,12 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
 
 
 def get(path: str) -> Any:
-    return TestClient(LazyPages()).get(path)
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=LazyPages())
+        async with httpx.AsyncClient(transport=transport, base_url="http://airflow") as client:
+            return await client.get(path)
+
+    return asyncio.run(ask())
 
 
 def test_who_may_read_the_dags_runs_sees_the_stored_page_without_scripts(airflow: Airflow) -> None:
@@ -86,7 +93,7 @@ def test_a_run_without_a_plan_says_so_and_quotes_nothing_as_html(airflow: Airflo
 
 
 def test_a_page_that_is_gone(airflow: Airflow) -> None:
-    airflow.told[DAG, RUN]["uri"] = str(URI / "gone")
+    airflow.told[DAG, RUN, "plan", "plan_page"]["uri"] = str(URI / "gone")
     assert get(PLAN).status_code == 404
 
 
@@ -98,6 +105,20 @@ def test_s3_that_does_not_answer(airflow: Airflow, monkeypatch: pytest.MonkeyPat
     answer = get(PLAN)
     assert answer.status_code == 502
     assert "read an object" in answer.text
+
+
+def test_the_state_of_a_run_is_shown_as_the_verdict_told_it(airflow: Airflow) -> None:
+    airflow.told[DAG, RUN, "verdict", "state"] = "WHAT stopped  reindex[0]\nWHY  <b>'Ann'</b>"
+    answer = get(STATE)
+    assert answer.status_code == 200
+    assert "WHAT stopped  reindex[0]\nWHY  &lt;b&gt;" in answer.text
+    assert "<b>" not in answer.text
+
+
+def test_a_run_without_a_verdict_says_so(airflow: Airflow) -> None:
+    answer = get(STATE)
+    assert answer.status_code == 404
+    assert "verdict" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
