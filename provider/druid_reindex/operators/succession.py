@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from druid_reindex.clients.run_end import Alive, end_run
 from druid_reindex.model.lease import Lease
 from druid_reindex.ports import DruidPort, EmrPort
 
-__all__ = ["Alive", "end_predecessor"]
+if TYPE_CHECKING:
+    from druid_reindex.clients.run_end import Alive
 
 
 def end_predecessor(predecessor: Lease, druid: DruidPort, emr: EmrPort, log: Callable[[str], None]) -> Alive:
@@ -17,5 +18,7 @@ def end_predecessor(predecessor: Lease, druid: DruidPort, emr: EmrPort, log: Cal
     Its Druid tasks are known by their ids, its clusters by their tag. Whoever asks goes on once nothing is alive: a
     task may still publish, and a step still write, until it has ended.
     """
+    from druid_reindex.clients.run_end import end_run  # noqa: PLC0415  # DAG files are parsed without clients
+
     datasource, run_id = predecessor.datasource, predecessor.run
     return end_run(datasource, run_id, druid, emr, lambda text: log(f"{text}, of {predecessor}"))

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from druid_reindex.clients.run_end import Alive
 from druid_reindex.errors import RefusedError
 from druid_reindex.model.cluster import ClusterState, StepState
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.lease import Lease
-from druid_reindex.operators.succession import Alive, end_predecessor
+from druid_reindex.operators.succession import end_predecessor
 from druid_reindex.plan import names
 from timelines import RUN, boundaries, pipeline
 from twins import EPOCH, FakeDruid, FakeEmr
