@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import botocore.endpoint
 import pytest
 
+from druid_reindex.clients import session
+from druid_reindex.sandbox import pki
 from druid_reindex.sandbox.aws.site import Daemons
 from druid_reindex.sandbox.home import SandboxHome
 from emulated_account import Emulator, request, start, state, until
+from faults import Injector, TlsFiles, faulty, forwarding
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +57,31 @@ def launch(emr: Any) -> Iterator[Callable[..., str]]:
             emr.terminate_job_flows(JobFlowIds=[cluster_id])
     for cluster_id in launched:
         until(lambda cluster_id=cluster_id: state(emr, cluster_id), "TERMINATED", "TERMINATED_WITH_ERRORS")
+
+
+@pytest.fixture(scope="session")
+def tls(emulator: Emulator) -> TlsFiles:
+    """The certificate of what stands between clients and services."""
+    made = pki.server_certificate(emulator.home, "faults")
+    return TlsFiles(made.certificate, made.key)
+
+
+@pytest.fixture(scope="module")
+def spoilt_aws(emulator: Emulator, tls: TlsFiles) -> Iterator[Injector]:
+    """What the environment's AWS calls meet on their way; clients wait a second for an answer, and then ask at once."""
+    injector = Injector()
+    upstream = forwarding(emulator.environment["AWS_ENDPOINT_URL"], emulator.home.ca_file)
+    with faulty(upstream, injector, tls) as url, pytest.MonkeyPatch.context() as patch:
+        for name, value in (emulator.environment | {"AWS_ENDPOINT_URL": url}).items():
+            patch.setenv(name, value)
+        patch.setattr(session, "READ_SECONDS", 1)
+        patch.setattr(botocore.endpoint, "time", types.SimpleNamespace(sleep=lambda _seconds: None))
+        yield injector
+
+
+@pytest.fixture(autouse=True)
+def nothing_spoilt(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each test arms the injector itself."""
+    yield
+    if "spoilt_aws" in request.fixturenames:
+        request.getfixturevalue("spoilt_aws").arm(None)

@@ -1,4 +1,4 @@
-"""Druid on asyncio: the few requests of those who wait, each sent once, since whoever waits asks again anyway.
+"""Druid on asyncio: the few requests of those who wait. Each look is sent once, since whoever waits looks again anyway.
 
 Source: https://druid.apache.org/docs/25.0.0/operations/api-reference.html
 """
@@ -16,11 +16,12 @@ import httpx
 from druid_reindex.clients.druid_answers import json_object, json_rows
 from druid_reindex.clients.druid_errors import from_answer, from_httpx
 from druid_reindex.clients.druid_http import Ask, DruidConfig, client_arguments, leader, where
-from druid_reindex.errors import ProtocolError
+from druid_reindex.errors import ProtocolError, Transient
 from druid_reindex.model.druid_task import TaskState, TaskStatus
 from druid_reindex.model.interval import Interval, format_instant
 
 _MOST_REDIRECTS = 3
+_STOP_PAUSES_SECONDS = (0.5, 1.0, 2.0)
 _UNANNOUNCED_SQL = (
     'SELECT COUNT(*) AS "n" FROM sys.segments WHERE "datasource" = ? AND "start" < ? AND "end" > ? '
     'AND "is_published" = 1 AND "is_overshadowed" = 0 AND "is_available" = 0'
@@ -42,9 +43,20 @@ class AsyncDruid:
         return {task_id: _status(ask, task_id, told) for task_id, told in answer.items()}
 
     async def shutdown_task(self, task_id: str) -> None:
-        """Ask the Overlord to stop the task; one that has ended or that it does not know is left as it is."""
+        """Ask the Overlord to stop the task; one that has ended or that it does not know is left as it is.
+
+        Asked up to four times, for nobody looks again once a wait was killed.
+        """
         url = f"{self._overlord}/druid/indexer/v1/task/{quote(task_id, safe='')}/shutdown"
-        await self._send(Ask("stop a task", "POST", url, expected=frozenset({200, 404})))
+        ask = Ask("stop a task", "POST", url, expected=frozenset({200, 404}))
+        for pause_seconds in _STOP_PAUSES_SECONDS:
+            try:
+                await self._send(ask)
+            except Transient:
+                await asyncio.sleep(pause_seconds)
+            else:
+                return
+        await self._send(ask)
 
     async def unannounced(self, datasource: str, interval: Interval) -> int:
         """How many published segments of ``interval``, none that is overshadowed, no Historical has announced.

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from druid_reindex.clients import druid_async
 from druid_reindex.clients.druid_async import AsyncDruid, open_druid
 from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.errors import (
@@ -81,6 +82,21 @@ def test_unannounced_segments_are_counted_by_the_broker() -> None:
 
 def test_a_task_that_is_not_known_any_more_is_stopped_already() -> None:
     asked(lambda _request: httpx.Response(404, json={"task": "a"}), lambda druid: druid.shutdown_task("a"))
+
+
+def test_a_stop_is_asked_for_again_until_it_is_answered_four_times_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(druid_async, "_STOP_PAUSES_SECONDS", (0.0, 0.0, 0.0))
+    answers = [503, 429, 200]
+    asked(lambda _request: httpx.Response(answers.pop(0)), lambda druid: druid.shutdown_task("a"))
+    assert answers == []
+    failing = [503] * 5
+    with pytest.raises(UnavailableError):
+        asked(lambda _request: httpx.Response(failing.pop()), lambda druid: druid.shutdown_task("a"))
+    assert len(failing) == 1
+    refusing = [403, 200]
+    with pytest.raises(NotAuthorizedError):
+        asked(lambda _request: httpx.Response(refusing.pop(0)), lambda druid: druid.shutdown_task("a"))
+    assert refusing == [200]
 
 
 def test_a_redirect_to_the_leader_is_followed_and_one_elsewhere_is_not() -> None:
