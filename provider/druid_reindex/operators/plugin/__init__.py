@@ -1,4 +1,4 @@
-"""What Airflow's UI shows beside its own pages: a run's plan, as a tab of the run's page.
+"""What Airflow's UI shows beside its own pages: a run's plan and its state, as tabs of the run's page.
 
 In → out: a signed-in user's request for a run → a page without scripts, for who may read the DAG.
 May import ``operators.connections`` and what lies below; the pages and all they need are imported by the first
@@ -41,8 +41,8 @@ def _tab(name: str, page: str) -> dict[str, str]:
 
 
 class DruidReindexPlugin(AirflowPlugin):
-    """The tab "Plan" of a run, and the page behind it."""
+    """The tabs "State" and "Plan" of a run, and the pages behind them."""
 
     name = "druid_reindex"
     fastapi_apps: list[Any] = [{"app": LazyPages(), "url_prefix": PREFIX, "name": "Druid reindex"}]
-    external_views: list[Any] = [_tab("Plan", "plans")]
+    external_views: list[Any] = [_tab("State", "states"), _tab("Plan", "plans")]

@@ -17,9 +17,10 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
 
 from druid_reindex.errors import DruidReindexError, NotFoundError
+from druid_reindex.evidence.night_state import VERDICT_TASK
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
-from druid_reindex.operators.links import PLAN_PAGE_KEY
+from druid_reindex.operators.links import PLAN_PAGE_KEY, STATE_KEY
 from druid_reindex.operators.night import PLAN_TASK
 
 HEADERS = {
@@ -31,6 +32,18 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_FRAME = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Druid reindex</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem 1rem; color: #1d2430; }}
+pre {{ font: 14px/1.6 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }}
+</style>
+{body}
+</html>
+"""
 _MAY_READ_RUNS = [Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
 
 
@@ -39,13 +52,14 @@ def application() -> FastAPI:
     """The pages; without FastAPI's own documentation, whose pages need scripts of other hosts."""
     pages = FastAPI(title="Druid reindex", openapi_url=None)
     pages.get("/plans/{dag_id}/{run_id}", dependencies=_MAY_READ_RUNS)(plan_page)
+    pages.get("/states/{dag_id}/{run_id}", dependencies=_MAY_READ_RUNS)(state_page)
     return pages
 
 
 def plan_page(dag_id: str, run_id: str) -> HTMLResponse:
     """The run's plan as the plan task stored it; 404 while there is none, 502 when S3 does not give it."""
-    place = _told(dag_id, run_id, PLAN_PAGE_KEY)
-    if place is None:
+    place = _told(dag_id, run_id, PLAN_TASK, PLAN_PAGE_KEY)
+    if not isinstance(place, dict):
         return _message(404, f"Run {run_id} of {dag_id} has no plan: {PLAN_TASK} has not stored one, or not yet.")
     try:
         store = connections.s3_client(place["aws_conn_id"], place["region"])
@@ -56,17 +70,25 @@ def plan_page(dag_id: str, run_id: str) -> HTMLResponse:
         return _message(502, str(error))
 
 
-def _told(dag_id: str, run_id: str, key: str) -> dict[str, Any] | None:
-    """What the run's plan task told under ``key``."""
-    query = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=PLAN_TASK, key=key, limit=1)
+def state_page(dag_id: str, run_id: str) -> HTMLResponse:
+    """The state of the run as the verdict told it; 404 while it has not."""
+    state = _told(dag_id, run_id, VERDICT_TASK, STATE_KEY)
+    if not isinstance(state, str):
+        return _message(404, f"Run {run_id} of {dag_id} has not come to its {VERDICT_TASK}, which tells its state.")
+    return _page(200, f"<pre>{escape(state)}</pre>")
+
+
+def _told(dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+    """What the run's task told under ``key``; None when it told nothing."""
+    query = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=task_id, key=key, limit=1)
     with create_session(scoped=False) as session:
         found = session.scalars(query).first()
-        told = None if found is None else XComModel.deserialize_value(found)
-    return told if isinstance(told, dict) else None
+        return None if found is None else XComModel.deserialize_value(found)
 
 
 def _message(status: int, text: str) -> HTMLResponse:
-    page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Druid reindex</title><p>{escape(text)}</p></html>'
-    )
-    return HTMLResponse(page, status_code=status, headers=HEADERS)
+    return _page(status, f"<p>{escape(text)}</p>")
+
+
+def _page(status: int, body: str) -> HTMLResponse:
+    return HTMLResponse(_FRAME.format(body=body), status_code=status, headers=HEADERS)

@@ -10,10 +10,11 @@ from druid_reindex.operators import links
 from druid_reindex.operators.plugin import PREFIX, DruidReindexPlugin
 
 
-def test_the_entry_point_is_a_plugin_whose_tab_leads_to_its_page() -> None:
+def test_the_entry_point_is_a_plugin_whose_tabs_lead_to_their_pages() -> None:
     (entry,) = entry_points(group="airflow.plugins", name="druid_reindex")
     assert entry.load() is DruidReindexPlugin
-    (tab,) = DruidReindexPlugin.external_views
+    state, tab = DruidReindexPlugin.external_views
+    assert (state["name"], state["href"]) == ("State", "druid-reindex/states/{DAG_ID}/{RUN_ID}")
     assert tab == {
         "name": "Plan",
         "href": "druid-reindex/plans/{DAG_ID}/{RUN_ID}",
