@@ -24,7 +24,7 @@ FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
   <dir prefix="relative">fonts</dir>
-  <cachedir prefix="relative">fonts-cache</cachedir>
+  <cachedir prefix="xdg">fonts-cache</cachedir>
 </fontconfig>
 """
 BIN = Path(sys.executable).parent
@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
     """A headless browser until the block ends."""
     folder = chromium()
     program = folder / "chromium"
-    env = {**os.environ, "FONTCONFIG_FILE": str(folder / "fonts.conf"), "no_proxy": "127.0.0.1,localhost"}
+    env = {**os.environ, "FONTCONFIG_FILE": str(folder / "fonts.conf"), "XDG_CACHE_HOME": str(folder / "cache")}
     needed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     if "not found" in needed:
         env["LD_LIBRARY_PATH"] = str(folder / "lib")
