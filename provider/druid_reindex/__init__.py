@@ -1,8 +1,8 @@
 """Airflow 3 provider that rebuilds Druid segments every night on transient, encrypted EMR clusters.
 
-``from druid_reindex import reindex_dag`` gives the DAG factory, ``reindex_dags`` the DAGs of a folder of pipelines, and
-``keep_boundary`` guards a hand-written DAG. They are looked up on first use, because only the room ``operators`` may
-import Airflow.
+``from druid_reindex import reindex_dag`` gives the DAG factory, ``reindex_dags`` the DAGs of a folder of pipelines,
+``housekeeping_dags`` those that take away what is left, and ``keep_boundary`` guards a hand-written DAG. They are
+looked up on first use, because only the room ``operators`` may import Airflow.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from druid_reindex.operators.dag import reindex_dag, reindex_dags
     from druid_reindex.operators.general_dags import keep_boundary
+    from druid_reindex.operators.housekeeping import housekeeping_dags
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "keep_boundary", "reindex_dag", "reindex_dags"]
+__all__ = ["__version__", "housekeeping_dags", "keep_boundary", "reindex_dag", "reindex_dags"]
 
 _ROOMS = {
     "reindex_dag": "druid_reindex.operators.dag",
     "reindex_dags": "druid_reindex.operators.dag",
+    "housekeeping_dags": "druid_reindex.operators.housekeeping",
     "keep_boundary": "druid_reindex.operators.general_dags",
 }
 

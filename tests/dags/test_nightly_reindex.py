@@ -57,7 +57,7 @@ def refusal(file: Path, old: str, new: str) -> str:
     home = file.parents[2] / "airflow"
     home.mkdir()
     found = parse(file.parents[1], home)
-    assert found["dags"] == {}
+    assert DAG_ID not in found["dags"]
     (error,) = found["import_errors"].values()
     assert isinstance(error, str)
     return error
@@ -65,7 +65,7 @@ def refusal(file: Path, old: str, new: str) -> str:
 
 def test_it_parses_without_network_connections_and_variables(shipped: dict[str, Any]) -> None:
     assert shipped["import_errors"] == {}
-    assert [*shipped["dags"]] == [DAG_ID]
+    assert {*shipped["dags"]} == {DAG_ID, "housekeeping__general", "housekeeping__phi"}
 
 
 def test_nothing_heavy_is_imported_to_parse(shipped: dict[str, Any]) -> None:
