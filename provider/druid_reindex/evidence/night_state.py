@@ -18,6 +18,7 @@ REINDEX_TASK = "reindex"
 CLUSTER_DOWN_TASK = "cluster_down"
 VALIDATE_TASK = "validate"
 VERDICT_TASK = "verdict"
+WHY_KEY = "why"  # the XCom in which a task that fails tells why
 LIVE_RUN_STATES = frozenset({"queued", "running"})
 MISSING_RUN = "missing"
 _UNPLANNED = frozenset({PLAN_TASK, APPROVE_TASK})
@@ -36,16 +37,17 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A task instance that failed, in its last try; ``batch`` is the number of the batch of a mapped one."""
+    """A task instance that failed, in its last try if that is known; ``batch`` is the batch of a mapped one."""
 
     task_id: str
-    try_number: int
+    try_number: int | None
     since: datetime | None = None
     batch: int | None = None
 
     def __str__(self) -> str:
         name = self.task_id if self.batch is None else f"{self.task_id}[{self.batch}]"
-        return f"{name}, try {self.try_number}{_since(self.since)}"
+        attempt = "" if self.try_number is None else f", try {self.try_number}"
+        return f"{name}{attempt}{_since(self.since)}"
 
 
 class Change(StrEnum):

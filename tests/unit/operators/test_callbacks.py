@@ -1,0 +1,214 @@
+"""A failed or late night is told in one text, to each notifier, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+from airflow import sdk
+from airflow.sdk import BaseNotifier
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.exceptions import AirflowException
+
+from druid_reindex.errors import NoAnswerError
+from druid_reindex.evidence.night_state import WHY_KEY
+from druid_reindex.model.pipeline import Policy
+from druid_reindex.operators import callbacks, connections
+from druid_reindex.operators.callbacks import (
+    NIGHT_STATE,
+    deadline_alert,
+    failure_callbacks,
+    notify,
+    tell_failure,
+    tell_late_night,
+)
+from druid_reindex.operators.night import NIGHT_KEY, PLAN_TASK
+from night_world import ROOT, SETTINGS, World, connect
+
+FILE = ROOT / "dags" / "pipelines" / "patient_vitals.yaml"
+DAG = "nightly_reindex__patient_vitals"
+RUN = {"dag_id": DAG, "dag_run_id": "manual__1", "state": "running", "queued_at": "2026-10-06T02:30:00Z"}
+CONFIGS = str(ROOT / "emr_configs")
+
+
+class Board(BaseNotifier):
+    """A notifier with a template, as Airflow's own have."""
+
+    template_fields = ("text",)
+    told: ClassVar[list[str]] = []
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def notify(self, context: Any) -> None:
+        assert NIGHT_STATE in context
+        Board.told.append(self.text)
+
+
+def write_down(context: Any, *, head: str) -> None:
+    """A notifier that is a function."""
+    Board.told.append(f"{head} {context[NIGHT_STATE]}")
+
+
+def refuse(context: Any) -> None:
+    """A notifier that does not work."""
+    raise ValueError("no such channel")
+
+
+@dataclass
+class Ti:
+    """The verdict's task instance."""
+
+    crumbs: list[dict[str, Any]]
+    xcoms: dict[tuple[str, str, Any], Any] = field(default_factory=dict)
+    pushed: dict[str, Any] = field(default_factory=dict)
+
+    def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        assert (dag_id, run_id) == (DAG, "manual__1")
+        return self.crumbs
+
+    def xcom_pull(self, task_ids: str, key: str = "return_value", map_indexes: Any = None) -> Any:
+        return self.xcoms.get((task_ids, key, map_indexes))
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+@pytest.fixture(autouse=True)
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """A night with twins behind the connections, and an empty board."""
+    Board.told.clear()
+    return connect(World(), monkeypatch)
+
+
+def crumb(task_id: str, state: str = "failed", map_index: int = -1) -> dict[str, Any]:
+    return {"task_id": task_id, "map_index": map_index, "state": state, "operator": "X", "duration": 1.0}
+
+
+def failed(*crumbs: dict[str, Any], **xcoms: Any) -> Any:
+    run = SimpleNamespace(dag_id=DAG, run_id="manual__1", start_date=datetime(2026, 10, 6, 2, 30, tzinfo=UTC))
+    return {"dag_run": run, "ti": Ti([*crumbs], **xcoms), "exception": AirflowException("these tasks failed")}
+
+
+def board(text: str) -> SyncCallback:
+    return SyncCallback(f"{__name__}.Board", {"text": text})
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This module by the name that it has here."""
+    here = SimpleNamespace(Board=Board, write_down=write_down, refuse=refuse)
+    found = callbacks.import_module
+    monkeypatch.setattr(callbacks, "import_module", lambda name: here if name == __name__ else found(name))
+
+
+def test_a_failed_night_is_told_to_log_xcom_and_notifiers(caplog: pytest.LogCaptureFixture) -> None:
+    xcoms = {("reindex", WHY_KEY, 1): "reindex on task t: out of memory",
+             (PLAN_TASK, NIGHT_KEY, None): {"batches": [2, 5], "profile": "small"}}  # fmt: skip
+    context = failed(crumb("plan", "success"), crumb("reindex", map_index=1), crumb("verdict"), xcoms=xcoms)
+    with caplog.at_level(logging.ERROR):
+        for each in failure_callbacks(SETTINGS, [board("night:\n{{ night_state }}")]):
+            each(context)
+    text = context["ti"].pushed[NIGHT_STATE]
+    assert text.splitlines()[:3] == [
+        "WHAT stopped  run manual__1 is failed",
+        "              reindex[5]",
+        "WHY           reindex[1]: reindex on task t: out of memory",
+    ]
+    assert f"SAFE NEXT     druid-reindex resume manual__1 --dag-id {DAG}" in text
+    assert Board.told == [f"night:\n{text}"]
+    assert text in caplog.text
+
+
+def test_a_task_that_told_no_reason_says_so() -> None:
+    context = failed(crumb("cluster_up"), crumb("reindex", map_index=0))
+    tell_failure(context, settings=SETTINGS)
+    text = context[NIGHT_STATE]
+    assert "cluster_up: it told no reason" in text
+    assert "              reindex[0]\n" in text
+
+
+def test_a_verdict_that_fails_alone_is_its_own_reason() -> None:
+    context = failed(crumb("plan", "success"))
+    tell_failure(context, settings=SETTINGS)
+    assert "WHY           these tasks failed" in context[NIGHT_STATE]
+
+
+def test_what_cannot_be_told_is_said_and_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_conn_id: str) -> None:
+        raise NoAnswerError("ask", resource="Druid", came_back="nothing", remedy="wait")
+
+    monkeypatch.setattr(connections, "druid_client", away)
+    context = failed(crumb("plan"))
+    tell_failure(context, settings=SETTINGS)
+    assert "RUNNING       no cluster" in context[NIGHT_STATE]
+    no_profile = failed(crumb("plan"), xcoms={(PLAN_TASK, NIGHT_KEY, None): {"batches": [], "profile": "none"}})
+    tell_failure(no_profile, settings=SETTINGS)
+    assert "its state could not be told" in no_profile[NIGHT_STATE]
+
+
+def test_a_late_night_is_told_to_all() -> None:
+    notifiers = [SyncCallback(f"{__name__}.refuse"), board("{{ night_state }}"),
+                 SyncCallback(f"{__name__}.write_down", {"head": "late:"})]  # fmt: skip
+    with pytest.raises(AirflowException, match=r"refuse: ValueError$"):
+        tell_late_night({"dag_run": RUN}, file=str(FILE), configs=CONFIGS, notifiers=[n.serialize() for n in notifiers])
+    first, second = Board.told
+    assert second == f"late: {first}"
+    assert first.startswith("WHAT stopped  run manual__1 is running\n              could not read: a deadline's")
+    assert "WHY           the night is not over at its deadline" in first
+    assert f"SAFE NEXT     wait; to stop it: druid-reindex abort manual__1 --dag-id {DAG}" in first
+
+
+def test_a_late_night_is_told_though_its_pipeline_cannot_be_read() -> None:
+    tell_late_night(
+        {"dag_run": RUN}, file="no such file", configs=CONFIGS, notifiers=[board("{{ night_state }}").serialize()]
+    )
+    assert "manual__1" in Board.told[0]
+    assert "no such file" in Board.told[0]
+
+
+def test_airflow_runs_the_deadlines_callback() -> None:
+    from airflow.sdk.execution_time.callback_supervisor import execute_callback
+    from structlog import get_logger
+
+    alert = deadline_alert(within(1.5), FILE, [board("{{ night_state }}")])
+    assert alert is not None
+    told = alert.callback.serialize()
+    arguments = {**told["kwargs"], "context": {"dag_run": RUN}}
+    assert execute_callback(told["path"], arguments, Path(), None, get_logger()) == (True, None)
+    assert "DEADLINE      none" in Board.told[0]
+
+
+def within(hours: float | None) -> Any:
+    policy = Policy(finish_within_hours=hours)
+    return replace(SETTINGS, pipeline=SETTINGS.pipeline.model_copy(update={"policy": policy}))
+
+
+def test_the_deadline_is_the_policys() -> None:
+    alert = deadline_alert(within(1.5), FILE)
+    assert alert is not None
+    assert (alert.interval, alert.name) == (timedelta(hours=1.5), "patient_vitals within 1.5 hours")
+    assert alert.callback.kwargs == {"file": str(FILE), "configs": CONFIGS, "notifiers": []}
+    assert deadline_alert(within(None), FILE) is None
+
+
+def test_a_dag_with_a_deadline_is_stored_and_read_back() -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    with sdk.DAG("d", schedule=None, deadline=deadline_alert(within(2), FILE, [board("x")])) as dag:
+        stored = DagSerialization.to_dict(dag)
+    assert "patient_vitals within 2 hours" in str(stored)
+
+
+def test_a_notifier_is_imported_only_when_it_is_told() -> None:
+    (_, later) = failure_callbacks(SETTINGS, [SyncCallback("no.such.module.Notifier")])
+    with pytest.raises(ModuleNotFoundError):
+        later({NIGHT_STATE: "x"})
+    notify({NIGHT_STATE: "x"}, notifier=SyncCallback(f"{__name__}.write_down", {"head": "h"}).serialize())
+    assert Board.told == ["h x"]
