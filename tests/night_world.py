@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -76,8 +77,7 @@ class World:
         go_on = partial(operator.execute, context)
         while (returned := self._unless_deferred(go_on)) is _DEFERRED:
             last = self.deferred[-1]
-            event = {"why": "looked again", "item": last.trigger.item}
-            go_on = partial(operator.resume_execution, last.method_name, {"event": event}, context)
+            go_on = partial(operator.resume_execution, last.method_name, {"event": fired(last.trigger)}, context)
         self.xcoms[operator.task_id, "return_value"] = returned
         return returned
 
@@ -93,6 +93,16 @@ class World:
         """The night's plan, made and stored."""
         planned: list[int] = self.run(make(PlanNightOperator, "plan"))
         return planned
+
+
+def fired(trigger: Any) -> Any:
+    """What the trigger's one event tells, once it fires."""
+
+    async def events() -> list[Any]:
+        return [event.payload async for event in trigger.run()]
+
+    (payload,) = asyncio.run(events())
+    return payload
 
 
 def make(kind: type[Operator], task_id: str, **options: Any) -> Operator:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from druid_reindex.errors import ConflictError, DruidReindexError, FencedOutError
 from druid_reindex.model import lease as stored
-from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.lease import Lease
 from druid_reindex.plan import lease as rules
 from druid_reindex.plan import names
@@ -24,12 +23,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class LeasePlace(names.RunsPlace, Protocol):
+    """What says where leases are kept, and what they are encrypted with."""
+
+    @property
+    def kms_key_arn(self) -> str:
+        """The KMS key."""
+
+
 @dataclass(frozen=True)
 class LeaseShelf:
     """Where one datasource's lease is kept; every change is conditional on what was read."""
 
     store: ObjectStorePort
-    boundary: Boundary
+    boundary: LeasePlace
     datasource: str
 
     @property
@@ -89,7 +96,7 @@ class LeaseKeeper:
     """One run's hold on one datasource. Cheap to make anew: what it knows is in the store."""
 
     store: ObjectStorePort
-    boundary: Boundary
+    boundary: LeasePlace
     claim: Claim
     clock: Callable[[], datetime] = field(default=utc_now)
 

@@ -33,6 +33,7 @@ class LaunchEmrClusterOperator(NightOperator):
         night = planned_night(context)
         if not night["batches"]:
             raise AirflowSkipException(night["explanation"])
+        self.hold(context)
         run_id = self.run_identity(context)
         cluster_id = self.waiting.resumed or self._living(run_id) or self._launch(context, run_id)
         self._waited_for = cluster_id
@@ -73,6 +74,7 @@ class LaunchEmrClusterOperator(NightOperator):
         request = payloads.run_job_flow(
             settings.pipeline, settings.boundaries, settings.boundary, settings.profile, run_id
         )
+        self.require()
         try:
             cluster_id = self.emr.run_job_flow(request)
         except NoAnswerError:

@@ -38,13 +38,18 @@ RESULT_PROTOCOL = 1
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be done, for which run, and how to wait for it; ``started`` hears the id of the task or the step."""
+    """What is to be done, for which run, and how to wait for it.
+
+    ``require`` is called before each outside write and raises when the run has lost its lease; ``started`` hears the id
+    of the task or the step.
+    """
 
     settings: NightSettings
     run_id: RunId
     batch: Batch
     waiting: Waiting
     log: Callable[[str], None]
+    require: Callable[[], None]
     started: Callable[[str], None]
 
     @property
@@ -121,6 +126,7 @@ class OverlordJob:
             status = self.druid.task_status(payload["id"])
             if status.state is TaskState.ABSENT:
                 work.log(f"submitting task {payload['id']}")
+                work.require()
                 return self.druid.submit_task(payload)
             if status.state is not TaskState.FAILED:
                 work.log(f"attaching to task {payload['id']} ({status.state.value})")
@@ -200,6 +206,7 @@ class StepJob:
 
     def _add(self, cluster: Cluster, name: str, prefix: S3Uri) -> str:
         work = self.work
+        work.require()
         spec = self._spec(version=format_instant(datetime.now(UTC)), unique_id=name)
         self.store.put(prefix / "spec.json", document.canonical(spec), kms_key_arn=work.boundary.kms_key_arn)
         limit_seconds = math.ceil(work.waiting.left_seconds)

@@ -20,7 +20,8 @@ from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.operators import connections
-from druid_reindex.operators.triggers.waits import EmrClusterTrigger
+from druid_reindex.operators.tenure import Tenure
+from druid_reindex.operators.triggers.waits import DruidTaskTrigger, EmrClusterTrigger
 from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import document, names
 from druid_reindex.plan.night import NightPlan
@@ -101,6 +102,7 @@ class NightOperator(BaseOperator):
         self.settings = settings
         self.poll_seconds = poll_seconds
         self.waiting: Waiting
+        self._tenure: Tenure | None = None
         if self.has_dag():  # type: ignore[no-untyped-call]
             settings.refuse_general_dag(set(self.dag.tags), self.task_id)
 
@@ -142,11 +144,52 @@ class NightOperator(BaseOperator):
         return started + timedelta(hours=self.settings.pipeline.policy.max_night_hours)
 
     def _defer(self, wait: Wait) -> NoReturn:
-        deadline = self.waiting.deadline.isoformat()
+        deadline, lease = self.waiting.deadline.isoformat(), self._tenure.held.arguments() if self._tenure else None
         self.defer(
-            trigger=wait.trigger(poll_seconds=self.poll_seconds, deadline=deadline, **wait.arguments),
+            trigger=wait.trigger(poll_seconds=self.poll_seconds, deadline=deadline, lease=lease, **wait.arguments),
             method_name=self.resume.__name__,
         )
+
+    def tenure(self, context: Context, fence: int | None = None) -> Tenure:
+        """The run as the owner of its datasource, planned under ``fence``."""
+        return Tenure.of(self.settings, self.store, self.run_identity(context), fence)
+
+    def hold(self, context: Context) -> None:
+        """Hold the datasource's lease from here to the task's end, also while it waits.
+
+        Raises FencedOutError when another run has had it since this one was planned.
+        """
+        tenure = self.tenure(context, planned_night(context)["fence"])
+        tenure.keeper.hold()
+        self._tenure = tenure
+
+    def take(self, context: Context) -> int:
+        """The fence of the lease, once it is this run's and nothing of its earlier owners lives any more."""
+        tenure = self.tenure(context)
+        lease = self.waiting.until(tenure.keeper.hold, lambda _: True, tenure.until_free)
+        self._tenure = tenure
+        for earlier in lease.displaced:
+            self.end(earlier.run)
+        return tenure.keeper.settled().fence
+
+    def require(self) -> None:
+        """Go on: the lease is still this run's. Raises FencedOutError; called before each outside write."""
+        if self._tenure is not None:
+            self._tenure.keeper.require()
+
+    def end(self, run_id: RunId) -> None:
+        """See to it that nothing of the run lives on Druid or EMR, and wait until that is so."""
+        from druid_reindex.clients.run_end import end_run  # noqa: PLC0415
+
+        alive = end_run(self.settings.pipeline.datasource, run_id, self.druid, self.emr, self.log.info)
+        if alive:
+            task_id, cluster_id = next(iter(alive.task_ids), ""), next(iter(alive.cluster_ids), "")
+            wait = self.task_wait(task_id) if task_id else self.cluster_wait(cluster_id, "ended")
+            self.waiting.until(lambda: f"{alive} of run {run_id.dag_run_id} to end", lambda _: False, wait)
+
+    def task_wait(self, task_id: str) -> Wait:
+        """The wait for a Druid task to end."""
+        return Wait(f"task {task_id}", DruidTaskTrigger, {"conn_id": self.settings.druid_conn_id, "task": task_id})
 
     def cluster_wait(self, cluster_id: str, until: Literal["up", "ended"]) -> Wait:
         """The wait for a cluster to be up, or to have ended."""
@@ -183,6 +226,7 @@ class NightOperator(BaseOperator):
 
     def put_record(self, context: Context, uri: S3Uri, record: dict[str, Any]) -> None:
         """Store what was found under the run's present plan, whose digest the record carries."""
+        self.require()
         self.put_json(uri, record | {"plan_sha256": planned(context)["plan_sha256"]})
 
     def get_record(self, context: Context, uri: S3Uri) -> dict[str, Any] | None:

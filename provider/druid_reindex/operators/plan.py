@@ -17,6 +17,7 @@ from druid_reindex.operators.request import NightRequest, night_request
 from druid_reindex.plan import document, names
 from druid_reindex.plan.estimate import Estimate, estimate_night, over_limits
 from druid_reindex.plan.night import Batch, NightPlan
+from druid_reindex.plan.orphans import owner_document
 from druid_reindex.plan.page import PlanPage, plan_page
 from druid_reindex.plan.planner import plan_night
 
@@ -32,6 +33,7 @@ class PlanNightOperator(NightOperator):
 
     Returns the numbers of the batches, over which ``reindex`` is mapped; none in a dry run. Its XCom ``night`` holds
 
+    - ``fence``: that of the lease under which the night is planned; None in a dry run, which takes none;
     - ``run_id``, ``plan_uri``, ``plan_sha256``, ``page_uri``, ``explanation``;
     - ``batches`` that run, and ``planned_batches`` that would without a dry run; of these ``chunks``,
       ``segments_before`` and ``rows_before``;
@@ -46,10 +48,12 @@ class PlanNightOperator(NightOperator):
         run_id = self.run_identity(context)
         asked = night_request(context["dag_run"], self.settings.pipeline, profile_names(self.settings.configs))
         self.druid.check_engine(asked.engine)
+        fence = None if asked.dry_run else self.take(context)
         forced = (asked.window,) if asked.force else ()
         plan = plan_night(self.settings.pipeline, self._segments(asked.window), asked.window, forced)
         chosen = _chosen(plan, asked.batches)
-        told = self._stored(run_id, plan) | self._judged(plan, chosen, asked) | _as_asked(asked)
+        self.require()
+        told = {"fence": fence} | self._stored(run_id, plan) | self._judged(plan, chosen, asked) | _as_asked(asked)
         told["page_uri"] = self._shown(run_id, told, chosen)
         links.tell_plan(context, self.settings, S3Uri.parse(told["page_uri"]))
         self.log.info("%s; %s", told["explanation"], told["page_uri"])
@@ -66,6 +70,8 @@ class PlanNightOperator(NightOperator):
     def _stored(self, run_id: RunId, plan: NightPlan) -> dict[str, Any]:
         body = document.to_json(plan)
         uri = names.plan_uri(self.settings.boundary, run_id)
+        owner = owner_document(run_id, self.settings.boundaries.deployment_id)
+        self.put_json(names.owner_uri(self.settings.boundary, run_id), owner)
         self.store.put(uri, body, kms_key_arn=self.settings.boundary.kms_key_arn)
         return {"run_id": str(run_id), "plan_uri": str(uri), "plan_sha256": digest(body)}
 

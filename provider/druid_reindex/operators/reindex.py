@@ -41,6 +41,7 @@ class ReindexSegmentsOperator(NightOperator):
 
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Run the batch, or return the record of the time it ran."""
+        self.hold(context)
         run_id = self.run_identity(context)
         batch = self.stored_plan(context).batches[self.batch]
         uri = names.result_uri(self.settings.boundary, run_id, batch.number)
@@ -82,7 +83,7 @@ class ReindexSegmentsOperator(NightOperator):
         cluster_id = context["ti"].xcom_pull(task_ids="cluster_up")["cluster_id"]
         self._job = self._job_of(Work(
             settings=self.asked_settings(context), run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info,
-            started=partial(links.tell_job, context, self.settings, cluster_id),
+            require=self.require, started=partial(links.tell_job, context, self.settings, cluster_id),
         ))  # fmt: skip
         ran = self._job.run(self.emr.describe_cluster(cluster_id))
         return {

@@ -42,6 +42,7 @@ class ValidateSegmentsOperator(NightOperator):
         if not night.get("batches"):
             raise AirflowSkipException(night.get("explanation", "there is no plan"))
         links.tell_datasource(context, self.settings)
+        self.hold(context)
         run_id = self.run_identity(context)
         found = [self._judge(context, run_id, batch) for batch in self.stored_plan(context).batches]
         return {

@@ -1,11 +1,11 @@
-"""``verdict``: the night's last task, red when any task before it failed."""
+"""``verdict``: the night's last task, red when any task before it failed; it leaves nothing behind that lives."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from druid_reindex.errors import NightFailedError
-from druid_reindex.operators.night import NightOperator, planned_night
+from druid_reindex.errors import DruidReindexError, NightFailedError
+from druid_reindex.operators.night import NightOperator, planned, planned_night
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,7 +16,9 @@ _FAILED = {"failed", "upstream_failed"}
 class NightVerdictOperator(NightOperator):
     """The DagRun's colour: a leaf that runs whatever happened would turn a failed night green, so it looks back.
 
-    Returns ``status`` ("rebuilt" or "nothing to do") and ``explanation``.
+    Before that it ends what an interrupted night left on Druid and EMR, and gives the datasource's lease back.
+
+    Returns ``status`` ("rebuilt", "nothing to do" or "dry run") and ``explanation``.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -24,18 +26,43 @@ class NightVerdictOperator(NightOperator):
 
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Look at every other task of the run. Raises NightFailedError that names those that failed."""
-        run = context["dag_run"]
-        by_run = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
-        states = {task: str(state) for task, state in by_run.get(run.run_id, {}).items()}
-        failed = sorted(task for task, state in states.items() if state in _FAILED)
+        left_over = self._give_back(context)
+        failed = _failed_tasks(context)
         if failed:
+            run = context["dag_run"]
             raise NightFailedError(
                 "finish the night",
                 resource=f"{run.dag_id} {run.run_id}",
                 came_back=f"these tasks failed: {', '.join(failed)}",
                 remedy="open the log of the first of them; after mending the cause, clear it with its downstream tasks",
             )
+        if left_over:
+            raise left_over
         night = planned_night(context)
-        status = "rebuilt" if night["batches"] else "nothing to do"
-        self.log.info("%s: %s", status, night["explanation"])
-        return {"status": status, "explanation": night["explanation"]}
+        self.log.info("%s: %s", status(night), night["explanation"])
+        return {"status": status(night), "explanation": night["explanation"]}
+
+    def _give_back(self, context: Context) -> DruidReindexError | None:
+        """Give the lease back once nothing of the run lives; else the error, and the next owner ends what lives."""
+        try:
+            if planned(context).get("batches"):
+                self.end(self.run_identity(context))
+        except DruidReindexError as error:
+            self.log.warning("the lease is kept until it expires: %s", error)
+            return error
+        if unreleased := self.tenure(context).keeper.release():
+            self.log.warning("the lease is kept until it expires: %s", unreleased)
+        return None
+
+
+def status(night: dict[str, Any]) -> str:
+    """What came of a night in which no task failed."""
+    if night["dry_run"]:
+        return "dry run"
+    return "rebuilt" if night["batches"] else "nothing to do"
+
+
+def _failed_tasks(context: Context) -> list[str]:
+    run = context["dag_run"]
+    by_run = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
+    return sorted(task for task, state in by_run.get(run.run_id, {}).items() if str(state) in _FAILED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Protocol
 from uuid import UUID
 
 from druid_reindex.model.boundary import Boundary
@@ -56,9 +57,17 @@ def step_name(pipeline: Pipeline, run_id: RunId, *, batch: int, digest: str, gen
     return task_id(pipeline, run_id, batch=batch, digest=digest, generation=generation)
 
 
-def lease_uri(boundary: Boundary, datasource: str) -> S3Uri:
+class RunsPlace(Protocol):
+    """What says where nights keep their own files: a boundary, or what a trigger was stored with."""
+
+    @property
+    def runs_uri(self) -> str:
+        """``s3://bucket/prefix``."""
+
+
+def lease_uri(place: RunsPlace, datasource: str) -> S3Uri:
     """The lease of ``datasource``: deployments that share it must share the boundary's ``runs_uri``."""
-    return S3Uri.parse(boundary.runs_uri) / f"leases/{datasource}.json"
+    return S3Uri.parse(place.runs_uri) / f"leases/{datasource}.json"
 
 
 def run_prefix(boundary: Boundary, run_id: RunId) -> S3Uri:

@@ -11,6 +11,7 @@ from druid_reindex.errors import NoAnswerError
 from druid_reindex.model.cluster import ClusterState
 from druid_reindex.model.pipeline import Policy
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
+from druid_reindex.operators.verdict import NightVerdictOperator
 from night_world import SETTINGS, World, make, rebuilt
 
 
@@ -35,6 +36,7 @@ def test_a_second_try_attaches_to_the_runs_cluster(world: World) -> None:
 def test_another_run_has_a_cluster_of_its_own(world: World) -> None:
     world.plan()
     first = up(world)
+    world.run(make(NightVerdictOperator, "verdict"))
     world.run_id = "manual__2"
     world.plan()
     assert up(world)["cluster_id"] != first["cluster_id"]

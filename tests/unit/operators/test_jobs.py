@@ -62,7 +62,7 @@ def work(resumed: str | None = None) -> Work:
     plan = plan_night(pipeline(), [segment("09-01/09-02", number=n) for n in range(3)], WINDOW)
     waiting = Waiting(give_away, datetime.now(UTC) + timedelta(minutes=1), lambda _line: None, resumed)
     settings = NightSettings(pipeline(), boundaries(), profile(), Path("emr_configs"))
-    return Work(settings, RUN, plan.batches[0], waiting, lambda _line: None, lambda _id: None)
+    return Work(settings, RUN, plan.batches[0], waiting, lambda _line: None, lambda: None, lambda _id: None)
 
 
 def ran(make: Callable[[Work], Job], cluster: Cluster = CLUSTER, *, resumed: str | None = None) -> dict[str, str]:

@@ -13,8 +13,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from druid_reindex.errors import DruidReindexError, Terminal
 from druid_reindex.model.interval import Interval
+from druid_reindex.model.lease import from_json
 from druid_reindex.operators import connections
 from druid_reindex.operators.triggers.polls import Question, Seen, shared
+from druid_reindex.operators.triggers.renewal import HeldLease, open_store
+from druid_reindex.plan import names
 
 
 class LookAgainTrigger(BaseTrigger):
@@ -23,17 +26,26 @@ class LookAgainTrigger(BaseTrigger):
     :param conn_id: the Airflow connection of the service that is asked
     :param poll_seconds: time between two looks; longer after looks that failed
     :param deadline: the instant (ISO 8601) after which nothing is waited for; failed looks count towards it
+    :param lease: the lease that is renewed meanwhile, as ``HeldLease.arguments`` gives it; losing it ends the wait
     """
 
-    def __init__(self, *, conn_id: str, poll_seconds: float, deadline: str) -> None:
+    def __init__(
+        self, *, conn_id: str, poll_seconds: float, deadline: str, lease: dict[str, str] | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.conn_id = conn_id
         self.poll_seconds = poll_seconds
         self.deadline = deadline
+        self.lease = lease
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and the arguments that make an equal trigger in another process."""
-        arguments = {"conn_id": self.conn_id, "poll_seconds": self.poll_seconds, "deadline": self.deadline}
+        arguments = {
+            "conn_id": self.conn_id,
+            "poll_seconds": self.poll_seconds,
+            "deadline": self.deadline,
+            "lease": self.lease,
+        }
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments | self.waited_for()
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -41,7 +53,7 @@ class LookAgainTrigger(BaseTrigger):
         left_seconds = (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
         try:
             async with asyncio.timeout(max(0.0, left_seconds)):
-                why = await self._settled()
+                why = await (self._settled() if self.lease is None else self._settled_or_lost(HeldLease(**self.lease)))
         except TimeoutError:
             why = f"the deadline {self.deadline} has passed"
         yield TriggerEvent({"why": why, "item": self.item})  # type: ignore[no-untyped-call]
@@ -53,6 +65,16 @@ class LookAgainTrigger(BaseTrigger):
                 if why is not None:
                     return why
         return "nobody asks any more"
+
+    async def _settled_or_lost(self, lease: HeldLease) -> str:
+        waits = [asyncio.create_task(self._settled()), asyncio.create_task(lease.lost())]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
 
     def _why(self, seen: Seen) -> str | None:
         if isinstance(seen, Terminal):
@@ -232,3 +254,41 @@ class DruidLoadTrigger(LookAgainTrigger):
     def judge(self, answers: Mapping[str, Any]) -> str | None:
         """That everything is served."""
         return None if answers[self.interval] else f"{self.datasource} {self.interval} is served"
+
+
+class LeaseFreeTrigger(LookAgainTrigger):
+    """Waits until a datasource's lease can be taken. There is nothing to cancel."""
+
+    def __init__(self, *, region: str, runs_uri: str, datasource: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.region, self.runs_uri, self.datasource = region, runs_uri, datasource
+
+    @property
+    def item(self) -> str:
+        """The datasource."""
+        return self.datasource
+
+    def waited_for(self) -> dict[str, Any]:
+        """The datasource, and where its lease is."""
+        return {"region": self.region, "runs_uri": self.runs_uri, "datasource": self.datasource}
+
+    def question(self) -> Question:
+        """The leases that are waited for, each with one GET, in a thread."""
+
+        def read(store: Any, items: frozenset[str]) -> dict[str, Any]:
+            found = {item: store.get_with_etag(names.lease_uri(self, item)) for item in items}
+            return {item: from_json(lease[0]) if lease else None for item, lease in found.items()}
+
+        async def ask(store: Any, items: frozenset[str]) -> dict[str, Any]:
+            return await asyncio.to_thread(read, store, items)
+
+        return Question(
+            ("lease", self.conn_id, self.region, self.runs_uri), lambda: open_store(self.conn_id, self.region), ask
+        )
+
+    def judge(self, answers: Mapping[str, Any]) -> str | None:
+        """That nobody has it any more."""
+        lease = answers[self.datasource]
+        if lease is None or lease.free_at <= datetime.now(UTC):
+            return f"the lease of {self.datasource} is free"
+        return None

@@ -21,6 +21,7 @@ from druid_reindex.operators.triggers.waits import (
     DruidTaskTrigger,
     EmrClusterTrigger,
     EmrStepTrigger,
+    LeaseFreeTrigger,
     LookAgainTrigger,
 )
 from twins import FakeDruid, FakeEmr, Outcome
@@ -42,6 +43,7 @@ ALL: list[Callable[[], LookAgainTrigger]] = [
     lambda: EmrStepTrigger(**aws(step_id="s-0000000000001")),
     lambda: DruidTaskTrigger(task="drx_a", **common()),
     lambda: DruidLoadTrigger(datasource="vitals", interval=DAY, **common()),
+    lambda: LeaseFreeTrigger(region="us-east-1", runs_uri="s3://b/runs", datasource="vitals", **common()),
 ]
 
 

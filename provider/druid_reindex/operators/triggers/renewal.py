@@ -1,0 +1,88 @@
+"""Keeps a datasource's lease while its owner waits: all leases behind one connection are renewed in one round."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from druid_reindex.errors import DruidReindexError, FencedOutError
+from druid_reindex.model.identity import RunId
+from druid_reindex.operators import connections
+from druid_reindex.operators.triggers.polls import Question, shared
+from druid_reindex.plan.lease import RENEW_AFTER, Claim
+
+if TYPE_CHECKING:
+    from druid_reindex.clients.leases import LeaseKeeper
+    from druid_reindex.ports import ObjectStorePort
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A lease that a waiting task holds, in texts that a trigger can be stored with.
+
+    ``runs_uri`` and ``kms_key_arn`` are the boundary's: where the lease is, and what it is encrypted with.
+    """
+
+    conn_id: str
+    region: str
+    runs_uri: str
+    kms_key_arn: str
+    datasource: str
+    deployment_id: str
+    dag_id: str
+    dag_run_id: str
+
+    def arguments(self) -> dict[str, str]:
+        """What an equal one is made of."""
+        return asdict(self)
+
+    def keeper(self, store: ObjectStorePort) -> LeaseKeeper:
+        """What renews it in ``store``."""
+        from druid_reindex.clients.leases import LeaseKeeper  # noqa: PLC0415
+
+        deployment_id = UUID(self.deployment_id)
+        owner = RunId.of(deployment_id, dag_id=self.dag_id, run_id=self.dag_run_id)
+        return LeaseKeeper(store, self, Claim(self.datasource, owner, deployment_id))
+
+    async def lost(self) -> str:
+        """Why the lease is no longer held, once it is not; it is renewed until then, whatever fails on the way."""
+        async with (
+            shared(self._question(), (RENEW_AFTER / 2).total_seconds()) as poll,
+            aclosing(poll.watch(json.dumps(self.arguments()))) as answers,
+        ):
+            async for seen in answers:
+                if isinstance(seen, Mapping) and (why := seen[json.dumps(self.arguments())]):
+                    return str(why)
+        return "nobody renews the lease any more"
+
+    def _question(self) -> Question:
+        return Question(("leases", self.conn_id, self.region), lambda: open_store(self.conn_id, self.region), _renewed)
+
+
+@asynccontextmanager
+async def open_store(conn_id: str, region: str) -> AsyncIterator[ObjectStorePort]:
+    """S3 by the connection, until the block ends; its calls block, so they are made in threads."""
+    yield await asyncio.to_thread(connections.s3_client, conn_id, region)
+
+
+async def _renewed(store: ObjectStorePort, items: frozenset[str]) -> dict[str, str | None]:
+    """For each lease why it is lost, or None. In a thread, since the rules of the store's client are the same."""
+    return await asyncio.to_thread(lambda: {item: _renew(store, HeldLease(**json.loads(item))) for item in items})
+
+
+def _renew(store: ObjectStorePort, lease: HeldLease) -> str | None:
+    try:
+        lease.keeper(store).require()
+    except FencedOutError as error:
+        return str(error)
+    except DruidReindexError as error:
+        _LOG.warning("renewing later: %s", error)
+    return None
