@@ -42,6 +42,12 @@ def test_wheel_beside_airflow(distributions: Path, tmp_path: Path) -> None:
     listed = run(python.with_name("airflow"), "providers", "list", "--output", "plain", cwd=tmp_path, **env)
     assert "airflow-provider-druid-reindex" in listed
     assert "usage" in run(python.with_name("druid-reindex"), "--help", cwd=tmp_path, **env).lower()
+    run(python.with_name("druid-reindex"), "init", "nights", cwd=tmp_path, **env)
+    checked = run(
+        python.with_name("druid-reindex"), "pipeline", "check", "dags/pipelines/patient_vitals.yaml",
+        cwd=tmp_path / "nights", **env,
+    )  # fmt: skip
+    assert "good, DAG nightly_reindex__patient_vitals" in checked
     script = "from druid_reindex import reindex_dag; print(reindex_dag.__module__)"
     assert "druid_reindex.operators.dag" in run(python, "-c", script, cwd=tmp_path, **env)
 
