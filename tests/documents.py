@@ -23,6 +23,8 @@ AT_ONCE = frozenset({
     "druid-reindex resume --help",
     "druid-reindex hold --help",
     "druid-reindex orphans --help",
+    "druid-reindex lease show --help",
+    "druid-reindex lease break --help",
     "druid-reindex init my-nights",
     "druid-reindex init shipped-by-the-new-release",
     "diff --recursive --brief shipped-by-the-new-release/dags dags || true",
@@ -49,6 +51,7 @@ ON_THE_SANDBOX = frozenset({
     "druid-reindex abort patient_vitals",
     "druid-reindex hold patient_vitals",
     "druid-reindex hold patient_vitals --release",
+    "druid-reindex lease show patient_vitals",
     "druid-reindex orphans",
     "druid-reindex orphans --reap",
 })  # fmt: skip
@@ -60,6 +63,9 @@ _CLI = "tests/unit/cli"
 # Run by another test, in a state that a document cannot make.
 BY_ANOTHER_TEST = {
     "druid-reindex resume patient_vitals --from-batch 1": f"{_CLI}/test_runs.py::test_resume_clears_from_the_batch_on",
+    'druid-reindex lease break patient_vitals --reason "its Airflow is gone"': (
+        f"{_CLI}/test_lease.py::test_breaking_stops_the_owner_and_says_from_when_it_is_free"
+    ),
 }
 
 
