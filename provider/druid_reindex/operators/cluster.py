@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class LaunchEmrClusterOperator(NightOperator):
     """The run's cluster, up: attached to when it lives already, launched when it does not. Skipped by an empty plan.
 
-    Returns ``cluster_id`` and ``primary_dns``.
+    Returns ``cluster_id`` and ``primary_dns``; both None when a cleared run has nothing left to rebuild.
     """
 
     operator_extra_links = links.CLUSTER_LINKS
@@ -35,6 +35,9 @@ class LaunchEmrClusterOperator(NightOperator):
             raise AirflowSkipException(night["explanation"])
         self.hold(context)
         run_id = self.run_identity(context)
+        if self._all_done(context, run_id, night["batches"]):
+            self.log.info("every batch of the plan has left its result: no cluster is needed")
+            return {"cluster_id": None, "primary_dns": None}
         cluster_id = self.waiting.resumed or self._living(run_id) or self._launch(context, run_id)
         self._waited_for = cluster_id
         links.tell_cluster(context, self.settings, cluster_id)
@@ -50,6 +53,10 @@ class LaunchEmrClusterOperator(NightOperator):
         """End the cluster: its teardown does not run when it never came up."""
         if self._waited_for is not None:
             self.emr.terminate(self._waited_for)
+
+    def _all_done(self, context: Context, run_id: RunId, batches: list[int]) -> bool:
+        uris = (names.result_uri(self.settings.boundary, run_id, batch) for batch in batches)
+        return all(self.get_record(context, uri) is not None for uri in uris)
 
     def _settled(self, cluster_id: str) -> Cluster:
         try:

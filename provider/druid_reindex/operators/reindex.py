@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from druid_reindex.errors import ConflictError, IntegrityError
+from druid_reindex.errors import ConflictError, IntegrityError, NotFoundError
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.operators import links
 from druid_reindex.operators.jobs import Job, OverlordJob, StepJob, Work
-from druid_reindex.operators.night import NightOperator
+from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.plan import measure, names
 from druid_reindex.plan.night import Batch
 from druid_reindex.plan.timeline import PartitionSet, visible
@@ -18,6 +18,7 @@ from druid_reindex.plan.timeline import PartitionSet, visible
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from druid_reindex.model.cluster import Cluster
     from druid_reindex.model.identity import RunId
 
 RECORD_PROTOCOL = 1
@@ -66,26 +67,40 @@ class ReindexSegmentsOperator(NightOperator):
             self._job.cancel()
 
     def _require_earlier(self, context: Context, run_id: RunId, batch: Batch) -> None:
-        """A failure stops later batches: the one before must have left its result."""
-        if batch.number == 0:
+        """A failure stops later batches: the one before, of those that run, must have left its result."""
+        before = [number for number in planned_night(context)["batches"] if number < batch.number]
+        if not before:
             return
-        earlier = names.result_uri(self.settings.boundary, run_id, batch.number - 1)
+        earlier = names.result_uri(self.settings.boundary, run_id, before[-1])
         if self.get_record(context, earlier) is None:
             raise ConflictError(
                 "start a batch",
                 resource=f"batch {batch.number}",
-                came_back=f"batch {batch.number - 1} has left no result at {earlier}",
-                remedy=f"clear reindex [{batch.number - 1}] first",
+                came_back=f"batch {before[-1]} has left no result at {earlier}",
+                remedy=f"clear the task of batch {before[-1]} first",
             )
+
+    def _cluster(self, context: Context) -> Cluster:
+        cluster_id = context["ti"].xcom_pull(task_ids="cluster_up")["cluster_id"]
+        if cluster_id is None:
+            raise _without_cluster("cluster_up", "it found nothing left to do")
+        return self.emr.describe_cluster(cluster_id)
+
+    def _may_submit(self, cluster: Cluster) -> None:
+        """Raises NotFoundError when the cluster has ended, as it has after a clear without ``cluster_up``."""
+        if cluster.state.is_over:
+            raise _without_cluster(cluster.cluster_id, cluster.state.value)
+        self.require()
 
     def _run(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
         before = self._before(context, run_id, batch)
-        cluster_id = context["ti"].xcom_pull(task_ids="cluster_up")["cluster_id"]
+        cluster = self._cluster(context)
         self._job = self._job_of(Work(
             settings=self.asked_settings(context), run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info,
-            require=self.require, started=partial(links.tell_job, context, self.settings, cluster_id),
+            require=partial(self._may_submit, cluster),
+            started=partial(links.tell_job, context, self.settings, cluster.cluster_id),
         ))  # fmt: skip
-        ran = self._job.run(self.emr.describe_cluster(cluster_id))
+        ran = self._job.run(cluster)
         return {
             "protocol": RECORD_PROTOCOL,
             "batch": batch.number,
@@ -131,6 +146,15 @@ class ReindexSegmentsOperator(NightOperator):
                 remedy="look in the job's log for how many rows it read, and for another writer of these chunks",
             )
         return after
+
+
+def _without_cluster(resource: str, came_back: str) -> NotFoundError:
+    return NotFoundError(
+        "reindex on the run's cluster",
+        resource=resource,
+        came_back=came_back,
+        remedy="clear cluster_up with its downstream tasks, so that the run gets a cluster",
+    )
 
 
 def ids_by_interval(sets: list[PartitionSet], intervals: tuple[Interval, ...]) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.operators.cluster import LaunchEmrClusterOperator
+from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from night_world import DAY, SETTINGS, World, make, rebuilt
 from twins import Outcome, segment
@@ -108,9 +108,27 @@ def test_a_batch_waits_for_the_one_before(world: World, monkeypatch: pytest.Monk
     (only,) = plan.batches
     later = type(only)(1, only.chunks, only.shards)
     monkeypatch.setattr(ReindexSegmentsOperator, "stored_plan", lambda *_: type(plan)("d", 2, (only, later), ""))
+    world.xcoms["plan", "night"]["batches"] = [0, 1]
     with pytest.raises(AirflowException, match="batch 0 has left no result"):
         reindex(world, batch=1)
     assert world.druid.submitted == []
+
+
+def test_a_cleared_task_without_its_cluster_says_what_to_clear(world: World) -> None:
+    started(world)
+    world.run(make(TerminateEmrClusterOperator, "cluster_down"))
+    with pytest.raises(AirflowFailException, match=r"TERMINATED.*clear cluster_up with its downstream tasks"):
+        reindex(world)
+    assert world.druid.submitted == []
+
+
+def test_a_cleared_green_run_needs_no_second_cluster_and_submits_nothing_twice(world: World) -> None:
+    started(world)
+    first = reindex(world)
+    world.run(make(TerminateEmrClusterOperator, "cluster_down"))
+    assert world.run(make(LaunchEmrClusterOperator, "cluster_up"))["cluster_id"] is None
+    assert reindex(world) == first
+    assert (len(world.emr.launched), len(world.druid.submitted)) == (1, 1)
 
 
 def test_on_kill_stops_the_task(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
