@@ -20,6 +20,7 @@ from twins import EPOCH, FakeDruid, FakeEmr, FakeStore
 ROOT = Path(__file__).parents[1]
 DAG = "nightly_reindex__patient_vitals"
 RUN = "manual__1"
+TEARDOWN = "cluster_down"
 PLACES = ("--pipelines", str(ROOT / "dags" / "pipelines"), "--configs", str(ROOT / "emr_configs"))
 DESK = Desk(ROOT / "dags" / "pipelines", ROOT / "emr_configs")
 
@@ -86,11 +87,18 @@ class FakeAirflow:
         self.paused.discard(dag_id)
 
     def set_run_state(self, dag_id: str, run_id: str, state: str) -> None:
+        """As Airflow does: what has not ended is skipped, but for the teardown, for which the run goes on."""
         self.did.append((run_id, state))
-        self.runs = [replace(each, state=state) if each.run_id == run_id else each for each in self.runs]
+        self._put(lambda each: each.state == "none" and each.task_id != TEARDOWN, "skipped")
+        if not any(each.task_id == TEARDOWN and each.state == "none" for each in self.tasks):
+            self.runs = [replace(each, state=state) if each.run_id == run_id else each for each in self.runs]
 
     def set_task_state(self, dag_id: str, run_id: str, each: TaskInstance, state: str) -> None:
         self.did.append((each.name, state))
+        self._put(lambda other: other.name == each.name, state)
+
+    def _put(self, chosen: Callable[[TaskInstance], bool], state: str) -> None:
+        self.tasks = [replace(each, state=state) if chosen(each) else each for each in self.tasks]
 
     def clear(self, dag_id: str, run_id: str, tasks: Sequence[str | tuple[str, int]]) -> list[str]:
         self.did.append(("clear", *tasks))

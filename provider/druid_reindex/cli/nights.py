@@ -39,6 +39,7 @@ ConfigsOption: TypeAlias = Annotated[Path, typer.Option("--configs", help="The f
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document for a program.")]
 PIPELINES = Path("dags/pipelines")
 CONFIGS = Path("emr_configs")
+AWS_ATTEMPTS = 3  # a person is waiting, and may ask again
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class _Opened:
         from druid_reindex.clients.emr import EmrClient  # noqa: PLC0415
         from druid_reindex.clients.session import build_session  # noqa: PLC0415
 
-        return EmrClient(build_session(region=self._region))
+        return EmrClient(build_session(region=self._region), attempts=AWS_ATTEMPTS)
 
     @cached_property
     def store(self) -> ObjectStorePort:
@@ -179,7 +180,7 @@ class _Opened:
         from druid_reindex.clients.s3 import S3Client  # noqa: PLC0415
         from druid_reindex.clients.session import build_session  # noqa: PLC0415
 
-        return S3Client(build_session(region=self._region))
+        return S3Client(build_session(region=self._region), attempts=AWS_ATTEMPTS)
 
     def close(self) -> None:
         """Close Druid's connections, if there are any."""

@@ -60,7 +60,7 @@ def orphans(
         found = [(side, side.find()) for side in sides]
         live = _live(desk.boundaries)
         left = [(side, each) for side, there in found for each in judge(there, live, now, ages)]
-        _tell([orphan for _, orphan in left], as_document=as_document)
+        _tell([orphan for _, orphan in left], as_document=as_document, whole=not unread)
         failed = _reap(left, now) if reap else []
     err = Console(stderr=True, highlight=False, soft_wrap=True)
     for text in (*unread, *failed):
@@ -84,14 +84,14 @@ def _live(boundaries: Boundaries) -> frozenset[RunId]:
     return frozenset(RunId.of(boundaries.deployment_id, dag_id=run.dag_id, run_id=run.run_id) for run in runs)
 
 
-def _tell(left: list[Orphan], *, as_document: bool) -> None:
+def _tell(left: list[Orphan], *, as_document: bool, whole: bool) -> None:
     if as_document:
         typer.echo(json.dumps([_document(each) for each in left], indent=2, ensure_ascii=False))
         return
     for each in left:
         typer.echo(str(each))
     if not left:
-        typer.echo("nothing is left that no live run owns")
+        typer.echo(f"nothing is left that no live run owns{'' if whole else ', in what could be read'}")
 
 
 def _document(orphan: Orphan) -> dict[str, str]:

@@ -40,7 +40,6 @@ from druid_reindex.model.lease import Lease
 from druid_reindex.plan import lease as rules
 
 POLL_SECONDS = 5.0
-_DONE = frozenset({"success", "skipped"})
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +62,7 @@ def abort(
     1. marks the run as failed in Airflow, if it is queued or running
     2. breaks its lease, so that whatever of it still works stops at its next write
     3. stops its Druid tasks, cancels its steps, terminates its clusters
-    4. gives the lease back, once all of that has ended
+    4. gives the lease back, once all of that has ended, and lets the run be over in Airflow
 
     What is published stays: `status` then says what is served, and how to go on. Exit 1 when something still lives
     after --wait-seconds: the lease is not given back then, and the next night ends what is left.
@@ -72,7 +71,7 @@ def abort(
     with airflow_api() as api:
         found = desk.find_run(api, run, dag_id)
         if found.is_live:
-            api.set_run_state(found.dag_id, found.run_id, "failed")
+            _mark_failed(api, found)
             typer.echo(f"marked run {found.run_id} of {found.dag_id} as failed (it was {found.state})")
         else:
             typer.echo(f"run {found.run_id} of {found.dag_id} is {found.state}: nothing to mark")
@@ -85,6 +84,8 @@ def abort(
         before = shelf.read()
         after = shelf.swap(lambda lease: rules.give_back(lease, claim, datetime.now(UTC)))
     typer.echo("gave its lease back" if after != before else "it has no lease to give back")
+    with airflow_api() as api:
+        _close(api, found)
     typer.echo(f"safe next: druid-reindex status {found.run_id} --dag-id {found.dag_id}")
 
 
@@ -168,6 +169,26 @@ def from_batch_on(first: int, night: Mapping[str, Any], tasks: list[TaskInstance
     return [CLUSTER_UP_TASK, *batches, *after]
 
 
+def _mark_failed(api: AirflowApi, run: DagRun) -> None:
+    """Mark the run as failed, and its verdict, which Airflow skips, so that it does not turn the run green."""
+    api.set_run_state(run.dag_id, run.run_id, "failed")
+    _set_state(api, run, VERDICT_TASK, "failed")
+
+
+def _close(api: AirflowApi, run: DagRun) -> None:
+    """Let a run be over that waits for its cluster_down, whose work is done: Airflow goes on with a run until then."""
+    now = api.run(run.dag_id, run.run_id)
+    if now is not None and now.is_live:
+        _set_state(api, run, CLUSTER_DOWN_TASK, "skipped")
+        _mark_failed(api, run)
+
+
+def _set_state(api: AirflowApi, run: DagRun, task_id: str, state: str) -> None:
+    for task in api.task_instances(run.dag_id, run.run_id):
+        if task.task_id == task_id and task.state != state:
+            api.set_task_state(run.dag_id, run.run_id, task, state)
+
+
 def _fence(lease: Lease | None, subject: Subject, reason: str) -> Lease | None:
     """The run's lease as broken; None where there is nothing to break."""
     if lease is None or not lease.is_open or lease.owner != str(subject.run_id):
@@ -235,7 +256,7 @@ def _planned(api: AirflowApi, run: DagRun, tasks: list[TaskInstance]) -> Mapping
     """What the run's plan told. Raises RefusedError when plan or approval are not done."""
     night = told_night(api, run)
     states = {task.task_id: task.state for task in tasks}
-    undone = [name for name in (PLAN_TASK, APPROVE_TASK) if states.get(name, "success") not in _DONE]
+    undone = [name for name in (PLAN_TASK, APPROVE_TASK) if states.get(name, "success") != "success"]
     if night is None or undone:
         raise RefusedError(
             "resume a run from a batch", resource=run.run_id,

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import boto3
 
 from druid_reindex.clients.aws_errors import translated
-from druid_reindex.clients.session import client_config
+from druid_reindex.clients.session import ATTEMPTS, client_config
 from druid_reindex.errors import NotFoundError, ProtocolError, RefusedError
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
 
@@ -28,9 +28,9 @@ class EmrClient:
     it costs a DescribeCluster.
     """
 
-    def __init__(self, session: boto3.Session, *, lookback_hours: int = 72) -> None:
+    def __init__(self, session: boto3.Session, *, lookback_hours: int = 72, attempts: int = ATTEMPTS) -> None:
         with translated("make an EMR client", "EMR"):
-            self._emr = session.client("emr", config=client_config())
+            self._emr = session.client("emr", config=client_config(attempts=attempts))
             self._once = session.client("emr", config=client_config(attempts=1))
         self._lookback = timedelta(hours=lookback_hours)
         self._where = f"EMR {self._emr.meta.region_name}"

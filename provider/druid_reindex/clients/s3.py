@@ -18,7 +18,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from druid_reindex.clients.aws_errors import translated
-from druid_reindex.clients.session import client_config
+from druid_reindex.clients.session import ATTEMPTS, client_config
 from druid_reindex.errors import (
     ConflictError,
     DruidReindexError,
@@ -35,9 +35,9 @@ _HEADS_AT_ONCE = 8
 class S3Client:
     """S3 in one account; objects are small (plans, specs, results) and held in memory."""
 
-    def __init__(self, session: boto3.Session) -> None:
+    def __init__(self, session: boto3.Session, *, attempts: int = ATTEMPTS) -> None:
         with translated("make an S3 client", "S3"):
-            self._s3 = session.client("s3", config=client_config())
+            self._s3 = session.client("s3", config=client_config(attempts=attempts))
 
     def put(self, uri: S3Uri, body: bytes, *, kms_key_arn: str) -> str:
         """The new object's ETag. Raises IntegrityError when S3 encrypted with another key, or got other bytes.

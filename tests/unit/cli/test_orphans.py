@@ -90,6 +90,7 @@ def test_what_could_not_be_read_is_said_once_and_the_rest_is_taken_away(outside:
     assert result.exit_code == orphans.COULD_NOT_READ
     assert result.stderr.count("could not read: ask on it: nothing") == 1
     assert outside.emr.terminated == [dead]
+    assert invoke().stdout == "nothing is left that no live run owns, in what could be read\n"
 
 
 def test_what_could_not_be_taken_away_is_said(outside: Outside) -> None:

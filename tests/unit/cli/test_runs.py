@@ -83,7 +83,7 @@ def test_abort_ends_everything_and_gives_the_lease_back(outside: Outside) -> Non
     task_id, cluster_id = at_work(outside)
     result = invoke("abort", DATASOURCE, "--reason", "a test")
     assert result.exit_code == 0, result.output
-    assert outside.airflow.did == [(RUN, "failed")]
+    assert outside.airflow.did == [(RUN, "failed")]  # the verdict had failed
     assert task_id in outside.druid.ended
     assert outside.emr.terminated == [cluster_id]
     assert lease(outside).is_given_back
@@ -98,6 +98,17 @@ def test_abort_ends_everything_and_gives_the_lease_back(outside: Outside) -> Non
         "gave its lease back",
         "safe next",
     ]
+
+
+def test_an_aborted_run_is_over_and_red_though_airflow_would_wait_for_its_teardown(outside: Outside) -> None:
+    ended = {"plan", "approve", "cluster_up"}
+    outside.airflow.tasks = [each if each.task_id in ended else replace(each, state="none") for each in NIGHT]
+    assert invoke("abort", RUN).exit_code == 0
+    assert outside.airflow.did == [
+        (RUN, "failed"), ("verdict", "failed"), ("cluster_down", "skipped"), (RUN, "failed"),
+    ]  # fmt: skip
+    states = {each.task_id: each.state for each in outside.airflow.tasks}
+    assert (outside.airflow.runs[0].state, states["verdict"]) == ("failed", "failed")
 
 
 def test_abort_again_does_nothing_again(outside: Outside) -> None:
@@ -226,7 +237,7 @@ def test_a_live_run_is_not_resumed(outside: Outside, state: str) -> None:
 
 def test_a_run_without_a_plan_is_planned_anew_only(outside: Outside) -> None:
     plan(outside)
-    outside.airflow.tasks = [task("plan"), task("approve", "failed"), task("verdict", "failed")]
+    outside.airflow.tasks = [task("plan"), task("approve", "skipped"), task("verdict", "failed")]
     result = invoke("resume", RUN, "--from-batch", "0")
     assert (result.exit_code, outside.airflow.did) == (1, [])
     assert "approve is not done" in result.stderr
