@@ -30,6 +30,8 @@ from druid_reindex.sandbox.processes import OwnedProcess, SandboxStartError, Ser
 READY_SECONDS = 180.0
 STOP_SECONDS = 3.0
 PROBE_SECONDS = 5.0
+# The NameNode's first answer that changes something loads much code: seconds, on a machine that has more to do.
+CHANGE_SECONDS = 60.0
 SUPERUSER = "hdfs"
 HOME_OWNERS = ("hadoop", "druid", "root")
 ADD_OPENS = (
@@ -242,7 +244,7 @@ class HadoopCluster:
         address = f"{self.layout.address.ip}:{hadoop_site.NAME_NODE_HTTP_PORT}"
         url = f"http://{address}/webhdfs/v1{path}?user.name={SUPERUSER}&op={operation}"
         try:
-            with urlopen(Request(url, method="PUT"), timeout=PROBE_SECONDS) as answer:
+            with urlopen(Request(url, method="PUT"), timeout=CHANGE_SECONDS) as answer:
                 answer.read()
         except (OSError, URLError) as error:
             raise SandboxStartError(
