@@ -17,6 +17,7 @@ from druid_reindex.cli.pipeline_init import druid_config
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.config_files import load_boundaries, load_profile
 from druid_reindex.model.pipeline_file import load_pipeline
+from druid_reindex.model.prices import load_prices
 
 _STYLE = {Mark.GOOD: "green", Mark.WRONG: "red", Mark.UNREAD: "yellow"}
 _FILES = "pipeline and configs"
@@ -76,6 +77,7 @@ def _files(file: Path, configs: Path) -> Outcome:
     boundaries = load_boundaries(configs)
     pipeline = load_pipeline(file, boundaries)
     load_profile(configs, pipeline.cluster.profile)
+    load_prices(configs)
     return good(f"{file}: {pipeline.classification.value}, DAG {pipeline.dag_id}")
 
 

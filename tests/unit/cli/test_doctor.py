@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,6 +73,15 @@ def test_nothing_outside_is_asked_for_a_pipeline_that_cannot_be_read(
     (line,) = done.stdout.splitlines()
     assert done.exit_code == 1
     assert line.startswith("✗ pipeline and configs")
+
+
+def test_prices_that_cannot_be_read_are_told(outside: Callable[[Outcome], None], tmp_path: Path) -> None:
+    outside(good("private"))
+    shutil.copytree(CONFIGS, tmp_path / "emr_configs")
+    (tmp_path / "emr_configs" / "prices.yaml").write_text("instance_types: none\n")
+    done = CliRunner().invoke(app, ["doctor", str(PIPELINE), "--configs", str(tmp_path / "emr_configs")])
+    assert done.exit_code == 1
+    assert "prices.yaml" in done.stdout.splitlines()[0]
 
 
 def test_the_help_says_what_the_marks_and_codes_mean() -> None:
