@@ -10,10 +10,11 @@ from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.config_files import profile_names
 from druid_reindex.operators.approve import APPROVE_TASK, ApproveNightOperator
+from druid_reindex.operators.callbacks import failure_callbacks
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
 from druid_reindex.operators.form import trigger_form
 from druid_reindex.operators.general_dags import ASSET_PREFIX
-from druid_reindex.operators.night import PLAN_TASK, NightSettings
+from druid_reindex.operators.night import PLAN_TASK, NightSettings, task_docs
 from druid_reindex.operators.plan import PlanNightOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.operators.validate import ValidateSegmentsOperator
@@ -100,6 +101,7 @@ def _wire(settings: NightSettings) -> None:
         pool=settings.boundary.pool,
         queue=settings.boundary.queue,
         retries=settings.pipeline.policy.retries,
+        doc_md=task_docs(ReindexSegmentsOperator),
     ).expand(batch=plan.output)
     down = TerminateEmrClusterOperator(task_id="cluster_down", settings=settings)
     validate = ValidateSegmentsOperator(task_id="validate", settings=settings, trigger_rule=TriggerRule.ALL_DONE)
@@ -107,6 +109,7 @@ def _wire(settings: NightSettings) -> None:
         task_id="verdict",
         settings=settings,
         trigger_rule=TriggerRule.ALL_DONE,
+        on_failure_callback=failure_callbacks(settings),
         outlets=[Asset(name=settings.pipeline.asset_name, uri=f"{ASSET_PREFIX}{settings.pipeline.datasource}")],
     )
     plan >> approve >> up >> reindex >> down.as_teardown(setups=up) >> verdict

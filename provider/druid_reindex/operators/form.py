@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from airflow.sdk import Param
 
 from druid_reindex.model.pipeline import Pipeline
-from druid_reindex.operators.request import REASON_CHARACTERS_MIN, engines
+from druid_reindex.operators.request import BACKFILL_TICK, REASON_CHARACTERS_MIN, engines
 
 _INSTANT = r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?"
 INTERVAL_PATTERN = f"^{_INSTANT}/{_INSTANT}$"
@@ -23,7 +23,7 @@ def trigger_form(pipeline: Pipeline, profiles: Sequence[str]) -> dict[str, Param
         "reason": Param(
             None, type=["null", "string"], minLength=REASON_CHARACTERS_MIN, maxLength=500, title="Reason",
             description="Why you start this run, in a sentence without patients' data. Manual runs and backfills fail "
-            "without one.",
+            f"without one. For a backfill, also tick “{BACKFILL_TICK}”: without it Airflow sends no parameters.",
         ),
         "interval": Param(
             None, type=["null", "string"], pattern=INTERVAL_PATTERN, title="Interval",

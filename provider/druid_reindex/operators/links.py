@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from druid_reindex.operators.night import NightSettings
 
 PLAN_PAGE_KEY = "plan_page"
-STATE_KEY = "state"  # XCom of the verdict: the state of the run as text
 PLAN_TAB = "druid-reindex-plan"
 _CONSOLES = {
     "aws": "console.aws.amazon.com",

@@ -13,6 +13,8 @@ from druid_reindex.model.interval import Granularity, Interval, umbrella
 from druid_reindex.model.pipeline import Engine, Pipeline
 
 BACKFILL = "backfill"
+# The box in Airflow 3.3's form of a backfill without which it sends no parameters, for new runs neither.
+BACKFILL_TICK = "Override parameters on existing runs"
 ASKED_BY_A_PERSON = frozenset({"manual", BACKFILL})
 REASON_CHARACTERS_MIN = 5
 KNOWN = {
@@ -162,7 +164,8 @@ class _Conf:
         if text is None and run_type not in ASKED_BY_A_PERSON:
             return None
         if text is None:
-            raise _refused("reason", None, because=f"nothing, and a {run_type} run says why it is started")
+            tick = f"; tick “{BACKFILL_TICK}” in the form, or Airflow sends none" if run_type == BACKFILL else ""
+            raise _refused("reason", None, because=f"nothing, and a {run_type} run says why it is started{tick}")
         if not isinstance(text, str) or len(text) < REASON_CHARACTERS_MIN:
             raise _refused("reason", value)
         return text

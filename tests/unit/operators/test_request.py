@@ -11,7 +11,7 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.interval import Granularity, Interval
 from druid_reindex.model.pipeline import Engine
-from druid_reindex.operators.request import NightRequest, local_day, night_request, whole_chunks
+from druid_reindex.operators.request import BACKFILL_TICK, NightRequest, local_day, night_request, whole_chunks
 from night_world import SETTINGS, World
 
 PIPELINE = SETTINGS.pipeline.model_copy(update={"lookback": timedelta(days=5)})
@@ -63,6 +63,7 @@ def test_a_person_says_why(conf: dict[str, Any], run_type: Any) -> None:
     told = refusal(conf, run_type)
     assert f"a {getattr(run_type, 'value', run_type)} run says why it is started" in told
     assert "reason: a sentence of at least 5 characters" in told
+    assert (BACKFILL_TICK in told) == (str(getattr(run_type, "value", run_type)) == "backfill")
 
 
 @pytest.mark.parametrize("run_type", ["scheduled", "asset_triggered", "operator_triggered"])

@@ -5,6 +5,7 @@ Source: https://airflow.apache.org/docs/apache-airflow/3.3.2/security/api.html
 
 from __future__ import annotations
 
+import shlex
 from functools import cache
 from html import escape
 from typing import Any
@@ -20,7 +21,8 @@ from druid_reindex.errors import DruidReindexError, NotFoundError
 from druid_reindex.evidence.night_state import VERDICT_TASK
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
-from druid_reindex.operators.links import PLAN_PAGE_KEY, STATE_KEY
+from druid_reindex.operators.callbacks import NIGHT_STATE
+from druid_reindex.operators.links import PLAN_PAGE_KEY
 from druid_reindex.operators.night import PLAN_TASK
 
 HEADERS = {
@@ -71,10 +73,13 @@ def plan_page(dag_id: str, run_id: str) -> HTMLResponse:
 
 
 def state_page(dag_id: str, run_id: str) -> HTMLResponse:
-    """The state of the run as the verdict told it; 404 while it has not."""
-    state = _told(dag_id, run_id, VERDICT_TASK, STATE_KEY)
+    """The state of the run as it was when the verdict failed; 404 when it has not."""
+    state = _told(dag_id, run_id, VERDICT_TASK, NIGHT_STATE)
     if not isinstance(state, str):
-        return _message(404, f"Run {run_id} of {dag_id} has not come to its {VERDICT_TASK}, which tells its state.")
+        ask = f"druid-reindex status {shlex.quote(run_id)} --dag-id {shlex.quote(dag_id)}"
+        return _message(
+            404, f"The night has not failed, or not yet come to its {VERDICT_TASK}. Ask for its state: {ask}"
+        )
     return _page(200, f"<pre>{escape(state)}</pre>")
 
 

@@ -108,17 +108,17 @@ def test_s3_that_does_not_answer(airflow: Airflow, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_state_of_a_run_is_shown_as_the_verdict_told_it(airflow: Airflow) -> None:
-    airflow.told[DAG, RUN, "verdict", "state"] = "WHAT stopped  reindex[0]\nWHY  <b>'Ann'</b>"
+    airflow.told[DAG, RUN, "verdict", "night_state"] = "WHAT stopped  reindex[0]\nWHY  <b>'Ann'</b>"
     answer = get(STATE)
     assert answer.status_code == 200
     assert "WHAT stopped  reindex[0]\nWHY  &lt;b&gt;" in answer.text
     assert "<b>" not in answer.text
 
 
-def test_a_run_without_a_verdict_says_so(airflow: Airflow) -> None:
+def test_a_run_that_has_not_failed_says_how_to_ask(airflow: Airflow) -> None:
     answer = get(STATE)
     assert answer.status_code == 404
-    assert "verdict" in answer.text
+    assert f"druid-reindex status {RUN} --dag-id {DAG}" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
