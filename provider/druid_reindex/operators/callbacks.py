@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
 
-from druid_reindex.errors import DruidReindexError
+from druid_reindex.errors import ConfigurationError, DruidReindexError
 from druid_reindex.evidence.night_state import VERDICT_TASK, WHY_KEY, NightState, Stopped, Unread, render
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.interval import parse_instant
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from druid_reindex.clients.night_facts import AirflowFacts
 
 NIGHT_STATE = "night_state"
+WITH_CALLBACKS = ("LocalExecutor", "CeleryExecutor")
 LATE = "the night is not over at its deadline (policy.finish_within_hours); nothing has failed so far as is known here"
 NOT_TOLD = "a deadline's callback is not told of task instances: look at the run in Airflow's UI"
 log = logging.getLogger(__name__)
@@ -49,11 +50,13 @@ def failure_callbacks(settings: NightSettings, notifiers: Sequence[SyncCallback]
 def deadline_alert(settings: NightSettings, file: Path, notifiers: Sequence[SyncCallback] = ()) -> DeadlineAlert | None:
     """The DAG's ``deadline``; None unless the policy has ``finish_within_hours``. ``file`` is the pipeline's.
 
-    The callback runs on the executor, which must know callbacks (LocalExecutor does), and reads the pipeline again.
+    The callback runs on the executor, and reads the pipeline again. Raises ConfigurationError where Airflow's first
+    executor runs no callbacks: the scheduler would stop at the deadline.
     """
     hours = settings.pipeline.policy.finish_within_hours
     if hours is None:
         return None
+    _require_callbacks(file)
     from airflow.sdk.definitions.callback import SyncCallback  # noqa: PLC0415  # only where a pipeline has an hour
     from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference  # noqa: PLC0415
 
@@ -64,6 +67,20 @@ def deadline_alert(settings: NightSettings, file: Path, notifiers: Sequence[Sync
         callback=SyncCallback(tell_late_night, told),
         name=f"{settings.pipeline.datasource} within {hours:g} hours",
     )
+
+
+def _require_callbacks(file: Path) -> None:
+    from airflow.sdk.configuration import conf  # noqa: PLC0415
+
+    named = conf.get("core", "executor")
+    executor = named.partition(",")[0].rpartition(":")[2].rpartition(".")[2]
+    if executor not in WITH_CALLBACKS:
+        raise ConfigurationError(
+            "watch a night's deadline",
+            resource=f"{file}: policy.finish_within_hours",
+            came_back=f"Airflow's executor is {named}, which runs no callbacks of deadlines",
+            remedy=f"set it to null, or run {' or '.join(WITH_CALLBACKS)} first in [core] executor",
+        )
 
 
 def tell_failure(context: Context, *, settings: NightSettings) -> None:

@@ -15,7 +15,7 @@ from airflow.sdk import BaseNotifier
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.exceptions import AirflowException
 
-from druid_reindex.errors import NoAnswerError
+from druid_reindex.errors import ConfigurationError, NoAnswerError
 from druid_reindex.evidence.night_state import WHY_KEY
 from druid_reindex.model.pipeline import Policy
 from druid_reindex.operators import callbacks, connections
@@ -196,6 +196,28 @@ def test_the_deadline_is_the_policys() -> None:
     assert (alert.interval, alert.name) == (timedelta(hours=1.5), "patient_vitals within 1.5 hours")
     assert alert.callback.kwargs == {"file": str(FILE), "configs": CONFIGS, "notifiers": []}
     assert deadline_alert(within(None), FILE) is None
+
+
+@pytest.mark.parametrize(
+    ("executor", "is_good"),
+    [
+        ("LocalExecutor", True),
+        ("CeleryExecutor,KubernetesExecutor", True),
+        ("mine:airflow.executors.local_executor.LocalExecutor", True),
+        ("KubernetesExecutor", False),
+        ("KubernetesExecutor,LocalExecutor", False),
+    ],
+)
+def test_an_executor_that_would_stop_the_scheduler_is_refused(
+    executor: str, is_good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    assert deadline_alert(within(None), FILE) is None
+    if is_good:
+        assert deadline_alert(within(1), FILE) is not None
+    else:
+        with pytest.raises(ConfigurationError, match=r"finish_within_hours.*runs no callbacks"):
+            deadline_alert(within(1), FILE)
 
 
 def test_a_dag_with_a_deadline_is_stored_and_read_back() -> None:
