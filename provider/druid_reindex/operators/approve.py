@@ -13,7 +13,7 @@ from airflow.providers.standard.exceptions import HITLRejectException, HITLTimeo
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from druid_reindex.errors import DruidReindexError, NotApprovedError
-from druid_reindex.operators.night import NightSettings, as_airflow, planned_night
+from druid_reindex.operators.night import NightSettings, as_airflow, planned_night, task_docs
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,6 +34,7 @@ class ApproveNightOperator(ApprovalOperator):
         kwargs.setdefault("pool", settings.boundary.pool)
         kwargs.setdefault("queue", settings.boundary.queue)
         kwargs.setdefault("retries", settings.pipeline.policy.retries)
+        kwargs.setdefault("doc_md", task_docs(type(self)))
         kwargs.setdefault("response_timeout", timedelta(hours=settings.pipeline.policy.max_night_hours))
         super().__init__(
             subject=f"Rebuild {settings.pipeline.datasource} beyond the limits of its policy?",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 PLAN_TASK = "plan"
 NIGHT_KEY = "night"
 POLL_SECONDS = 10.0
+_NIGHT_TEMPLATE = f"{{{{ ti.xcom_pull(task_ids='{PLAN_TASK}', key='{NIGHT_KEY}') | tojson(indent=2) }}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +93,24 @@ class NightOperator(BaseOperator):
     ``carry_out`` finds before it makes, so it may be called any number of times: by a retry, by a cleared task, and
     each time that a wait has ended, since a wait gives the worker slot away and the task begins anew.
 
+    ``night`` shows, among Airflow's rendered templates, what ``plan`` told: identifiers, counts and addresses alone.
+
     :param settings: the pipeline, its boundary and its cluster profile
     :param poll_seconds: time between two looks at what is waited for
     """
+
+    template_fields: Sequence[str] = ("night",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"night": "json"}
 
     def __init__(self, *, settings: NightSettings, poll_seconds: float = POLL_SECONDS, **kwargs: Any) -> None:
         kwargs.setdefault("pool", settings.boundary.pool)
         kwargs.setdefault("queue", settings.boundary.queue)
         kwargs.setdefault("retries", settings.pipeline.policy.retries)
+        kwargs.setdefault("doc_md", task_docs(type(self)))
         super().__init__(**kwargs)
         self.settings = settings
         self.poll_seconds = poll_seconds
+        self.night = _NIGHT_TEMPLATE
         self.waiting: Waiting
         self._tenure: Tenure | None = None
         if self.has_dag():  # type: ignore[no-untyped-call]
@@ -259,6 +269,11 @@ def planned_night(context: Context) -> dict[str, Any]:
             remedy=f"clear {PLAN_TASK} with its downstream tasks, so that the night is planned",
         )
     return night
+
+
+def task_docs(kind: type[BaseOperator]) -> str:
+    """What Airflow shows of a task: its class's own words, without the parameters."""
+    return inspect.cleandoc(kind.__doc__ or "").partition("\n:param")[0].strip()
 
 
 def as_airflow(error: DruidReindexError) -> AirflowException:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk import TriggerRule
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from druid_reindex import reindex_dag, reindex_dags
 from druid_reindex.errors import ConfigurationError
@@ -39,6 +40,14 @@ def test_owner_pool_and_queue_of_every_task() -> None:
     assert {task.pool for task in tasks} == {"druid_reindex_phi"}
     assert {task.queue for task in tasks} == {"phi"}
     assert {task.retries for task in tasks if task.task_id != "verdict"} == {2}
+
+
+def test_each_task_says_what_it_does_and_shows_the_night_it_belongs_to() -> None:
+    for task in reindex_dag(FILE, configs=CONFIGS).task_dict.values():
+        doc = task.partial_kwargs["doc_md"] if isinstance(task, MappedOperator) else task.doc_md
+        assert len(doc) > 60
+        assert ":param" not in doc
+        assert "night" in task.template_fields or task.task_id == "approve"
 
 
 def test_no_cron_no_schedule(tmp_path: Path) -> None:
