@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
 
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.config_files import profile_names
 from druid_reindex.operators.approve import APPROVE_TASK, ApproveNightOperator
-from druid_reindex.operators.callbacks import failure_callbacks
+from druid_reindex.operators.callbacks import deadline_alert, failure_callbacks
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
 from druid_reindex.operators.form import trigger_form
 from druid_reindex.operators.general_dags import ASSET_PREFIX
@@ -20,12 +22,18 @@ from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.operators.validate import ValidateSegmentsOperator
 from druid_reindex.operators.verdict import NightVerdictOperator
 
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.callback import SyncCallback
+
 # A DAG that is unpaused for the first time waits for its hour; Airflow's default catches up on one 2.4 hours past.
 NOT_BEFORE_ITS_HOUR = timedelta(0)
 
 
-def reindex_dags(folder: Path, *, configs: Path) -> dict[str, DAG]:
+def reindex_dags(folder: Path, *, configs: Path, notifiers: Sequence[SyncCallback] = ()) -> dict[str, DAG]:
     """The DAGs of all pipelines in ``folder`` (``*.yaml``), by the name of the file.
+
+    ``notifiers`` are told of a night that failed or is late, as ``SyncCallback(NotifierClass, {"text":
+    "{{ night_state }}"})``.
 
     Raises one ConfigurationError with everything that is wrong in any of the files: Airflow takes all DAGs of a file
     with an import error as stale, so check pipelines (``druid-reindex pipeline check``) before they are deployed.
@@ -48,7 +56,7 @@ def reindex_dags(folder: Path, *, configs: Path) -> dict[str, DAG]:
         )
     if wrong:
         raise wrong[0]
-    return {file.stem: _dag(settings, file.name) for file, settings in found.items()}
+    return {file.stem: _dag(settings, file, notifiers) for file, settings in found.items()}
 
 
 def _refuse_second_file(file: Path, settings: NightSettings, found: dict[Path, NightSettings]) -> None:
@@ -62,35 +70,37 @@ def _refuse_second_file(file: Path, settings: NightSettings, found: dict[Path, N
             )
 
 
-def reindex_dag(file: Path, *, configs: Path) -> DAG:
+def reindex_dag(file: Path, *, configs: Path, notifiers: Sequence[SyncCallback] = ()) -> DAG:
     """The DAG that runs the nights of the pipeline in ``file``; ``configs`` is the folder ``emr_configs``.
 
+    ``notifiers`` are as for ``reindex_dags``.
     Raises ConfigurationError that names file, line and field, which Airflow shows as the file's import error.
     """
-    return _dag(NightSettings.read(file, configs=configs), file.name)
+    return _dag(NightSettings.read(file, configs=configs), file, notifiers)
 
 
-def _dag(settings: NightSettings, file_name: str) -> DAG:
+def _dag(settings: NightSettings, file: Path, notifiers: Sequence[SyncCallback]) -> DAG:
     pipeline = settings.pipeline
     cron = pipeline.schedule.cron
     with DAG(
         dag_id=pipeline.dag_id,
         description=pipeline.description,
-        doc_md=_documentation(settings, file_name),
+        doc_md=_documentation(settings, file.name),
         schedule=CronTriggerTimetable(cron, timezone=pipeline.schedule.timezone, run_immediately=NOT_BEFORE_ITS_HOUR)
         if cron
         else None,
         catchup=False,
         max_active_runs=1,
+        deadline=deadline_alert(settings, file, notifiers),
         params=trigger_form(pipeline, profile_names(settings.configs)),
         default_args={"owner": pipeline.owner},
         tags={"druid-reindex", pipeline.classification.value, *pipeline.tags},
     ) as dag:
-        _wire(settings)
+        _wire(settings, notifiers)
     return dag
 
 
-def _wire(settings: NightSettings) -> None:
+def _wire(settings: NightSettings, notifiers: Sequence[SyncCallback]) -> None:
     plan = PlanNightOperator(task_id=PLAN_TASK, settings=settings)
     approve = ApproveNightOperator(task_id=APPROVE_TASK, settings=settings)
     up = LaunchEmrClusterOperator(task_id="cluster_up", settings=settings)
@@ -109,7 +119,7 @@ def _wire(settings: NightSettings) -> None:
         task_id="verdict",
         settings=settings,
         trigger_rule=TriggerRule.ALL_DONE,
-        on_failure_callback=failure_callbacks(settings),
+        on_failure_callback=failure_callbacks(settings, notifiers),
         outlets=[Asset(name=settings.pipeline.asset_name, uri=f"{ASSET_PREFIX}{settings.pipeline.datasource}")],
     )
     plan >> approve >> up >> reindex >> down.as_teardown(setups=up) >> verdict

@@ -15,6 +15,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from druid_reindex.errors import ConfigurationError, DruidReindexError, IntegrityError, NotFoundError, Terminal
+from druid_reindex.evidence.night_state import WHY_KEY
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.config_files import load_boundaries, load_profile
 from druid_reindex.model.identity import RunId, digest
@@ -122,6 +123,7 @@ class NightOperator(BaseOperator):
         try:
             return self.carry_out(context)
         except DruidReindexError as error:
+            context["ti"].xcom_push(WHY_KEY, str(error))
             raise as_airflow(error) from error
 
     def resume(self, context: Context, event: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ def test_each_task_says_what_it_does_and_shows_the_night_it_belongs_to() -> None
         assert len(doc) > 60
         assert ":param" not in doc
         assert "night" in task.template_fields or task.task_id == "approve"
+
+
+def test_a_pipeline_with_an_hour_has_a_deadline(tmp_path: Path) -> None:
+    assert not reindex_dag(FILE, configs=CONFIGS).deadline
+    file = tmp_path / "patient_vitals.yaml"
+    file.write_text(FILE.read_text() + "policy: {finish_within_hours: 4}\n")
+    (alert,) = reindex_dag(file, configs=CONFIGS).deadline
+    assert alert.interval == timedelta(hours=4)
 
 
 def test_no_cron_no_schedule(tmp_path: Path) -> None:
