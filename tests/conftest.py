@@ -18,3 +18,8 @@ def sandbox() -> Iterator[Sandbox]:
 
     with running() as shared:
         yield shared
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's tests come last: the others on real engines count the clusters that there were."""
+    items.sort(key=lambda item: "browser" in item.path.parts)

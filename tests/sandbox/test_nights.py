@@ -9,7 +9,7 @@ import pytest
 from druid_reindex.clients.airflow import TaskInstance
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.sandbox.ingestion import WINDOW
-from real_sandbox import ROOT, STEPS, VITALS, Sandbox, watched
+from real_sandbox import BROKEN_PROFILE, ROOT, STEPS, VITALS, Sandbox, watched
 
 pytestmark = pytest.mark.sandbox
 
@@ -82,13 +82,11 @@ def test_the_step_and_the_overlord_give_equal_rows(sandbox: Sandbox) -> None:
 
 
 def test_a_failed_night_is_red_and_changes_nothing(sandbox: Sandbox) -> None:
-    """The profile asks for a JVM option that no JVM knows, so that every container of the job dies for real."""
+    """On a profile with which every container of the job dies for real."""
     served, rows = segments(sandbox, VITALS), sandbox.rows_by_day(VITALS)
-    profile = sandbox.checkout / "emr_configs" / "profiles" / "small.yaml"
-    profile.write_text(profile.read_text() + "  properties: {mapreduce.map.java.opts: -XX:+NoSuchOption}\n")
 
     runs = sandbox.runs(VITALS)
-    run_id = runs.start({"interval": LAST_DAY, "force": True})
+    run_id = runs.start({"interval": LAST_DAY, "force": True, "profile": BROKEN_PROFILE})
     state = runs.follow(run_id)
 
     tasks = {task.name: task for task in sandbox.api.task_instances(runs.dag_id, run_id)}
