@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol, assert_never
+from typing import assert_never
 
+from druid_reindex.clients.shelf import RecordPlace, Shelf
 from druid_reindex.errors import ConflictError, DruidReindexError, FencedOutError
 from druid_reindex.model import lease as stored
 from druid_reindex.model.lease import Lease
@@ -15,20 +16,10 @@ from druid_reindex.plan import names
 from druid_reindex.plan.lease import Busy, Claim, Decision, Fenced, Keep, Renew, Take
 from druid_reindex.ports import ObjectStorePort
 
-_TRIES = 8
-
 
 def utc_now() -> datetime:
     """This machine's time."""
     return datetime.now(UTC)
-
-
-class LeasePlace(names.RunsPlace, Protocol):
-    """What says where leases are kept, and what they are encrypted with."""
-
-    @property
-    def kms_key_arn(self) -> str:
-        """The KMS key."""
 
 
 @dataclass(frozen=True)
@@ -36,36 +27,24 @@ class LeaseShelf:
     """Where one datasource's lease is kept; every change is conditional on what was read."""
 
     store: ObjectStorePort
-    boundary: LeasePlace
+    boundary: RecordPlace
     datasource: str
 
     @property
     def where(self) -> str:
         """The lease's address."""
-        return str(names.lease_uri(self.boundary, self.datasource))
+        return str(self._record.uri)
 
     def read(self) -> Lease | None:
         """The lease as it stands; None when nobody has ever held it."""
-        return self._read()[0]
+        return self._record.read()
 
     def swap(self, change: Callable[[Lease | None], Lease | None]) -> Lease | None:
         """The lease after ``change``, which is asked again whenever somebody else was quicker; None leaves it alone.
 
         Raises ConflictError when others were quicker each time.
         """
-        for attempt in range(_TRIES):
-            current, etag = self._read()
-            wanted = change(current)
-            if wanted is None:
-                return current
-            try:
-                self._write(wanted, etag)
-            except ConflictError:
-                if attempt == _TRIES - 1:
-                    raise
-            else:
-                return wanted
-        raise AssertionError("the last try returns or raises")
+        return self._record.swap(change)
 
     def break_it(self, seen: Lease, *, by: str, reason: str, now: datetime) -> Lease:
         """The lease, taken away from the owner in ``seen``. Raises ConflictError when it is no longer theirs."""
@@ -82,13 +61,10 @@ class LeaseShelf:
 
         return self.swap(change) or seen
 
-    def _read(self) -> tuple[Lease | None, str | None]:
-        found = self.store.get_with_etag(names.lease_uri(self.boundary, self.datasource))
-        return (stored.from_json(found[0]), found[1]) if found is not None else (None, None)
-
-    def _write(self, lease: Lease, etag: str | None) -> None:
+    @property
+    def _record(self) -> Shelf[Lease]:
         uri = names.lease_uri(self.boundary, self.datasource)
-        self.store.put_if(uri, stored.to_json(lease), kms_key_arn=self.boundary.kms_key_arn, etag=etag)
+        return Shelf(self.store, uri, self.boundary.kms_key_arn, stored.from_json, stored.to_json)
 
 
 @dataclass(frozen=True)
@@ -96,7 +72,7 @@ class LeaseKeeper:
     """One run's hold on one datasource. Cheap to make anew: what it knows is in the store."""
 
     store: ObjectStorePort
-    boundary: LeasePlace
+    boundary: RecordPlace
     claim: Claim
     clock: Callable[[], datetime] = field(default=utc_now)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from druid_reindex.errors import ProtocolError
+from druid_reindex.model import record
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.interval import parse_instant
 
-PROTOCOL = 1
 SLACK = timedelta(minutes=3)
 _TEXTS = ("datasource", "owner", "deployment_id", "dag_id", "run_id")
 
@@ -78,33 +76,13 @@ class Lease:
 
 
 def to_json(lease: Lease) -> bytes:
-    """``lease`` as canonical JSON: sorted keys, no spaces, UTF-8; equal leases give equal bytes."""
-    document = {"protocol": PROTOCOL, **_document(lease)}
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """``lease`` as canonical JSON; equal leases give equal bytes."""
+    return record.to_json(_document(lease))
 
 
 def from_json(body: bytes) -> Lease:
     """The lease in ``body``. Raises ProtocolError when this release cannot read it."""
-    try:
-        document = json.loads(body)
-        protocol = document["protocol"]
-    except (ValueError, TypeError, KeyError) as unreadable:
-        raise _unknown("no JSON object with a protocol") from unreadable
-    if protocol != PROTOCOL:
-        raise _unknown(f"protocol {protocol!r}")
-    try:
-        return _lease(document)
-    except (ValueError, TypeError, KeyError, AttributeError) as unreadable:
-        raise _unknown(f"{type(unreadable).__name__}: {unreadable}") from unreadable
-
-
-def _unknown(came_back: str) -> ProtocolError:
-    return ProtocolError(
-        "read a lease",
-        resource="the lease's object",
-        came_back=came_back,
-        remedy=f"upgrade the deployment that has the older druid-reindex: this one reads protocol {PROTOCOL}",
-    )
+    return record.from_json(body, "lease", _lease)
 
 
 def _document(lease: Lease) -> dict[str, Any]:
