@@ -121,7 +121,8 @@ def spoilt_answer(request: httpx.Request, fault: Fault) -> httpx.Response:
     return httpx.Response(503 if throttled else 500, headers={"content-type": "application/xml"}, text=body)
 
 
-def forwarding(url: str, ca_file: Path) -> Upstream:
+@contextmanager
+def forwarding(url: str, ca_file: Path) -> Iterator[Upstream]:
     """The server at ``url``; requests keep their headers, the host's name among them, for they may be signed."""
     client = httpx.Client(verify=ssl.create_default_context(cafile=str(ca_file)), trust_env=False, timeout=120)
 
@@ -130,7 +131,8 @@ def forwarding(url: str, ca_file: Path) -> Upstream:
         headers = [(name, value) for name, value in request.headers.multi_items() if name != "expect"]
         return client.send(httpx.Request(request.method, onward, headers=headers, content=request.content))
 
-    return send
+    with client:
+        yield send
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +17,10 @@ from druid_reindex.sandbox.aws.site import Daemons
 from druid_reindex.sandbox.home import SandboxHome
 from emulated_account import Emulator, request, start, state, until
 from faults import Injector, TlsFiles, faulty, forwarding
+
+# Airflow reads it, and makes the folder, when it is imported.
+_HOME = tempfile.TemporaryDirectory(prefix="druid-reindex-airflow-", ignore_cleanup_errors=True)
+os.environ.setdefault("AIRFLOW_HOME", _HOME.name)
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +76,12 @@ def tls(emulator: Emulator) -> TlsFiles:
 def spoilt_aws(emulator: Emulator, tls: TlsFiles) -> Iterator[Injector]:
     """What the environment's AWS calls meet on their way; clients wait a second for an answer, and then ask at once."""
     injector = Injector()
-    upstream = forwarding(emulator.environment["AWS_ENDPOINT_URL"], emulator.home.ca_file)
-    with faulty(upstream, injector, tls) as url, pytest.MonkeyPatch.context() as patch:
+    account = emulator.environment["AWS_ENDPOINT_URL"]
+    with (
+        forwarding(account, emulator.home.ca_file) as upstream,
+        faulty(upstream, injector, tls) as url,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         for name, value in (emulator.environment | {"AWS_ENDPOINT_URL": url}).items():
             patch.setenv(name, value)
         patch.setattr(session, "READ_SECONDS", 1)
