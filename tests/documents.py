@@ -25,6 +25,7 @@ AT_ONCE = frozenset({
     "druid-reindex orphans --help",
     "druid-reindex lease show --help",
     "druid-reindex lease break --help",
+    "druid-reindex init nights",
     "druid-reindex init my-nights",
     "druid-reindex init shipped-by-the-new-release",
     "diff --recursive --brief shipped-by-the-new-release/dags dags || true",
