@@ -12,7 +12,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,7 +26,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.druid_async import open_druid
-from druid_reindex.clients.druid_http import DruidConfig
+from druid_reindex.clients.druid_http import DruidConfig, Pace
 from druid_reindex.clients.emr import EmrClient
 from druid_reindex.clients.emr_async import open_emr
 from druid_reindex.clients.s3 import S3Client
@@ -44,7 +44,6 @@ from druid_server import unhurried
 from faults import Fault, Injector
 from night_world import SETTINGS, World, rebuilt
 
-POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 60.0
 
 
@@ -61,6 +60,7 @@ class FaultyNight:
     settings: NightSettings = SETTINGS
     world: World = field(default_factory=lambda: World(run_id=f"manual__{uuid.uuid4()}"))
     limit_seconds: float = PATIENCE_SECONDS
+    poll_seconds: float = 0.05
     planned: Callable[[World], None] = lambda _world: None
     stopped: dict[str, str] = field(default_factory=dict)
 
@@ -82,7 +82,7 @@ class FaultyNight:
 
         With it go those after it, and, as in Airflow, the setup of a task that needs one.
         """
-        self.limit_seconds = PATIENCE_SECONDS
+        self.limit_seconds = max(self.limit_seconds, PATIENCE_SECONDS)
         green = [*takewhile(lambda task: self.world.states[task] == "success", self.world.states)]
         kept = green[:1] if green[-1:] == ["cluster_up"] else green
         self.world.states = dict.fromkeys(kept, "success")
@@ -102,7 +102,7 @@ class FaultyNight:
         if after is not None and self.world.states[after] != "success":
             self.world.states[task_id] = "skipped" if self.world.states[after] == "skipped" else "upstream_failed"
             return
-        operator = partial(kind, task_id=task_id, settings=self.settings, poll_seconds=POLL_SECONDS, **options)
+        operator = partial(kind, task_id=task_id, settings=self.settings, poll_seconds=self.poll_seconds, **options)
         self.world.states[task_id] = "running"
         self.world.states[task_id] = self._tried(operator)
 
@@ -164,7 +164,9 @@ class ClosingSession(boto3.Session):
 
 
 @contextmanager
-def connected(night: FaultyNight, druid: DruidConfig, region: str) -> Iterator[FaultyNight]:
+def connected(
+    night: FaultyNight, druid: DruidConfig, region: str, pace: Callable[[], Pace] = unhurried
+) -> Iterator[FaultyNight]:
     """The night with the product's clients behind its connections: AWS by the environment, Druid at ``druid``.
 
     Connections of triggers end with the block, by the garbage collector.
@@ -174,11 +176,13 @@ def connected(night: FaultyNight, druid: DruidConfig, region: str) -> Iterator[F
         started: datetime = context["ti"].start_date
         return started + timedelta(seconds=night.limit_seconds)
 
+    def druid_client(_conn_id: str) -> DruidClient:
+        return ends.enter_context(DruidClient(druid, pace=pace()))
+
     aws = ClosingSession(region)
-    publish_object(night.settings, S3Client(aws))
-    with closing(aws), pytest.MonkeyPatch.context() as patch:
+    with closing(aws), ExitStack() as ends, pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"AIRFLOW_CONN_{night.settings.druid_conn_id.upper()}", druid.overlord_url)
-        patch.setattr(connections, "druid_client", lambda _conn: DruidClient(druid, pace=unhurried()))
+        patch.setattr(connections, "druid_client", druid_client)
         patch.setattr(connections, "async_druid", lambda _conn: open_druid(druid))
         patch.setattr(connections, "emr_client", lambda _conn, _region: EmrClient(aws))
         patch.setattr(connections, "async_emr", lambda _conn, _region: open_emr(get_session, region))
@@ -190,10 +194,12 @@ def connected(night: FaultyNight, druid: DruidConfig, region: str) -> Iterator[F
         gc.collect()
 
 
-def publish_object(settings: NightSettings, store: S3Client) -> None:
-    """Put the segment that a rebuild publishes into deep storage."""
+def publish_object(settings: NightSettings, region: str) -> None:
+    """Put the segment that the twin's rebuild publishes into deep storage."""
     place = rebuilt().payload["loadSpec"]
-    store.put(S3Uri(place["bucket"], place["key"]), b"segment", kms_key_arn=settings.boundary.kms_key_arn)
+    with closing(ClosingSession(region)) as aws:
+        store = S3Client(aws)
+        store.put(S3Uri(place["bucket"], place["key"]), b"segment", kms_key_arn=settings.boundary.kms_key_arn)
 
 
 def cluster_states(night: FaultyNight, emr: Any, *, settle_seconds: float = 20.0) -> list[str]:

@@ -17,7 +17,7 @@ from druid_reindex.sandbox.aws.site import REGION
 from druid_server import DruidServer
 from emulated_account import ARTIFACTS, Emulator
 from faults import Fault, Injector, TlsFiles, faulty
-from faulty_night import FaultyNight, cluster_states, connected
+from faulty_night import FaultyNight, cluster_states, connected, publish_object
 from night_world import SETTINGS, World, rebuilt
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -45,6 +45,7 @@ def start(spoilt_aws: Injector, emulator: Emulator, tls: TlsFiles) -> Start:
     @contextmanager
     def begin(**changes: Any) -> Iterator[FaultyNight]:
         night = FaultyNight(spoilt_aws, Injector(silent_seconds=0.8), **changes)
+        publish_object(night.settings, REGION)
         with faulty(DruidServer("25.0.0", night.world.druid), night.druid, tls) as url:
             config = DruidConfig(url, url, url, ca_file=emulator.home.ca_file, read_seconds=0.5)
             with connected(night, config, REGION):
