@@ -73,16 +73,19 @@ def test_who_may_read_the_dags_runs_sees_the_stored_page_without_scripts(airflow
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_who_may_not_read_the_dag_sees_nothing(airflow: Airflow) -> None:
+@pytest.mark.parametrize("page", [PLAN, STATE])
+def test_who_may_not_read_the_dag_sees_nothing(page: str, airflow: Airflow) -> None:
     airflow.allowed = {"another"}
-    answer = get(PLAN)
+    airflow.told[DAG, RUN, "verdict", "night_state"] = "The state"
+    answer = get(page)
     assert answer.status_code == 403
-    assert "The plan" not in answer.text
+    assert "The " not in answer.text
 
 
-def test_nobody_is_shown_anything_without_signing_in(airflow: Airflow) -> None:
+@pytest.mark.parametrize("page", [PLAN, STATE])
+def test_nobody_is_shown_anything_without_signing_in(page: str, airflow: Airflow) -> None:
     pages.application().dependency_overrides.clear()
-    assert get(PLAN).status_code == 401
+    assert get(page).status_code == 401
 
 
 def test_a_run_without_a_plan_says_so_and_quotes_nothing_as_html(airflow: Airflow) -> None:
