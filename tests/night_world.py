@@ -41,7 +41,10 @@ def rebuilt() -> Any:
 
 @dataclass
 class World:
-    """Twins, and the XComs and task states of one run; `rows` is what Druid counts for the day."""
+    """Twins, and the XComs and task states of one run; `rows` is what Druid counts for the day.
+
+    Runs that are in `dead` have ended, for those who ask Airflow.
+    """
 
     druid: FakeDruid = field(default_factory=lambda: FakeDruid(old_segments(), [Outcome(publishes=[rebuilt()])]))
     emr: FakeEmr = field(default_factory=FakeEmr)
@@ -51,6 +54,7 @@ class World:
     conf: dict[str, Any] = field(default_factory=lambda: {"interval": "2026-09-01/2026-09-03", "reason": "a test"})
     deferred: list[TaskDeferred] = field(default_factory=list)
     run_id: str = "manual__1"
+    dead: set[str] = field(default_factory=set)
     rows: int = 100
 
     def __post_init__(self) -> None:
@@ -68,6 +72,7 @@ class World:
             xcom_pull=lambda task_ids, key="return_value": self.xcoms.get((task_ids, key)),
             xcom_push=lambda key, value: self.xcoms.__setitem__((task_id, key), value),
             get_task_states=lambda dag_id, run_ids: {run_ids[0]: self.states},
+            get_dr_count=lambda dag_id, run_ids, states: len({*run_ids} - self.dead),
         )
         return {"dag_run": run, "ti": ti}
 

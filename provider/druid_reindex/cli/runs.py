@@ -24,7 +24,7 @@ from druid_reindex.clients.airflow import AirflowApi, Clearable, DagRun, TaskIns
 from druid_reindex.clients.airflow_facts import asked_batches, told_night
 from druid_reindex.clients.leases import LeaseShelf
 from druid_reindex.clients.night_facts import Sources, Subject, results
-from druid_reindex.clients.run_end import Alive, end_run
+from druid_reindex.clients.run_end import Alive, Services, end_run
 from druid_reindex.errors import ConflictError, DeadlineError, NotFoundError, RefusedError
 from druid_reindex.evidence.night_state import (
     APPROVE_TASK,
@@ -207,9 +207,10 @@ def _end(subject: Subject, sources: Sources, wait_seconds: float, looks: int) ->
     Raises DeadlineError that names what lives.
     """
     tell = _once(set())
+    services = Services(sources.druid(), sources.emr(), sources.store(), subject.boundary, tell)
     give_up, found_nothing = time.monotonic() + wait_seconds, 0
     while found_nothing < looks:
-        alive = end_run(subject.pipeline.datasource, subject.run_id, sources.druid(), sources.emr(), tell)
+        alive = end_run(subject.pipeline.datasource, subject.run_id, services)
         found_nothing = 0 if alive else found_nothing + 1
         if alive and time.monotonic() >= give_up:
             raise _still_alive(subject, alive, wait_seconds)

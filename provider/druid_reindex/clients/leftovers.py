@@ -9,17 +9,29 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+from druid_reindex.clients.groups import GroupShelf, group_shelves
 from druid_reindex.clients.leases import LeaseShelf
 from druid_reindex.clients.run_end import end_cluster
 from druid_reindex.errors import DruidReindexError
 from druid_reindex.model import lease as stored
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.cluster import Cluster
+from druid_reindex.model.group import Group
 from druid_reindex.model.lease import Lease
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import names
-from druid_reindex.plan.orphans import Found, Orphan, WorkingFiles, is_ours, ours, owner_of, working_files
+from druid_reindex.plan.group import is_closed
+from druid_reindex.plan.orphans import (
+    Found,
+    Orphan,
+    SharedCluster,
+    WorkingFiles,
+    is_ours,
+    ours,
+    owner_of,
+    working_files,
+)
 from druid_reindex.ports import EmrPort, ObjectStorePort
 
 T = TypeVar("T")
@@ -52,16 +64,22 @@ class Leftovers:
             clusters=tuple(ours(self._read(self._clusters), self.classification.value, self.deployment_id)),
             leases=tuple(lease for lease in self._leases() if is_ours(lease, self.deployment_id)),
             files=tuple(self._read(self._files)),
+            groups=tuple(self._groups()),
         )
 
     def take_away(self, orphan: Orphan, *, by: str, now: datetime, log: Callable[[str], None]) -> None:
         """Terminate the cluster, break the lease, or delete the files. Raises what EMR or S3 raises.
 
-        A lease is broken and not deleted: its fence stays, and the next owner ends what the run had submitted.
+        A lease is broken and not deleted: its fence stays, and the next owner ends what the run had submitted. Raises
+        ConflictError when a run has begun to share the cluster since it was found.
         """
         match orphan.thing:
             case Cluster():
                 end_cluster(self.emr(), orphan.thing, _ANY_JOB, log)
+            case SharedCluster():
+                if not is_closed(orphan.thing.cluster, orphan.thing.group):
+                    GroupShelf(self.store(), self.boundary, orphan.thing.group.key).close(orphan.thing.group)
+                end_cluster(self.emr(), orphan.thing.cluster, _ANY_JOB, log)
             case Lease():
                 log(f"breaking the lease of {orphan.thing.datasource}")
                 shelf = LeaseShelf(self.store(), self.boundary, orphan.thing.datasource)
@@ -82,6 +100,14 @@ class Leftovers:
     def _lease(self, uri: S3Uri) -> list[Lease]:
         found = self.store().get_with_etag(uri)
         return [stored.from_json(found[0])] if found is not None else []
+
+    def _groups(self) -> Iterator[Group]:
+        for shelf in self._read(lambda: group_shelves(self.store(), self.boundary)):
+            yield from self._read(partial(self._group, shelf))
+
+    def _group(self, shelf: GroupShelf) -> list[Group]:
+        group = shelf.read()
+        return [group] if group is not None and group.deployment_id == self.deployment_id else []
 
     def _files(self) -> list[WorkingFiles]:
         runs = S3Uri.parse(self.boundary.runs_uri)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from druid_reindex.clients.groups import GroupShelf
 from druid_reindex.clients.leases import LeaseShelf
 from druid_reindex.errors import DruidReindexError, ProtocolError
 from druid_reindex.evidence.night_state import (
@@ -30,6 +31,7 @@ from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.prices import PriceTable
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.plan import document, names
+from druid_reindex.plan.group import is_open, of_run
 from druid_reindex.plan.night import Batch, Chunk
 from druid_reindex.plan.timeline import visible
 from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
@@ -88,7 +90,7 @@ def night_state(subject: Subject, told: AirflowFacts, sources: Sources) -> Night
         stopped=told.stopped,
         why=told.why,
         serving=planned if isinstance(planned, Unread) else _read(lambda: _served(subject, planned, sources.druid())),
-        running=_read(lambda: _running(subject, sources.emr())),
+        running=_read(lambda: _running(subject, sources)),
         lease=_read(lambda: _holder(subject, sources.store())),
         progress=planned if isinstance(planned, Unread) else _progress(planned),
         deadline=_deadline(subject.pipeline, told.queued_at),
@@ -164,12 +166,18 @@ def _change(ids: set[str], chunk: Chunk, record: Mapping[str, Any] | None) -> Ch
     return Change.NONE if ids == {segment.segment_id for segment in chunk.segments} else Change.OTHER
 
 
-def _running(subject: Subject, emr: EmrPort) -> tuple[RunningCluster, ...]:
+def _running(subject: Subject, sources: Sources) -> tuple[RunningCluster, ...]:
+    """The run's own clusters, and the one that it shares until it has left its group."""
     price = usd_per_hour(subject.profile, subject.prices)
+    tagged = sources.emr().living_clusters(names.RUN_TAG)
+    keys = {each.tags[names.GROUP_TAG] for each in tagged if names.GROUP_TAG in each.tags}
+    groups = [GroupShelf(sources.store(), subject.boundary, key).read() for key in sorted(keys)]
+    joined = [group for group in groups if group is not None and group.has(subject.run_id)]
+    shared = [each for each in tagged if any(is_open(each, group) for group in joined)]
     return tuple(
         RunningCluster(cluster.cluster_id, cluster.state.value, cluster.created_at, price)
-        for cluster in emr.living_clusters(names.RUN_TAG)
-        if cluster.tags[names.RUN_TAG] == str(subject.run_id) and not cluster.state.is_ended
+        for cluster in (*of_run(tagged, subject.run_id), *shared)
+        if not cluster.state.is_ended
     )
 
 

@@ -153,10 +153,15 @@ Input = Annotated[DatasourceInput | StaticInput, Field(discriminator="type")]
 
 
 class ClusterChoice(Frozen):
-    """Which cluster shape (a file of ``emr_configs/profiles/``) the night runs on."""
+    """Which cluster shape (a file of ``emr_configs/profiles/``) the night runs on, and with whom it shares it."""
 
     profile: str = Field(
         "small", pattern=r"^[a-z][a-z0-9_]*$", description="a file of emr_configs/profiles/, without .yaml"
+    )
+    group: str | None = Field(
+        None,
+        pattern=r"^[a-z][a-z0-9_]{0,99}$",
+        description="a word; pipelines that name the same one share a cluster; null for a cluster of its own",
     )
 
 

@@ -1,19 +1,26 @@
-"""``cluster_up`` and ``cluster_down``: one transient EMR cluster for one run."""
+"""``cluster_up`` and ``cluster_down``: one transient EMR cluster for one run, or for the runs of one group."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from druid_reindex.errors import DeadlineError, NoAnswerError
 from druid_reindex.model.cluster import Cluster
+from druid_reindex.model.group import shown
 from druid_reindex.operators import links
+from druid_reindex.operators.housekeeping import live_runs
 from druid_reindex.operators.night import NightOperator, planned_night
+from druid_reindex.operators.sharing import Sharing
 from druid_reindex.plan import emr as payloads
 from druid_reindex.plan import names
+from druid_reindex.plan.group import of_run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from airflow.sdk import Context
 
     from druid_reindex.model.identity import RunId
@@ -22,11 +29,14 @@ if TYPE_CHECKING:
 class LaunchEmrClusterOperator(NightOperator):
     """The run's cluster, up: attached to when it lives already, launched when it does not. Skipped by an empty plan.
 
+    Pipelines that name one ``cluster.group`` share a cluster: the first run launches it, the others wait for it.
+
     Returns ``cluster_id`` and ``primary_dns``; both None when a cleared run has nothing left to rebuild.
     """
 
     operator_extra_links = links.CLUSTER_LINKS
     _waited_for: str | None = None
+    _sharing: Sharing | None = None
 
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Launch or attach, and wait until steps and jobs can run."""
@@ -38,7 +48,8 @@ class LaunchEmrClusterOperator(NightOperator):
         if self._all_done(context, run_id, night["batches"]):
             self.log.info("every batch of the plan has left its result: no cluster is needed")
             return {"cluster_id": None, "primary_dns": None}
-        cluster_id = self.waiting.resumed or self._living(run_id) or self._launch(context, run_id)
+        self._sharing = self.sharing(context)
+        cluster_id = self._shared(context, self._sharing) if self._sharing else self._own(context, run_id)
         self._waited_for = cluster_id
         links.tell_cluster(context, self.settings, cluster_id)
         cluster = self._settled(cluster_id)
@@ -50,8 +61,10 @@ class LaunchEmrClusterOperator(NightOperator):
         return {"cluster_id": cluster_id, "primary_dns": cluster.primary_dns}
 
     def on_kill(self) -> None:
-        """End the cluster: its teardown does not run when it never came up."""
-        if self._waited_for is not None:
+        """End the cluster: its teardown does not run when it never came up. A shared one is left to its other runs."""
+        if self._sharing is not None:
+            self._sharing.leave()
+        elif self._waited_for is not None:
             self.emr.terminate(self._waited_for)
 
     def _all_done(self, context: Context, run_id: RunId, batches: list[int]) -> bool:
@@ -63,33 +76,54 @@ class LaunchEmrClusterOperator(NightOperator):
             return self.waiting.until(
                 lambda: self.emr.describe_cluster(cluster_id),
                 lambda seen: seen.state.is_up or seen.state.is_over,
-                self.cluster_wait(cluster_id, "up"),
+                self.cluster_wait(cluster_id, "up", shared=self._sharing is not None),
                 tell=described,
             )
         except DeadlineError:
-            self.emr.terminate(cluster_id)
+            self.on_kill()
             raise
 
-    def _living(self, run_id: RunId) -> str | None:
-        living = [c for c in self.emr.find_clusters(names.RUN_TAG, str(run_id)) if not c.state.is_over]
-        if living:
-            self.log.info("attaching to cluster %s of this run (%s)", living[0].cluster_id, living[0].state.value)
-        return living[0].cluster_id if living else None
+    def _own(self, context: Context, run_id: RunId) -> str:
+        """The run's own cluster, found by its tag or launched."""
 
-    def _launch(self, context: Context, run_id: RunId) -> str:
+        def find() -> Cluster | None:
+            tagged = of_run(self.emr.find_clusters(names.RUN_TAG, str(run_id)), run_id)
+            return next((each for each in tagged if not each.state.is_over), None)
+
+        return self.waiting.resumed or self._find_or_launch(find, self._request(context, run_id))
+
+    def _shared(self, context: Context, sharing: Sharing) -> str:
+        """The cluster that the run shares, once it is launched, by this run or another."""
+        resumed, until_launched = self.waiting.resumed, sharing.until_launched
+        if resumed not in {None, sharing.shelf.key}:
+            return str(resumed)
+        group = self.waiting.until(sharing.join, sharing.may_go_on, until_launched, tell=lambda g: str(g.launcher))
+        if group.cluster_id is not None:
+            self.log.info("cluster %s of group %s is shared by: %s", group.cluster_id, group.key, shown(group.members))
+            return group.cluster_id
+        request = payloads.shared(self._request(context, sharing.run_id), group)
+        return sharing.launched(group, self._find_or_launch(lambda: sharing.find(group), request))
+
+    def _request(self, context: Context, run_id: RunId) -> dict[str, Any]:
         settings = self.asked_settings(context)
-        request = payloads.run_job_flow(
+        return payloads.run_job_flow(
             settings.pipeline, settings.boundaries, settings.boundary, settings.profile, run_id
         )
+
+    def _find_or_launch(self, find: Callable[[], Cluster | None], request: Mapping[str, Any]) -> str:
+        living = find()
+        if living is not None:
+            self.log.info("attaching to cluster %s (%s)", living.cluster_id, living.state.value)
+            return living.cluster_id
         self.require()
         try:
             cluster_id = self.emr.run_job_flow(request)
         except NoAnswerError:
-            # EMR may have accepted it: the tag tells.
-            launched = self._living(run_id)
+            # EMR may have accepted it: the tags tell.
+            launched = find()
             if launched is None:
                 raise
-            return launched
+            return launched.cluster_id
         self.log.info("launched cluster %s (%s)", cluster_id, request["Name"])
         return cluster_id
 
@@ -97,26 +131,34 @@ class LaunchEmrClusterOperator(NightOperator):
 class TerminateEmrClusterOperator(NightOperator):
     """Every cluster of the run ended, and verified: found by tag, so that nothing depends on what launching stored.
 
-    Returns ``clusters``, and of the newest one ``cluster_id``, ``state``, ``reason`` and ``normalized_instance_hours``.
+    A cluster that it shares ends with the last run that leaves it; before that, the task says who uses it still.
+
+    Returns ``clusters``, ``used_by``, and of the newest cluster ``cluster_id``, ``state``, ``reason`` and
+    ``normalized_instance_hours``.
     """
 
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Terminate and wait until EMR says that each cluster ended."""
-        found = self.emr.find_clusters(names.RUN_TAG, str(self.run_identity(context)))
+        run_id, sharing = self.run_identity(context), self.group(context)
+        found = of_run(self.emr.find_clusters(names.RUN_TAG, str(run_id)), run_id)
         for cluster in found:
             if not cluster.state.is_over:
                 self.emr.terminate(cluster.cluster_id)
-        ended = [self._end(cluster) for cluster in found]
-        if not ended:
-            return {"clusters": [], "cluster_id": None, "state": None, "reason": "", "normalized_instance_hours": 0}
-        newest = ended[0]
-        return {
-            "clusters": [cluster.cluster_id for cluster in ended],
-            "cluster_id": newest.cluster_id,
-            "state": newest.state.value,
-            "reason": newest.reason_code,
-            "normalized_instance_hours": sum(cluster.normalized_instance_hours for cluster in ended),
-        }
+        used_by: list[str] = []
+        if sharing is not None:
+            group, closed = sharing.leave(partial(live_runs, context["ti"]))
+            used_by = [str(member) for member in group.members]
+            self.log.info("left group %s, which is still used by: %s", group.key, ", ".join(used_by) or "nobody")
+            found += self._with_resumed(closed)
+        return _told([self._end(cluster) for cluster in found]) | {"used_by": used_by}
+
+    def _with_resumed(self, closed: list[Cluster]) -> list[Cluster]:
+        """``closed`` and the shared cluster that was waited for, which is not listed any more once it has ended."""
+        resumed = self.waiting.resumed
+        if resumed is None or resumed in {cluster.cluster_id for cluster in closed}:
+            return closed
+        last = self.emr.describe_cluster(resumed)
+        return [*closed, last] if names.GROUP_TAG in last.tags else closed
 
     def _end(self, cluster: Cluster) -> Cluster:
         last = self.waiting.until(
@@ -132,3 +174,16 @@ class TerminateEmrClusterOperator(NightOperator):
 def described(cluster: Cluster) -> str:
     """A cluster's state and why it is in it."""
     return f"{cluster.state.value} {cluster.reason_code} {cluster.reason_message}".strip()
+
+
+def _told(ended: list[Cluster]) -> dict[str, Any]:
+    if not ended:
+        return {"clusters": [], "cluster_id": None, "state": None, "reason": "", "normalized_instance_hours": 0}
+    newest = ended[0]
+    return {
+        "clusters": [cluster.cluster_id for cluster in ended],
+        "cluster_id": newest.cluster_id,
+        "state": newest.state.value,
+        "reason": newest.reason_code,
+        "normalized_instance_hours": sum(cluster.normalized_instance_hours for cluster in ended),
+    }

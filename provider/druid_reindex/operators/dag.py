@@ -21,6 +21,7 @@ from druid_reindex.operators.plan import PlanNightOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.operators.validate import ValidateSegmentsOperator
 from druid_reindex.operators.verdict import NightVerdictOperator
+from druid_reindex.plan import names
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.callback import SyncCallback
@@ -44,6 +45,7 @@ def reindex_dags(folder: Path, *, configs: Path, notifiers: Sequence[SyncCallbac
         try:
             settings = NightSettings.read(file, configs=configs)
             _refuse_second_file(file, settings, found)
+            _refuse_unlike_group(file, settings, found)
             found[file] = settings
         except ConfigurationError as error:
             wrong.append(error)
@@ -67,6 +69,23 @@ def _refuse_second_file(file: Path, settings: NightSettings, found: dict[Path, N
                 resource=str(file),
                 came_back=f"{other} is a pipeline of the datasource {settings.pipeline.datasource} too",
                 remedy="keep one file for each datasource: two nights would rebuild the same segments",
+            )
+
+
+def _refuse_unlike_group(file: Path, settings: NightSettings, found: dict[Path, NightSettings]) -> None:
+    mine = names.shared_choices(settings.pipeline)
+    for other, known in found.items():
+        if settings.pipeline.cluster.group is None or known.pipeline.cluster.group != settings.pipeline.cluster.group:
+            continue
+        theirs = names.shared_choices(known.pipeline)
+        unlike = [f"{field} {mine[field]}, there {theirs[field]}" for field in mine if mine[field] != theirs[field]]
+        if unlike:
+            raise ConfigurationError(
+                "read a pipeline",
+                resource=str(file),
+                came_back=f"{other} names the cluster group {settings.pipeline.cluster.group} too, but with other "
+                f"values: here {'; here '.join(unlike)}",
+                remedy=f"pipelines that share a cluster must have {', '.join(mine)} in common: name another group",
             )
 
 

@@ -23,8 +23,9 @@ from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.operators import connections
+from druid_reindex.operators.sharing import Sharing
 from druid_reindex.operators.tenure import Tenure
-from druid_reindex.operators.triggers.waits import DruidTaskTrigger, EmrClusterTrigger
+from druid_reindex.operators.triggers.waits import DruidTaskTrigger, EmrClusterTrigger, EmrStepTrigger
 from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import document, names
 from druid_reindex.plan.night import NightPlan
@@ -191,21 +192,30 @@ class NightOperator(BaseOperator):
 
     def end(self, run_id: RunId) -> None:
         """See to it that nothing of the run lives on Druid or EMR, and wait until that is so."""
-        from druid_reindex.clients.run_end import end_run  # noqa: PLC0415
+        from druid_reindex.clients.run_end import Services, end_run  # noqa: PLC0415
 
-        alive = end_run(self.settings.pipeline.datasource, run_id, self.druid, self.emr, self.log.info)
-        if alive:
-            task_id, cluster_id = next(iter(alive.task_ids), ""), next(iter(alive.cluster_ids), "")
-            wait = self.task_wait(task_id) if task_id else self.cluster_wait(cluster_id, "ended")
-            self.waiting.until(lambda: f"{alive} of run {run_id.dag_run_id} to end", lambda _: False, wait)
+        services = Services(self.druid, self.emr, self.store, self.settings.boundary, self.log.info)
+        alive = end_run(self.settings.pipeline.datasource, run_id, services)
+        waits = [
+            *map(self.task_wait, alive.task_ids),
+            *(self.step_wait(*step) for step in alive.steps),
+            *(self.cluster_wait(cluster_id, "ended") for cluster_id in alive.cluster_ids),
+        ]
+        if waits:
+            self.waiting.until(lambda: f"{alive} of run {run_id.dag_run_id} to end", lambda _: False, waits[0])
 
     def task_wait(self, task_id: str) -> Wait:
         """The wait for a Druid task to end."""
         return Wait(f"task {task_id}", DruidTaskTrigger, {"conn_id": self.settings.druid_conn_id, "task": task_id})
 
-    def cluster_wait(self, cluster_id: str, until: Literal["up", "ended"]) -> Wait:
-        """The wait for a cluster to be up, or to have ended."""
-        arguments = self.aws_arguments | {"cluster_id": cluster_id, "until": until}
+    def step_wait(self, cluster_id: str, step_id: str) -> Wait:
+        """The wait for a step to end."""
+        arguments = self.aws_arguments | {"cluster_id": cluster_id, "step_id": step_id}
+        return Wait(f"step {step_id}", EmrStepTrigger, arguments)
+
+    def cluster_wait(self, cluster_id: str, until: Literal["up", "ended"], *, shared: bool = False) -> Wait:
+        """The wait for a cluster to be up, or to have ended; ``shared`` with other runs, it outlives this one."""
+        arguments = self.aws_arguments | {"cluster_id": cluster_id, "until": until, "shared": shared}
         return Wait(f"cluster {cluster_id}", EmrClusterTrigger, arguments)
 
     @property
@@ -221,6 +231,15 @@ class NightOperator(BaseOperator):
     def asked_settings(self, context: Context) -> NightSettings:
         """The settings on the cluster profile that the run asked for."""
         return self.settings.on_profile(planned_night(context)["profile"])
+
+    def group(self, context: Context) -> Sharing | None:
+        """The run in its pipeline's group of clusters; None for a pipeline that names none."""
+        return Sharing.of(self.settings, self.store, self.emr, self.run_identity(context), self.log.info)
+
+    def sharing(self, context: Context) -> Sharing | None:
+        """The run in the group whose cluster it uses; None where it uses its own, as on another profile."""
+        shares = self.asked_settings(context).profile.name == self.settings.profile.name
+        return self.group(context) if shares else None
 
     def stored_plan(self, context: Context) -> NightPlan:
         """The run's plan. Raises IntegrityError when its bytes are not those that ``plan`` stored."""

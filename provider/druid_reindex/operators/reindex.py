@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from druid_reindex.model.cluster import Cluster
     from druid_reindex.model.identity import RunId
+    from druid_reindex.operators.sharing import Sharing
 
 RECORD_PROTOCOL = 1
 
@@ -86,10 +87,12 @@ class ReindexSegmentsOperator(NightOperator):
             raise _without_cluster("cluster_up", "it found nothing left to do")
         return self.emr.describe_cluster(cluster_id)
 
-    def _may_submit(self, cluster: Cluster) -> None:
-        """Raises NotFoundError when the cluster has ended, as it has after a clear without ``cluster_up``."""
+    def _may_submit(self, cluster: Cluster, sharing: Sharing | None) -> None:
+        """Raises NotFoundError when the cluster has ended, or was left, as it was before a clear without cluster_up."""
         if cluster.state.is_over:
             raise _without_cluster(cluster.cluster_id, cluster.state.value)
+        if sharing is not None and not sharing.uses(cluster.cluster_id):
+            raise _without_cluster(cluster.cluster_id, "this run is not one of those any more that share it")
         self.require()
 
     def _run(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
@@ -97,7 +100,7 @@ class ReindexSegmentsOperator(NightOperator):
         cluster = self._cluster(context)
         self._job = self._job_of(Work(
             settings=self.asked_settings(context), run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info,
-            require=partial(self._may_submit, cluster),
+            require=partial(self._may_submit, cluster, self.sharing(context)),
             started=partial(links.tell_job, context, self.settings, cluster.cluster_id),
         ))  # fmt: skip
         ran = self._job.run(cluster)

@@ -5,9 +5,11 @@ Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_RunJobFlow.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from druid_reindex.model.boundary import Boundaries, Boundary
+from druid_reindex.model.group import Group
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Pipeline, Submission
 from druid_reindex.model.profile import BootstrapScript, ClusterProfile, InstanceGroup
@@ -15,6 +17,7 @@ from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import names
 
 INDEX_SCRIPT = "/opt/druid-reindex/bin/druid_index.sh"
+SHARED_STEPS = 5  # at a time, at the least, on a cluster that several nights share
 INSTALL_DRUID = BootstrapScript(name="install Druid's CLI indexer", path="bootstrap/install_druid.sh")
 
 
@@ -37,7 +40,18 @@ def run_job_flow(
         "EbsRootVolumeSize": profile.ebs_root_volume_gib,
         "AutoTerminationPolicy": {"IdleTimeout": profile.idle_timeout_seconds},
         "VisibleToAllUsers": True,
-        "Tags": [{"Key": key, "Value": value} for key, value in _tags(pipeline, profile, run_id).items()],
+        "Tags": _as_aws(_tags(pipeline, profile, run_id)),
+    }
+
+
+def shared(request: Mapping[str, Any], group: Group) -> dict[str, Any]:
+    """The run's ``request`` for a cluster that it shares: named and tagged as its group's, for steps side by side."""
+    own = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+    return {
+        **request,
+        "Name": f"druid-reindex-{group.key}-g{group.generation}",
+        "StepConcurrencyLevel": max(SHARED_STEPS, request["StepConcurrencyLevel"]),
+        "Tags": _as_aws(own | {names.GROUP_TAG: group.key, names.GENERATION_TAG: str(group.generation)}),
     }
 
 
@@ -84,6 +98,10 @@ def _bootstrap(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfi
         action = {"Path": str(artifacts / INSTALL_DRUID.path), "Args": [str(artifacts)]}
         scripts.append({"Name": INSTALL_DRUID.name, "ScriptBootstrapAction": action})
     return scripts
+
+
+def _as_aws(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def _tags(pipeline: Pipeline, profile: ClusterProfile, run_id: RunId) -> dict[str, str]:

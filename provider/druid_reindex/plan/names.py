@@ -9,12 +9,15 @@ from uuid import UUID
 
 from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.identity import RunId
+from druid_reindex.model.identity import digest as sha256
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.uri import S3Uri
 
 RUN_TAG = "druid-reindex:run-id"
 PIPELINE_TAG = "druid-reindex:pipeline"
 CLASSIFICATION_TAG = "druid-reindex:classification"
+GROUP_TAG = "druid-reindex:group"
+GENERATION_TAG = "druid-reindex:group-generation"
 DAG_TAG = "druid-reindex:dag-id"
 DAG_RUN_TAG = "druid-reindex:dag-run-id"
 OWNER_FILE = "owner.json"
@@ -40,6 +43,30 @@ def run_of_tags(tags: Mapping[str, str], deployment_id: UUID) -> RunId | None:
     """The run of this deployment that the tags name; None for another deployment's, or where they do not say."""
     run_id = RunId.of(deployment_id, dag_id=tags.get(DAG_TAG, ""), run_id=tags.get(DAG_RUN_TAG, ""))
     return run_id if str(run_id) == tags.get(RUN_TAG) else None
+
+
+def group_key(pipeline: Pipeline, deployment_id: UUID) -> str | None:
+    """The name of the pipeline's group, and a digest of all that those who share a cluster must have in common."""
+    if pipeline.cluster.group is None:
+        return None
+    common = (deployment_id, *shared_choices(pipeline).values())
+    return f"{pipeline.cluster.group}-{sha256(' '.join(map(str, common)).encode())[:8]}"
+
+
+def shared_choices(pipeline: Pipeline) -> dict[str, str]:
+    """What pipelines that share a cluster must have in common, by field: the key and roles follow from it."""
+    return {
+        "classification": pipeline.classification.value,
+        "cluster.profile": pipeline.cluster.profile,
+        "submit": pipeline.submit.value,
+        "connections.aws": pipeline.connections.aws or "the boundary's",
+    }
+
+
+def generation(tags: Mapping[str, str]) -> int:
+    """The generation of its group that a shared cluster's tags name; 0 where they do not say."""
+    told = tags.get(GENERATION_TAG, "")
+    return int(told) if told.isdecimal() else 0
 
 
 def task_id(pipeline: Pipeline, run_id: RunId, *, batch: int, digest: str, generation: int) -> str:
@@ -68,6 +95,16 @@ class RunsPlace(Protocol):
 def lease_uri(place: RunsPlace, datasource: str) -> S3Uri:
     """The lease of ``datasource``: deployments that share it must share the boundary's ``runs_uri``."""
     return S3Uri.parse(place.runs_uri) / f"leases/{datasource}.json"
+
+
+def groups_uri(place: RunsPlace) -> S3Uri:
+    """Where the groups of clusters are kept."""
+    return S3Uri.parse(place.runs_uri) / "groups"
+
+
+def group_uri(place: RunsPlace, key: str) -> S3Uri:
+    """The group of that key."""
+    return groups_uri(place) / f"{key}.json"
 
 
 def run_prefix(boundary: Boundary, run_id: RunId) -> S3Uri:

@@ -16,10 +16,12 @@ from typing import Any
 from uuid import UUID
 
 from druid_reindex.model.cluster import Cluster
+from druid_reindex.model.group import Group
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.lease import Lease
 from druid_reindex.model.uri import S3Uri, StoredObject
 from druid_reindex.plan import names
+from druid_reindex.plan.group import is_closed
 
 PROTOCOL = 1
 _BATCHES = "batches"
@@ -57,18 +59,34 @@ class WorkingFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedCluster:
+    """A cluster, with its group as it was found."""
+
+    cluster: Cluster
+    group: Group
+
+    @property
+    def users(self) -> frozenset[RunId]:
+        """The runs that may use it."""
+        members = () if is_closed(self.cluster, self.group) else self.group.members
+        return frozenset(member.run for member in members)
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """What there is of this deployment, whoever owns it."""
+    """What there is of this deployment, whoever owns it; a cluster whose group is not among ``groups`` is let be."""
 
     clusters: tuple[tuple[Cluster, RunId], ...] = ()
     leases: tuple[Lease, ...] = ()
     files: tuple[WorkingFiles, ...] = ()
+    groups: tuple[Group, ...] = ()
 
     @property
     def owners(self) -> frozenset[RunId]:
         """The runs that own any of it."""
         named = [run_id for _, run_id in self.clusters] + [lease.run for lease in self.leases]
-        return frozenset([*named, *(each.run_id for each in self.files)])
+        members = [member.run for group in self.groups for member in group.members]
+        return frozenset([*named, *members, *(each.run_id for each in self.files)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +97,12 @@ class Orphan:
     name: str
     run_id: RunId
     since: datetime
-    thing: Cluster | Lease | WorkingFiles
+    thing: Cluster | SharedCluster | Lease | WorkingFiles
+
+    @property
+    def owners(self) -> frozenset[RunId]:
+        """The runs that may need it: the one that made it, and those that share it."""
+        return frozenset([self.run_id]) | (self.thing.users if isinstance(self.thing, SharedCluster) else frozenset())
 
     def __str__(self) -> str:
         whose = f"of {self.run_id.dag_id} {self.run_id.dag_run_id}"
@@ -93,7 +116,8 @@ def orphans(found: Found, live: Collection[RunId], now: datetime, ages: Ages) ->
     """
     old_enough = {Kind.CLUSTER: ages.cluster, Kind.LEASE: ages.lease, Kind.FILES: ages.files}
     everything = [*_clusters(found), *_leases(found), *_files(found)]
-    return tuple(each for each in everything if each.run_id not in live and now - each.since >= old_enough[each.kind])
+    unowned = (each for each in everything if each.owners.isdisjoint(live))
+    return tuple(each for each in unowned if now - each.since >= old_enough[each.kind])
 
 
 def ours(clusters: Iterable[Cluster], classification: str, deployment_id: UUID) -> Iterator[tuple[Cluster, RunId]]:
@@ -143,9 +167,13 @@ def working_files(runs: S3Uri, listed: Iterable[StoredObject]) -> Mapping[str, l
 
 
 def _clusters(found: Found) -> Iterator[Orphan]:
+    groups = {group.key: group for group in found.groups}
     for cluster, run_id in found.clusters:
-        if cluster.created_at is not None:
-            yield Orphan(Kind.CLUSTER, cluster.cluster_id, run_id, cluster.created_at, cluster)
+        key = cluster.tags.get(names.GROUP_TAG)
+        if cluster.created_at is None or (key is not None and key not in groups):
+            continue
+        thing = cluster if key is None else SharedCluster(cluster, groups[key])
+        yield Orphan(Kind.CLUSTER, cluster.cluster_id, run_id, cluster.created_at, thing)
 
 
 def _leases(found: Found) -> Iterator[Orphan]:

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_twin import DAG, DESK, RUN, Outside
 from druid_reindex.clients.airflow import DagRun
+from druid_reindex.clients.groups import GroupShelf
 from druid_reindex.clients.leases import LeaseKeeper
 from druid_reindex.clients.leftovers import Leftovers
 from druid_reindex.errors import ConflictError, NoAnswerError
@@ -18,7 +19,7 @@ from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.plan import document, names
 from druid_reindex.plan.lease import Claim
-from druid_reindex.plan.orphans import Ages, Kind, Orphan, orphans, owner_document
+from druid_reindex.plan.orphans import Ages, Kind, Orphan, SharedCluster, orphans, owner_document
 from twins import EPOCH
 
 SUBJECT = DESK.subject(DagRun(DAG, RUN, "failed"))
@@ -107,7 +108,7 @@ def test_working_files_go_and_records_stay(outside: Outside) -> None:
 
 
 @pytest.mark.parametrize(
-    ("away", "kinds", "times"), [("emr", {Kind.LEASE, Kind.FILES}, 1), ("store", {Kind.CLUSTER}, 2)]
+    ("away", "kinds", "times"), [("emr", {Kind.LEASE, Kind.FILES}, 1), ("store", {Kind.CLUSTER}, 3)]
 )
 def test_what_does_not_answer_hides_nothing_else(outside: Outside, away: str, kinds: set[Kind], times: int) -> None:
     outside.away[away] = AWAY
@@ -121,3 +122,49 @@ def test_a_lease_that_cannot_be_read_is_said(outside: Outside) -> None:
     unread: list[str] = []
     assert [each.datasource for each in side(outside, unread).find().leases] == ["patient_vitals"]
     assert len(unread) == 1
+
+
+def share(outside: Outside, run_id: RunId) -> GroupShelf:
+    """A cluster of a group that the run has joined and launched."""
+    shelf = GroupShelf(outside.store, SUBJECT.boundary, "nightly-1", lambda: EPOCH)
+    group = shelf.join(DEPLOYMENT, run_id)
+    tags = names.run_tags(run_id) | {
+        names.CLASSIFICATION_TAG: "phi", names.GROUP_TAG: group.key, names.GENERATION_TAG: str(group.generation),
+    }  # fmt: skip
+    cluster_id = outside.emr.run_job_flow({"Name": "s", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]})
+    shelf.launched(run_id, group.generation, cluster_id)
+    return shelf
+
+
+def test_a_shared_cluster_is_taken_away_with_its_members_unless_somebody_joined(outside: Outside) -> None:
+    shelf = share(outside, SUBJECT.run_id)
+    found = side(outside, []).find()
+    (orphan,) = (each for each in orphans(found, (), LATER, Ages()) if isinstance(each.thing, SharedCluster))
+    newcomer = RunId.of(DEPLOYMENT, dag_id=DAG, run_id="newcomer")
+    shelf.join(DEPLOYMENT, newcomer)
+    with pytest.raises(ConflictError, match="in use again"):
+        take_away(outside, orphan)
+    assert outside.emr.terminated == []
+    assert [
+        each for each in orphans(side(outside, []).find(), {newcomer}, LATER, Ages()) if each.name == orphan.name
+    ] == []
+    shelf.leave(newcomer)
+    take_away(outside, orphan)
+    assert outside.emr.terminated == [orphan.name]
+    group = shelf.read()
+    assert group is not None
+    assert (group.members, group.generation) == ((), 2)
+
+
+def test_a_cluster_of_a_closed_generation_is_taken_away_while_the_next_one_works(outside: Outside) -> None:
+    shelf = share(outside, SUBJECT.run_id)
+    shelf.leave(SUBJECT.run_id)
+    newcomer = RunId.of(DEPLOYMENT, dag_id=DAG, run_id="newcomer")
+    share(outside, newcomer)
+    found = orphans(side(outside, []).find(), {newcomer}, LATER, Ages())
+    (orphan,) = (each for each in found if isinstance(each.thing, SharedCluster))
+    take_away(outside, orphan)
+    assert outside.emr.terminated == [orphan.name] == ["j-0000000000003"]
+    group = shelf.read()
+    assert group is not None
+    assert group.has(newcomer)

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_twin import DAG, DESK, RUN, Outside
 from druid_reindex.clients.airflow import DagRun
+from druid_reindex.clients.groups import GroupShelf
 from druid_reindex.clients.leases import LeaseKeeper
 from druid_reindex.clients.night_facts import AirflowFacts, Subject, night_state, usd_per_hour
 from druid_reindex.errors import NoAnswerError
@@ -145,6 +146,23 @@ def test_clusters_of_this_run_alone_with_their_price() -> None:
     assert running == (
         RunningCluster(mine, "STARTING", EPOCH + timedelta(minutes=1), usd_per_hour(SUBJECT.profile, prices)),
     )
+
+
+def test_a_shared_cluster_is_told_to_those_that_use_it() -> None:
+    outside = Outside()
+    deployment = DESK.boundaries.deployment_id
+    other = RunId.of(deployment, dag_id=DAG, run_id="another")
+    shelf = GroupShelf(outside.store, SUBJECT.boundary, "nightly-1")
+    for run_id in (SUBJECT.run_id, other):
+        shelf.join(deployment, run_id)
+    for launcher, generation in ((other, "1"), (SUBJECT.run_id, "0")):
+        tags = names.run_tags(launcher) | {names.GROUP_TAG: "nightly-1", names.GENERATION_TAG: generation}
+        outside.emr.run_job_flow({"Name": "n", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]})
+    running = gathered(outside).running
+    assert not isinstance(running, Unread)
+    assert [each.cluster_id for each in running] == ["j-0000000000001"]
+    shelf.leave(SUBJECT.run_id)
+    assert gathered(outside).running == ()
 
 
 def test_a_price_is_the_sum_over_all_instances_or_unknown() -> None:

@@ -53,6 +53,7 @@ engine: hadoop
 submit: overlord
 cluster:
   profile: small
+  group: nightly
 connections:
   druid: my_druid
   aws: my_aws
@@ -109,8 +110,10 @@ WRONG = [
     ("lookback", "lookback: P90D", "lookback: 90", "found 90", "such as P60D"),
     ("engine", "engine: hadoop", "engine: msq", "found 'msq'", "write hadoop"),
     ("submit", "submit: overlord", "submit: emr-step", "found 'emr-step'", "did you mean emr_step?"),
-    ("cluster", "cluster:\n  profile: small", "cluster: small", "found 'small'", "write which cluster profile"),
+    ("cluster", "cluster:\n  profile: small\n  group: nightly", "cluster: small", "found 'small'",
+     "write which cluster profile"),
     ("cluster.profile", "  profile: small", "  profile: Small.yaml", "found 'Small.yaml'", "without .yaml"),
+    ("cluster.group", "  group: nightly", "  group: Nightly runs", "found 'Nightly runs'", "share a cluster"),
     ("connections", "connections:\n  druid: my_druid\n  aws: my_aws", "connections: [my_druid]",
      "found a list of 1", "druid and aws"),
     ("connections.druid", "  druid: my_druid", "  druid: druid_general", "found 'druid_general'", "leave it out"),
@@ -193,9 +196,9 @@ def test_a_missing_field(tmp_path: Path, boundaries: Boundaries, name: str) -> N
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (WHOLE + "lokback: P9D\n", "p.yaml:46: lokback: found 'P9D' in a field that does not exist; did you mean look"),
-        (WHOLE + "metrics: []\n", "p.yaml:46: metrics: found the field twice (lines 17 and 46); keep one of them"),
-        (WHOLE.replace("  retries", "  retrys"), "p.yaml:45: policy.retrys: found 2 in a field that does not exist; "),
+        (WHOLE + "lokback: P9D\n", "p.yaml:47: lokback: found 'P9D' in a field that does not exist; did you mean look"),
+        (WHOLE + "metrics: []\n", "p.yaml:47: metrics: found the field twice (lines 17 and 47); keep one of them"),
+        (WHOLE.replace("  retries", "  retrys"), "p.yaml:46: policy.retrys: found 2 in a field that does not exist; "),
         (WHOLE.replace("    fieldName", "    fieldname"), "metrics[0].fieldname: found 'value' in a field that does "),
         (WHOLE.replace("    fieldName: value\n", ""), "p.yaml:18: metrics[0].fieldName: found nothing; doubleSum"),
         (WHOLE.replace("  druid: my_druid", "  password: hunter2"), "password: found a value that is not shown in a "),
@@ -220,7 +223,7 @@ def test_one_error_names_all_defects_in_the_order_of_their_lines(tmp_path: Path,
     text = text.replace("doubleSum", "sum").replace("retries: 2", "retries: 99").replace("patient_labs", "claims")
     told = [part for part in refused(tmp_path / "p.yaml", text, boundaries).splitlines() if "p.yaml:" in part]
     named = [line.split("p.yaml:")[1].split(" found")[0] for line in told if "found" in line]
-    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "30: lookback:", "45: policy.retries:"]
+    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "30: lookback:", "46: policy.retries:"]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, boundaries: Boundaries) -> None:

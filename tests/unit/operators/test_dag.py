@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -107,3 +108,40 @@ def test_two_files_of_one_datasource_are_refused(tmp_path: Path) -> None:
         ConfigurationError, match=r"b\.yaml: .*a\.yaml is a pipeline of the datasource patient_vitals too"
     ):
         reindex_dags(tmp_path, configs=CONFIGS)
+
+
+GROUPED = FILE.read_text().replace("cluster:\n  profile: small", "cluster:\n  profile: small\n  group: nightly")
+LABS = GROUPED.replace("datasource: patient_vitals", "datasource: patient_labs")
+
+
+def test_pipelines_that_are_alike_may_share_a_cluster(tmp_path: Path) -> None:
+    assert "group: nightly" in GROUPED
+    assert len(reindex_dags(folder_of(tmp_path, a=GROUPED, b=LABS), configs=CONFIGS)) == 2
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "told"),
+    [
+        ("profile: small", "profile: big", "here cluster.profile big, there small"),
+        ("classification: phi", "classification: general", "here classification general, there phi"),
+        ("submit: overlord", "submit: emr_step", "here submit emr_step, there overlord"),
+        ("owner:", "connections: {aws: another}\nowner:", "here connections.aws another, there the boundary's"),
+    ],
+)
+def test_pipelines_of_one_group_that_differ_are_refused(tmp_path: Path, ours: str, theirs: str, told: str) -> None:
+    configs = tmp_path / "emr_configs"
+    shutil.copytree(CONFIGS, configs)
+    big = (configs / "profiles" / "small.yaml").read_text().replace("name: small", "name: big")
+    (configs / "profiles" / "big.yaml").write_text(big)
+    other = LABS.replace(ours, theirs).replace("patient_labs", "clinics" if "general" in theirs else "patient_labs")
+    assert other != LABS
+    folder = tmp_path / "pipelines"
+    folder.mkdir()
+    with pytest.raises(ConfigurationError) as refused:
+        reindex_dags(folder_of(folder, a=GROUPED, b=other), configs=configs)
+    said = str(refused.value)
+    assert told in said
+    assert "b.yaml" in said
+    assert "a.yaml names the cluster group nightly too" in said
+    alone = other.replace("group: nightly", "group: another")
+    assert len(reindex_dags(folder_of(folder, b=alone), configs=configs)) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from druid_reindex.model.group import Group
 from druid_reindex.model.profile import BootstrapScript
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import emr
@@ -92,3 +93,18 @@ def test_the_step(limit_seconds: int) -> None:
             ],
         },
     }
+
+
+@pytest.mark.parametrize(("own", "level"), [(1, 5), (9, 9)])
+def test_a_shared_cluster_is_its_groups_and_takes_steps_side_by_side(own: int, level: int) -> None:
+    shape = profile().model_copy(update={"step_concurrency_level": own})
+    request = emr.run_job_flow(pipeline(), boundaries(), PHI, shape, RUN)
+    shared = emr.shared(request, Group("nightly-1", boundaries().deployment_id, 3))
+    changed = {key for key in request if shared[key] != request[key]}
+    assert changed - {"StepConcurrencyLevel"} == {"Name", "Tags"}
+    assert (shared["Name"], shared["StepConcurrencyLevel"]) == ("druid-reindex-nightly-1-g3", level)
+    added = [tag for tag in shared["Tags"] if tag not in request["Tags"]]
+    assert added == [
+        {"Key": "druid-reindex:group", "Value": "nightly-1"}, {"Key": "druid-reindex:group-generation", "Value": "3"},
+    ]  # fmt: skip
+    assert len(shared["Tags"]) == len(request["Tags"]) + 2

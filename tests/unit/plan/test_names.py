@@ -6,6 +6,7 @@ import re
 from uuid import UUID
 
 from druid_reindex.model.identity import RunId
+from druid_reindex.model.pipeline import Classification, ClusterChoice, Connections, Submission
 from druid_reindex.plan import names
 from timelines import RUN, boundaries, pipeline
 
@@ -78,3 +79,32 @@ def test_what_a_run_submits_starts_with_its_prefix() -> None:
 
 def test_a_datasource_has_one_lease_whatever_the_run() -> None:
     assert str(names.lease_uri(PHI, "patient_vitals")) == "s3://drx-phi-111122223333/runs/leases/patient_vitals.json"
+
+
+def test_a_group_holds_only_pipelines_that_can_share_a_cluster() -> None:
+    own = {"profile": "small", "group": "nightly"}
+    alike = [
+        pipeline(cluster=ClusterChoice(**own)),
+        pipeline(cluster=ClusterChoice(**own), datasource="patient_labs", owner="others"),
+    ]
+    unlike = [
+        pipeline(cluster=ClusterChoice(**own | {"profile": "big"})),
+        pipeline(cluster=ClusterChoice(**own), submit=Submission.EMR_STEP),
+        pipeline(cluster=ClusterChoice(**own), classification=Classification.GENERAL),
+        pipeline(cluster=ClusterChoice(**own), connections=Connections(aws="another")),
+        pipeline(cluster=ClusterChoice(**own | {"group": "weekly"})),
+    ]
+    deployment = boundaries().deployment_id
+    keys = {names.group_key(each, deployment) for each in alike}
+    assert len(keys) == 1
+    assert len(keys | {names.group_key(each, deployment) for each in unlike}) == 6
+    assert names.group_key(alike[0], UUID(int=1)) not in keys
+    assert names.group_key(pipeline(), deployment) is None
+
+
+def test_a_generation_that_a_tag_does_not_say_is_none_of_any_group() -> None:
+    assert [names.generation(tags) for tags in ({names.GENERATION_TAG: "7"}, {names.GENERATION_TAG: "x"}, {})] == [
+        7,
+        0,
+        0,
+    ]

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from druid_reindex.model.cluster import Cluster, ClusterState
+from druid_reindex.model.group import Group, Member
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.lease import Broken, Lease
 from druid_reindex.model.uri import S3Uri, StoredObject
@@ -156,3 +157,26 @@ def test_records_are_no_working_files(runs: S3Uri) -> None:
     assert {name: [each.uri for each in objects] for name, objects in found.items()} == {
         str(DEAD): [runs / f"{DEAD}/{path}" for path in working]
     }
+
+
+@pytest.mark.parametrize(
+    ("generation", "members", "left"),
+    [
+        (1, (LIVE,), False), (1, (DEAD, LIVE), False), (1, (DEAD,), True), (1, (), True),
+        (2, (LIVE,), True), (2, (), True),
+    ],
+)  # fmt: skip
+def test_a_shared_cluster_is_left_once_no_run_of_its_generation_lives(
+    generation: int, members: tuple[RunId, ...], *, left: bool
+) -> None:
+    group = Group("nightly-1", DEPLOYMENT, generation, tuple(Member(each, EPOCH) for each in members), "j-1")
+    shared = cluster(tags=tags(DEAD, **{names.GROUP_TAG: "nightly-1", names.GENERATION_TAG: "1"}))
+    found = Found(((shared, DEAD),), groups=(group,))
+    assert found.owners == {DEAD, *members}
+    assert bool(orphans(found, {LIVE}, EPOCH + timedelta(days=9), AGES)) is left
+    assert orphans(found, {LIVE, DEAD}, EPOCH + timedelta(days=9), AGES) == ()
+
+
+def test_a_shared_cluster_whose_group_could_not_be_read_is_let_be() -> None:
+    shared = cluster(tags=tags(DEAD, **{names.GROUP_TAG: "nightly-1", names.GENERATION_TAG: "1"}))
+    assert orphans(Found(((shared, DEAD),)), (), EPOCH + timedelta(days=9), AGES) == ()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from druid_reindex.errors import DruidReindexError, FencedOutError
@@ -71,6 +71,17 @@ class HeldLease:
 async def open_store(conn_id: str, region: str) -> AsyncIterator[ObjectStorePort]:
     """S3 by the connection, until the block ends; its calls block, so they are made in threads."""
     yield await asyncio.to_thread(connections.s3_client, conn_id, region)
+
+
+def stored(
+    kind: tuple[str, ...], conn_id: str, region: str, read: Callable[[ObjectStorePort, str], object]
+) -> Question:
+    """Records in S3, each with one GET, in a thread; ``kind`` tells equal questions of one connection apart."""
+
+    async def ask(store: Any, items: frozenset[str]) -> dict[str, Any]:
+        return await asyncio.to_thread(lambda: {item: read(store, item) for item in items})
+
+    return Question((*kind, conn_id, region), lambda: open_store(conn_id, region), ask)
 
 
 async def _renewed(store: ObjectStorePort, items: frozenset[str]) -> dict[str, str | None]:

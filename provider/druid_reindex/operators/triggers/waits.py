@@ -7,17 +7,20 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from druid_reindex.errors import DruidReindexError, Terminal
 from druid_reindex.model.interval import Interval
-from druid_reindex.model.lease import from_json
+from druid_reindex.model.lease import Lease, from_json
 from druid_reindex.operators import connections
 from druid_reindex.operators.triggers.polls import Question, Seen, shared
-from druid_reindex.operators.triggers.renewal import HeldLease, open_store
+from druid_reindex.operators.triggers.renewal import HeldLease, stored
 from druid_reindex.plan import names
+
+if TYPE_CHECKING:
+    from druid_reindex.ports import ObjectStorePort
 
 
 class LookAgainTrigger(BaseTrigger):
@@ -103,11 +106,13 @@ class LookAgainTrigger(BaseTrigger):
 
 
 class EmrClusterTrigger(LookAgainTrigger):
-    """Waits until a cluster is up, or until it has ended. Killed while it comes up, the cluster is terminated."""
+    """Waits until a cluster is up, or until it has ended. Killed while its own one comes up, it is terminated."""
 
-    def __init__(self, *, region: str, cluster_id: str, until: Literal["up", "ended"], **kwargs: Any) -> None:
+    def __init__(
+        self, *, region: str, cluster_id: str, until: Literal["up", "ended"], shared: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.region, self.cluster_id, self.until = region, cluster_id, until
+        self.region, self.cluster_id, self.until, self.shared = region, cluster_id, until, shared
 
     @property
     def item(self) -> str:
@@ -116,7 +121,8 @@ class EmrClusterTrigger(LookAgainTrigger):
 
     def waited_for(self) -> dict[str, Any]:
         """The cluster, and which of its states."""
-        return {"region": self.region, "cluster_id": self.cluster_id, "until": self.until}
+        cluster = {"cluster_id": self.cluster_id, "until": self.until, "shared": self.shared}
+        return {"region": self.region} | cluster
 
     def question(self) -> Question:
         """One DescribeCluster."""
@@ -138,8 +144,8 @@ class EmrClusterTrigger(LookAgainTrigger):
         return None
 
     async def on_kill(self) -> None:
-        """Terminate a cluster that is not up yet: its teardown does not run."""
-        if self.until == "up":
+        """Terminate a cluster that is not up yet: its teardown does not run. A shared one is its other runs'."""
+        if self.until == "up" and not self.shared:
             async with connections.async_emr(self.conn_id, self.region) as emr:
                 await emr.terminate(self.cluster_id)
 
@@ -273,18 +279,13 @@ class LeaseFreeTrigger(LookAgainTrigger):
         return {"region": self.region, "runs_uri": self.runs_uri, "datasource": self.datasource}
 
     def question(self) -> Question:
-        """The leases that are waited for, each with one GET, in a thread."""
+        """The leases that are waited for."""
 
-        def read(store: Any, items: frozenset[str]) -> dict[str, Any]:
-            found = {item: store.get_with_etag(names.lease_uri(self, item)) for item in items}
-            return {item: from_json(lease[0]) if lease else None for item, lease in found.items()}
+        def read(store: ObjectStorePort, item: str) -> Lease | None:
+            lease = store.get_with_etag(names.lease_uri(self, item))
+            return from_json(lease[0]) if lease else None
 
-        async def ask(store: Any, items: frozenset[str]) -> dict[str, Any]:
-            return await asyncio.to_thread(read, store, items)
-
-        return Question(
-            ("lease", self.conn_id, self.region, self.runs_uri), lambda: open_store(self.conn_id, self.region), ask
-        )
+        return stored(("lease", self.runs_uri), self.conn_id, self.region, read)
 
     def judge(self, answers: Mapping[str, Any]) -> str | None:
         """That nobody has it any more."""
