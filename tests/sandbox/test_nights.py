@@ -18,6 +18,7 @@ KEY = load_boundaries(ROOT / "emr_configs").phi.kms_key_arn
 ALL_INTERFACES = {"NodeManager", "MRAppMaster"}
 MEMORY_BYTES = 10 * 2**30
 LAST_DAY = "2026-10-05/2026-10-06"
+TEN_DAYS = "2026-09-26/2026-10-06"
 
 
 def segments(sandbox: Sandbox, datasource: str) -> list[str]:
@@ -69,11 +70,11 @@ def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
 
 
 def test_the_step_and_the_overlord_give_equal_rows(sandbox: Sandbox) -> None:
-    """The same events in a second datasource, rebuilt by Druid's CLI indexer as a step of a cluster with Hadoop 3.4."""
-    night = sandbox.night(STEPS)
+    """The same events in a second datasource, ten days rebuilt by Druid's CLI indexer as a step on Hadoop 3.4."""
+    night = sandbox.night(STEPS, interval=TEN_DAYS)
 
     assert night.status == "rebuilt"
-    assert night.segments_after == night.chunks_rebuilt == len(segments(sandbox, STEPS))
+    assert night.segments_after == night.chunks_rebuilt == 10
     assert night.rows_before == night.rows_after
     assert night.kms_keys == [KEY]
     assert sandbox.rows_by_day(STEPS) == sandbox.rows_by_day(VITALS)
