@@ -40,10 +40,17 @@ def run(lines: list[str], folder: Path, seconds: float, **env: str) -> subproces
 
 
 def as_a_user(folder: Path, checkout: Path) -> Path:
-    """A folder that is what a user has cloned, but for the tests; DAGs and EMR configurations are the sandbox's."""
+    """A folder that is what a user has cloned and installed; DAGs and EMR configurations are those of ``checkout``.
+
+    What is installed is what the tests run with, also where a file of the checkout is newer.
+    """
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "README.md", "provider"):
         (folder / name).symlink_to(ROOT / name)
-    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (folder / ".venv").mkdir()
+    for part in Path(sys.executable).parents[1].iterdir():
+        if part.name != ".installed":
+            (folder / ".venv" / part.name).symlink_to(part)
+    (folder / ".venv" / ".installed").touch()
     for name in ("dags", "emr_configs"):
         (folder / name).symlink_to(checkout / name)
     return folder
