@@ -1,4 +1,7 @@
-"""``plan``: reads Druid's timeline, decides, and stores the plan whose digest every later task checks."""
+"""``plan``: reads Druid's timeline, decides, and stores the plan whose digest every later task checks.
+
+What only a running task needs is imported inside its methods: a DAG file is parsed without it.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,13 @@ from typing import TYPE_CHECKING, Any
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.config_files import profile_names
 from druid_reindex.model.identity import digest
-from druid_reindex.model.prices import load_prices
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import links
 from druid_reindex.operators.night import NIGHT_KEY, NightOperator
 from druid_reindex.operators.request import NightRequest, night_request
 from druid_reindex.plan import document, names
-from druid_reindex.plan.estimate import Estimate, estimate_night, over_limits
 from druid_reindex.plan.night import Batch, NightPlan
-from druid_reindex.plan.orphans import owner_document
-from druid_reindex.plan.page import PlanPage, plan_page
-from druid_reindex.plan.planner import plan_night
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -45,6 +43,8 @@ class PlanNightOperator(NightOperator):
 
     def carry_out(self, context: Context) -> list[int]:
         """Plan the night."""
+        from druid_reindex.plan.planner import plan_night  # noqa: PLC0415
+
         run_id = self.run_identity(context)
         asked = night_request(context["dag_run"], self.settings.pipeline, profile_names(self.settings.configs))
         self.druid.check_engine(asked.engine)
@@ -68,6 +68,8 @@ class PlanNightOperator(NightOperator):
         return [replace(segment, num_rows=rows.get(segment.segment_id)) for segment in found]
 
     def _stored(self, run_id: RunId, plan: NightPlan) -> dict[str, Any]:
+        from druid_reindex.plan.orphans import owner_document  # noqa: PLC0415
+
         body = document.to_json(plan)
         uri = names.plan_uri(self.settings.boundary, run_id)
         owner = owner_document(run_id, self.settings.boundaries.deployment_id)
@@ -77,6 +79,9 @@ class PlanNightOperator(NightOperator):
 
     def _judged(self, plan: NightPlan, chosen: list[Batch], asked: NightRequest) -> dict[str, Any]:
         """What the chosen batches are, what they are expected to take, and the limits that they pass."""
+        from druid_reindex.model.prices import load_prices  # noqa: PLC0415
+        from druid_reindex.plan.estimate import estimate_night, over_limits  # noqa: PLC0415
+
         profile = self.settings.on_profile(asked.profile).profile
         estimate = estimate_night(chosen, profile, load_prices(self.settings.configs))
         counts = summary(chosen)
@@ -89,6 +94,9 @@ class PlanNightOperator(NightOperator):
 
     def _shown(self, run_id: RunId, told: dict[str, Any], chosen: list[Batch]) -> str:
         """The address of the page, once it is stored."""
+        from druid_reindex.plan.estimate import Estimate  # noqa: PLC0415
+        from druid_reindex.plan.page import PlanPage, plan_page  # noqa: PLC0415
+
         shown = ("run_id", "window", "reason", "force", "dry_run", "engine", "profile", "plan_uri", "plan_sha256")
         page = PlanPage(
             title=f"Plan of {self.settings.pipeline.datasource}",
