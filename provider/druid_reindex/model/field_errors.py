@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -60,6 +59,8 @@ def load(file: YamlFile, kind: type[Model]) -> Model:
 
 def did_you_mean(found: object, known: Iterable[str]) -> str:
     """``did you mean X?`` when one of ``known`` is close to ``found`` (whatever the case), else an empty text."""
+    from difflib import get_close_matches  # noqa: PLC0415  (a DAG file without mistakes is parsed without it)
+
     by_folded = {name.casefold(): name for name in known}
     close = get_close_matches(str(found).casefold(), by_folded, n=1)
     return f"did you mean {by_folded[close[0]]}?" if close else ""

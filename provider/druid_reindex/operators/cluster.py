@@ -11,7 +11,6 @@ from druid_reindex.errors import DeadlineError, NoAnswerError
 from druid_reindex.model.cluster import Cluster
 from druid_reindex.model.group import shown
 from druid_reindex.operators import links
-from druid_reindex.operators.housekeeping import live_runs
 from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.operators.sharing import Sharing
 from druid_reindex.plan import emr as payloads
@@ -146,6 +145,8 @@ class TerminateEmrClusterOperator(NightOperator):
                 self.emr.terminate(cluster.cluster_id)
         used_by: list[str] = []
         if sharing is not None:
+            from druid_reindex.operators.housekeeping import live_runs  # noqa: PLC0415
+
             group, closed = sharing.leave(partial(live_runs, context["ti"]))
             used_by = [str(member) for member in group.members]
             self.log.info("left group %s, which is still used by: %s", group.key, ", ".join(used_by) or "nobody")
