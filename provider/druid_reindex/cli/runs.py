@@ -61,7 +61,7 @@ def abort(
 
     1. marks the run as failed in Airflow, if it is queued or running
     2. breaks its lease, so that whatever of it still works stops at its next write
-    3. stops its Druid tasks, cancels its steps, terminates its clusters
+    3. stops its Druid tasks, cancels its steps, terminates its clusters; one that it shares goes on for the others
     4. gives the lease back, once all of that has ended, and lets the run be over in Airflow
 
     What is published stays: `status` then says what is served, and how to go on. Exit 1 when something still lives

@@ -148,8 +148,8 @@ class TerminateEmrClusterOperator(NightOperator):
             from druid_reindex.operators.housekeeping import live_runs  # noqa: PLC0415
 
             group, closed = sharing.leave(partial(live_runs, context["ti"]))
-            used_by = [str(member) for member in group.members]
-            self.log.info("left group %s, which is still used by: %s", group.key, ", ".join(used_by) or "nobody")
+            used_by = [] if found else [str(member) for member in group.members]
+            self.log.info("group %s is still used by: %s", group.key, shown(group.members) or "nobody")
             found += self._with_resumed(closed)
         return _told([self._end(cluster) for cluster in found]) | {"used_by": used_by}
 

@@ -58,17 +58,21 @@ class Sharing:
         return next((each for each in self.emr.living_clusters(names.GROUP_TAG) if is_open(each, group)), None)
 
     def launched(self, group: Group, cluster_id: str) -> str:
-        """The group's cluster once this run launched ``cluster_id``, which is terminated where another one is used."""
+        """The group's cluster once this run launched ``cluster_id``, which is terminated when nobody can use it.
+
+        While the group still has none, another run may just be finding this one. Raises ConflictError when it is not
+        this run's to launch any more.
+        """
         now = self.shelf.launched(self.run_id, group.generation, cluster_id)
-        if now.cluster_id != cluster_id:
+        if now.generation != group.generation or now.cluster_id not in {None, cluster_id}:
             self.log(f"terminating cluster {cluster_id}: group {now.key} does not use it")
             self.emr.terminate(cluster_id)
         if now.cluster_id is None or not now.has(self.run_id):
             raise ConflictError(
                 "launch a cluster that is shared",
                 resource=f"group {now.key}",
-                came_back="this run has left the group meanwhile",
-                remedy="clear cluster_up with its downstream tasks if the run is still wanted",
+                came_back="this run has left the group meanwhile, or another one launches in its stead",
+                remedy="wait for the next try; if there is none and the run is still wanted, clear cluster_up",
             )
         return now.cluster_id
 

@@ -14,9 +14,10 @@ from airflow_twin import DAG, DESK, PLACES, RUN, Outside, task
 from druid_reindex.cli import runs
 from druid_reindex.cli.main import app
 from druid_reindex.clients.airflow import DagRun
+from druid_reindex.clients.groups import GroupShelf
 from druid_reindex.clients.leases import LeaseKeeper, LeaseShelf
 from druid_reindex.errors import FencedOutError
-from druid_reindex.model.identity import digest
+from druid_reindex.model.identity import RunId, digest
 from druid_reindex.model.interval import Interval
 from druid_reindex.plan import document, names
 from druid_reindex.plan.lease import Claim
@@ -98,6 +99,24 @@ def test_abort_ends_everything_and_gives_the_lease_back(outside: Outside) -> Non
         "gave its lease back",
         "safe next",
     ]
+
+
+def test_an_aborted_run_leaves_the_cluster_to_the_run_that_shares_it(outside: Outside) -> None:
+    keeper(outside).hold()
+    other = RunId.of(DESK.boundaries.deployment_id, dag_id=DAG, run_id="another")
+    shelf = GroupShelf(outside.store, SUBJECT.boundary, "nightly-1")
+    for run_id in (SUBJECT.run_id, other):
+        shelf.join(DESK.boundaries.deployment_id, run_id)
+    tags = names.run_tags(SUBJECT.run_id) | {names.GROUP_TAG: "nightly-1", names.GENERATION_TAG: "1"}
+    outside.emr.run_job_flow({"Name": "n", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]})
+    result = invoke("abort", RUN)
+    assert result.exit_code == 0, result.output
+    assert f"left group nightly-1, which is still used by: {DAG} another" in result.output
+    assert outside.emr.terminated == []
+    group = shelf.read()
+    assert group is not None
+    assert [member.run for member in group.members] == [other]
+    assert lease(outside).is_given_back
 
 
 def test_an_aborted_run_is_over_and_red_though_airflow_would_wait_for_its_teardown(outside: Outside) -> None:

@@ -225,6 +225,26 @@ def test_a_launcher_that_was_taken_out_meanwhile_ends_its_cluster(
     assert emr.terminated == ["j-0000000000001"]
 
 
+def test_what_it_launched_is_left_to_others_that_look_for_a_cluster(
+    vitals: Night, labs: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emr, launch = vitals.world.emr, vitals.world.emr.run_job_flow
+
+    def aborted(payload: Any) -> str:
+        labs.shelf.join(DEPLOYMENT, labs.run_id)
+        vitals.shelf.leave(vitals.run_id)
+        return launch(payload)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(emr, "run_job_flow", aborted)
+        with pytest.raises(AirflowException, match="left the group meanwhile") as told:
+            vitals.up()
+    assert not isinstance(told.value, AirflowFailException)
+    assert emr.terminated == []
+    assert labs.up() == "j-0000000000001"
+    assert len(emr.launched) == 1
+
+
 def test_a_launch_without_an_answer_is_found_by_its_tags(vitals: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     accepted = vitals.world.emr.run_job_flow
 
@@ -315,7 +335,8 @@ def test_a_run_on_another_profile_has_a_cluster_of_its_own(
     own = labs.up()
     assert own != shared
     assert users(vitals) == ["vitals"]
-    assert labs.down()["clusters"] == [own]
+    told = labs.down()
+    assert (told["clusters"], told["used_by"]) == ([own], [])
     assert vitals.world.emr.terminated == [own]
 
 
