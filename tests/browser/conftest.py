@@ -1,0 +1,57 @@
+"""Airflow's UI in a real headless browser, on the shared sandbox."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext
+
+from airflow_ui import AirflowUi
+from chromium import browser
+from druid_reindex.sandbox import airflow
+from real_sandbox import STEPS, VITALS, Sandbox
+
+SIZE = {"width": 1400, "height": 1000}
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the pictures."""
+    return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture(scope="session")
+def signed_in(sandbox: Sandbox, pictures: Path) -> Iterator[BrowserContext]:
+    """A browser that is signed in; each DAG is as paused at the end as it was."""
+    url = sandbox.endpoints.airflow or ""
+    with browser() as opened, _as_paused_as_before(sandbox), opened.new_context(viewport=SIZE) as context:
+        page = context.new_page()
+        AirflowUi(page, url, pictures).sign_in(airflow.USER, sandbox.home.secret(airflow.PASSWORD_SECRET))
+        page.close()
+        yield context
+
+
+@pytest.fixture
+def ui(
+    sandbox: Sandbox, signed_in: BrowserContext, pictures: Path, request: pytest.FixtureRequest
+) -> Iterator[AirflowUi]:
+    """The UI, seen once more when the test is over."""
+    page = signed_in.new_page()
+    found = AirflowUi(page, sandbox.endpoints.airflow or "", pictures)
+    yield found
+    found.picture(f"{request.node.name}-end")
+    page.close()
+
+
+@contextlib.contextmanager
+def _as_paused_as_before(sandbox: Sandbox) -> Iterator[None]:
+    dag_ids = [sandbox.runs(datasource).dag_id for datasource in (VITALS, STEPS)]
+    paused = {dag_id: (sandbox.api.dag(dag_id) or {}).get("is_paused") for dag_id in dag_ids}
+    try:
+        yield
+    finally:
+        for dag_id, was_paused in paused.items():
+            (sandbox.api.pause if was_paused else sandbox.api.unpause)(dag_id)
