@@ -24,6 +24,9 @@ FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
   <dir prefix="relative">fonts</dir>
+  <dir>/usr/share/fonts</dir>
+  <alias><family>sans-serif</family><prefer><family>Open Sans</family></prefer></alias>
+  <alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
   <cachedir prefix="xdg">fonts-cache</cachedir>
 </fontconfig>
 """
@@ -49,6 +52,7 @@ def browser() -> Iterator[Browser]:
     """A headless browser until the block ends."""
     folder = chromium()
     program = folder / "chromium"
+    (folder / "fonts.conf").write_text(FONTS)
     env = {**os.environ, "FONTCONFIG_FILE": str(folder / "fonts.conf"), "XDG_CACHE_HOME": str(folder / "cache")}
     needed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     if "not found" in needed:
@@ -89,7 +93,6 @@ def _unpack(archive: Path, folder: Path) -> None:
         _brotli(packed / f"{name}.tar.br", folder.parent / f"{name}.tar")
         with tarfile.open(folder.parent / f"{name}.tar") as tar:
             tar.extractall(folder, filter="data")
-    (folder / "fonts.conf").write_text(FONTS)
 
 
 def _brotli(packed: Path, unpacked: Path) -> None:

@@ -42,6 +42,7 @@ _FRAME = """\
 <style>
 body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem 1rem; color: #1d2430; }}
 pre {{ font: 14px/1.6 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }}
+pre div {{ padding-left: 14ch; text-indent: -14ch; }}
 </style>
 {body}
 </html>
@@ -80,7 +81,8 @@ def state_page(dag_id: str, run_id: str) -> HTMLResponse:
         return _message(
             404, f"The night has not failed, or not yet come to its {VERDICT_TASK}. Ask for its state: {ask}"
         )
-    return _page(200, f"<pre>{escape(state)}</pre>")
+    lines = "".join(f"<div>{escape(line)}</div>" for line in state.splitlines())  # a long one goes on below its text
+    return _page(200, f"<pre>{lines}</pre>")
 
 
 def _told(dag_id: str, run_id: str, task_id: str, key: str) -> Any:

@@ -114,7 +114,7 @@ def test_the_state_of_a_run_is_shown_as_the_verdict_told_it(airflow: Airflow) ->
     airflow.told[DAG, RUN, "verdict", "night_state"] = "WHAT stopped  reindex[0]\nWHY  <b>'Ann'</b>"
     answer = get(STATE)
     assert answer.status_code == 200
-    assert "WHAT stopped  reindex[0]\nWHY  &lt;b&gt;" in answer.text
+    assert "<div>WHAT stopped  reindex[0]</div><div>WHY  &lt;b&gt;" in answer.text
     assert "<b>" not in answer.text
 
 
