@@ -82,14 +82,8 @@ class EmrPort(Protocol):
         """Ask EMR to cancel the step, terminating its process."""
 
 
-class ObjectStorePort(Protocol):
-    """Amazon S3, where every write is encrypted with a KMS key that the caller names."""
-
-    def put(self, uri: S3Uri, body: bytes, *, kms_key_arn: str) -> str:
-        """The new object's ETag."""
-
-    def get(self, uri: S3Uri) -> bytes:
-        """The object's bytes. Raises NotFoundError when there is none."""
+class RecordStorePort(Protocol):
+    """Amazon S3 as the keeper of records that several write."""
 
     def get_with_etag(self, uri: S3Uri) -> tuple[bytes, str] | None:
         """The object's bytes and ETag; None when there is none."""
@@ -100,6 +94,16 @@ class ObjectStorePort(Protocol):
         Raises ConflictError when another object is there. An object of these very bytes counts as this write, because
         its answer may have been lost: the bytes say whose they are, and no state comes back once it has changed.
         """
+
+
+class ObjectStorePort(RecordStorePort, Protocol):
+    """Amazon S3, where every write is encrypted with a KMS key that the caller names."""
+
+    def put(self, uri: S3Uri, body: bytes, *, kms_key_arn: str) -> str:
+        """The new object's ETag."""
+
+    def get(self, uri: S3Uri) -> bytes:
+        """The object's bytes. Raises NotFoundError when there is none."""
 
     def exists(self, uri: S3Uri) -> bool:
         """Whether the object is there."""

@@ -14,7 +14,7 @@ from druid_reindex.model.lease import Lease
 from druid_reindex.plan import lease as rules
 from druid_reindex.plan import names
 from druid_reindex.plan.lease import Busy, Claim, Decision, Fenced, Keep, Renew, Take
-from druid_reindex.ports import ObjectStorePort
+from druid_reindex.ports import RecordStorePort
 
 
 def utc_now() -> datetime:
@@ -26,7 +26,7 @@ def utc_now() -> datetime:
 class LeaseShelf:
     """Where one datasource's lease is kept; every change is conditional on what was read."""
 
-    store: ObjectStorePort
+    store: RecordStorePort
     boundary: RecordPlace
     datasource: str
 
@@ -71,7 +71,7 @@ class LeaseShelf:
 class LeaseKeeper:
     """One run's hold on one datasource. Cheap to make anew: what it knows is in the store."""
 
-    store: ObjectStorePort
+    store: RecordStorePort
     boundary: RecordPlace
     claim: Claim
     clock: Callable[[], datetime] = field(default=utc_now)

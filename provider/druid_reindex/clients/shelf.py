@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from druid_reindex.errors import ConflictError
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan.names import RunsPlace
-from druid_reindex.ports import ObjectStorePort
+from druid_reindex.ports import RecordStorePort
 
 T = TypeVar("T")
 _TRIES = 8
@@ -27,7 +27,7 @@ class RecordPlace(RunsPlace, Protocol):
 class Shelf(Generic[T]):
     """Where one record is kept; every change is conditional on what was read."""
 
-    store: ObjectStorePort
+    store: RecordStorePort
     uri: S3Uri
     kms_key_arn: str
     parse: Callable[[bytes], T]

@@ -45,7 +45,7 @@ class NightVerdictOperator(NightOperator):
     def _give_back(self, context: Context) -> DruidReindexError | None:
         """Give the lease back once nothing of the run lives; else the error, and the next owner ends what lives."""
         try:
-            if planned(context).get("batches"):
+            if not planned(context).get("dry_run"):
                 self.end(self.run_identity(context))
         except DruidReindexError as error:
             self.log.warning("the lease is kept until it expires: %s", error)

@@ -86,9 +86,9 @@ class SharedPoll:
 
 
 def pause_seconds(poll_seconds: float, failures: int) -> float:
-    """Seconds until the next look: the interval with jitter, doubled for each look that failed before."""
+    """Seconds until the next look: the interval with jitter, doubled for each failed look before, within limits."""
     jittered = poll_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  (spreads load, guards nothing)
-    return min(MOST_PAUSE_SECONDS, jittered * 2.0**failures)
+    return min(MOST_PAUSE_SECONDS, jittered * 2.0**failures) if failures else jittered
 
 
 _POLLS: dict[tuple[int, Hashable, float], SharedPoll] = {}

@@ -13,15 +13,19 @@ from uuid import UUID
 
 from druid_reindex.errors import DruidReindexError, FencedOutError
 from druid_reindex.model.identity import RunId
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
 from druid_reindex.operators.triggers.polls import Question, shared
+from druid_reindex.plan import names
 from druid_reindex.plan.lease import RENEW_AFTER, Claim
 
 if TYPE_CHECKING:
     from druid_reindex.clients.leases import LeaseKeeper
-    from druid_reindex.ports import ObjectStorePort
+    from druid_reindex.ports import ObjectStorePort, RecordStorePort
 
 _LOG = logging.getLogger(__name__)
+# What this process read or wrote last of the leases that it renews, with the ETag.
+_REMEMBERED: dict[S3Uri, tuple[bytes, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class HeldLease:
         """What an equal one is made of."""
         return asdict(self)
 
-    def keeper(self, store: ObjectStorePort) -> LeaseKeeper:
+    def keeper(self, store: RecordStorePort) -> LeaseKeeper:
         """What renews it in ``store``."""
         from druid_reindex.clients.leases import LeaseKeeper  # noqa: PLC0415
 
@@ -54,13 +58,17 @@ class HeldLease:
 
     async def lost(self) -> str:
         """Why the lease is no longer held, once it is not; it is renewed until then, whatever fails on the way."""
-        async with (
-            shared(self._question(), (RENEW_AFTER / 2).total_seconds()) as poll,
-            aclosing(poll.watch(json.dumps(self.arguments()))) as answers,
-        ):
-            async for seen in answers:
-                if isinstance(seen, Mapping) and (why := seen[json.dumps(self.arguments())]):
-                    return str(why)
+        item = json.dumps(self.arguments())
+        try:
+            async with (
+                shared(self._question(), RENEW_AFTER.total_seconds()) as poll,
+                aclosing(poll.watch(item)) as answers,
+            ):
+                async for seen in answers:
+                    if isinstance(seen, Mapping) and (why := seen[item]):
+                        return str(why)
+        finally:
+            _REMEMBERED.pop(names.lease_uri(self, self.datasource), None)
         return "nobody renews the lease any more"
 
     def _question(self) -> Question:
@@ -84,16 +92,45 @@ def stored(
     return Question((*kind, conn_id, region), lambda: open_store(conn_id, region), ask)
 
 
-async def _renewed(store: ObjectStorePort, items: frozenset[str]) -> dict[str, str | None]:
-    """For each lease why it is lost, or None. In a thread, since the rules of the store's client are the same."""
-    return await asyncio.to_thread(lambda: {item: _renew(store, HeldLease(**json.loads(item))) for item in items})
+@dataclass(frozen=True, slots=True)
+class _Remembering:
+    """A store that knows what it wrote: a renewal is one conditional PUT, and reads only where somebody else wrote."""
+
+    store: RecordStorePort
+
+    def get_with_etag(self, uri: S3Uri) -> tuple[bytes, str] | None:
+        """What this process read or wrote last, else what the store has."""
+        if uri not in _REMEMBERED and (found := self.store.get_with_etag(uri)) is not None:
+            _REMEMBERED[uri] = found
+        return _REMEMBERED.get(uri)
+
+    def put_if(self, uri: S3Uri, body: bytes, *, kms_key_arn: str, etag: str | None) -> str:
+        """As the store's, and remembered."""
+        _REMEMBERED.pop(uri, None)
+        written = self.store.put_if(uri, body, kms_key_arn=kms_key_arn, etag=etag)
+        _REMEMBERED[uri] = (body, written)
+        return written
 
 
-def _renew(store: ObjectStorePort, lease: HeldLease) -> str | None:
+async def _renewed(store: RecordStorePort, items: frozenset[str]) -> dict[str, str | None]:
+    """For each lease why it is lost, or None. In a thread, since the rules of the store's client are the same.
+
+    Raises the first error, once all were tried, so that the next round comes sooner.
+    """
+    leases = {item: HeldLease(**json.loads(item)) for item in items}
+    lost = await asyncio.to_thread(lambda: {item: _renew(_Remembering(store), each) for item, each in leases.items()})
+    failed = [why for why in lost.values() if isinstance(why, DruidReindexError)]
+    if failed and not any(isinstance(why, str) for why in lost.values()):
+        raise failed[0]
+    return {item: why if isinstance(why, str) else None for item, why in lost.items()}
+
+
+def _renew(store: RecordStorePort, lease: HeldLease) -> str | DruidReindexError | None:
     try:
         lease.keeper(store).require()
     except FencedOutError as error:
         return str(error)
     except DruidReindexError as error:
         _LOG.warning("renewing later: %s", error)
+        return error
     return None

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from async_twins import AsyncFakeDruid, opened
+from druid_reindex.clients.leases import LeaseShelf
 from druid_reindex.errors import UnavailableError
 from druid_reindex.model import lease as stored
 from druid_reindex.model.lease import Broken, Lease
@@ -45,6 +46,12 @@ class Store(FakeStore):
             self.failures -= 1
             raise UnavailableError("read an object", resource=str(uri), came_back="503", remedy="wait")
         return super().get_with_etag(uri)
+
+    def put_if(self, uri: S3Uri, body: bytes, *, kms_key_arn: str, etag: str | None) -> str:
+        reads = len(self.reads)
+        written = super().put_if(uri, body, kms_key_arn=kms_key_arn, etag=etag)
+        del self.reads[reads:]
+        return written
 
 
 @pytest.fixture
@@ -143,3 +150,30 @@ def test_a_free_lease_ends_the_wait_for_it_and_a_held_one_does_not(store: Store)
     assert waits() == "the lease of vitals is free"
     store.objects.clear()
     assert waits() == "the lease of vitals is free"
+
+
+def test_a_renewal_after_the_first_reads_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(store, held())
+    monkeypatch.setattr("druid_reindex.plan.lease.RENEW_AFTER", timedelta(0))
+    reads = len(store.reads)
+    assert asyncio.run(watched(held())) == [None]
+    assert len(store.reads) == reads + 1
+    assert renewal._REMEMBERED == {}
+
+
+def test_somebody_elses_write_is_seen_although_the_last_one_is_remembered(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(store, held())
+    monkeypatch.setattr("druid_reindex.plan.lease.RENEW_AFTER", timedelta(0))
+
+    async def broken_meanwhile() -> list[str | None]:
+        watch = asyncio.create_task(watched(held(), seconds=2.0))
+        await asyncio.sleep(0.1)
+        LeaseShelf(store, held(), "vitals").break_it(
+            now(store, held()), by="anna", reason="gone", now=datetime.now(UTC)
+        )
+        return await watch
+
+    (why,) = asyncio.run(broken_meanwhile())
+    assert "anna broke it" in str(why)
