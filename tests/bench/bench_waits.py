@@ -5,7 +5,7 @@ clusters. A stand-in counts requests over loopback, with aiobotocore on the othe
 for 1,000 Druid tasks, has no peer. No worker takes part: a task whose trigger runs has deferred, which ends its process
 and frees its slot. That our tasks defer at their first look is shown by tests/unit/operators/test_waiting.py.
 
-Not counted: the leases that waiting tasks hold, which are read and renewed in S3 every few minutes, each by itself.
+Not counted: the leases that waiting tasks hold, each renewed in S3 by one conditional PUT about every ten minutes.
 
 Prints calls, the event loop's lag and CPU, and ends with 1 when the limit does not hold.
 """
