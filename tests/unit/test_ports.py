@@ -10,7 +10,12 @@ import pytest
 from druid_reindex import ports
 from twins import FakeDruid, FakeEmr, FakeStore
 
-PORTS = {ports.DruidPort: FakeDruid, ports.EmrPort: FakeEmr, ports.ObjectStorePort: FakeStore}
+PORTS = {
+    ports.DruidPort: FakeDruid,
+    ports.EmrPort: FakeEmr,
+    ports.RecordStorePort: FakeStore,
+    ports.ObjectStorePort: FakeStore,
+}
 METHODS = [
     (twin, port, name)
     for port, twin in PORTS.items()
