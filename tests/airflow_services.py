@@ -33,7 +33,10 @@ IMPATIENT = {
 
 @dataclass
 class Killer:
-    """An upstream that, once armed, kills whoever asks for ``operation``: after the service has done it."""
+    """An upstream that, once armed, kills whoever asks for ``operation``: after the service has done it.
+
+    Other tasks that have a connection at that moment die with it.
+    """
 
     upstream: Upstream
     operation: str | None = None
@@ -60,7 +63,9 @@ class Services:
 
     def kill(self, name: str) -> None:
         """Kill the service and all that it started, with SIGKILL."""
-        kill_tree(psutil.Process(self.running.pop(name).pid))
+        killed = self.running.pop(name)
+        kill_tree(psutil.Process(killed.pid))
+        killed.stop()
 
     def start(self, name: str) -> None:
         """Start the service."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -34,9 +34,16 @@ REASON = "two at once"
 LIMIT_SECONDS = 900.0
 
 
-def keeper(clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> LeaseKeeper:
+def keeper() -> LeaseKeeper:
     """The other deployment's hold on the datasource."""
-    return LeaseKeeper(S3Client(boto3.Session()), BOUNDARIES.phi, Claim(VITALS, OTHER, OTHER_DEPLOYMENT), clock)
+    return LeaseKeeper(S3Client(boto3.Session()), BOUNDARIES.phi, Claim(VITALS, OTHER, OTHER_DEPLOYMENT))
+
+
+def _falls_silent() -> None:
+    """The other deployment's lease has ended an hour ago."""
+    ended = datetime.now(UTC) - timedelta(hours=1)
+    shelf = LeaseShelf(S3Client(boto3.Session()), BOUNDARIES.phi, VITALS)
+    shelf.swap(lambda lease: replace(lease, until=ended) if lease else None)
 
 
 def plan_of(sandbox: Sandbox, run_id: str, state: str) -> TaskInstance:
@@ -57,7 +64,7 @@ def log_of(sandbox: Sandbox, run_id: str, task: TaskInstance) -> str:
 
 def test_a_manual_run_waits_for_a_backfill(sandbox: Sandbox) -> None:
     runs = sandbox.runs(VITALS)
-    sandbox.api.unpause(runs.dag_id)
+    assert runs.follow(runs.start({"dry_run": True})) == "success"
     body = {
         "dag_id": runs.dag_id,
         "from_date": "2026-09-10T00:00:00Z",
@@ -65,7 +72,7 @@ def test_a_manual_run_waits_for_a_backfill(sandbox: Sandbox) -> None:
         "dag_run_conf": {"reason": REASON},
         "run_on_latest_version": True,
     }
-    sandbox.api._ask("POST", "/backfills", json=body)
+    sandbox.api._ask("POST", "/api/v2/backfills", json=body)
     deadline = time.monotonic() + LIMIT_SECONDS
     while not (live := [run for run in sandbox.api.live_runs(runs.dag_id) if run.run_id.startswith("backfill")]):
         assert time.monotonic() < deadline
@@ -92,7 +99,8 @@ def test_a_run_waits_for_another_deployments(sandbox: Sandbox) -> None:
 def test_what_a_dead_deployment_left_is_ended_before_the_next_plan(sandbox: Sandbox) -> None:
     """Its lease has ended, its cluster and its task live."""
     emr = EmrClient(boto3.Session())
-    keeper(lambda: datetime.now(UTC) - timedelta(hours=2)).hold()
+    keeper().hold()
+    _falls_silent()
     profile = load_profile(ROOT / "emr_configs", PIPELINE.cluster.profile)
     cluster_id = emr.run_job_flow(payloads.run_job_flow(PIPELINE, BOUNDARIES, BOUNDARIES.phi, profile, OTHER))
     task_id = names.task_id(PIPELINE, OTHER, batch=0, digest="0" * 64, generation=1)
