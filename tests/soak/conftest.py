@@ -36,6 +36,7 @@ def read() -> dict[str, Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "test_kills" in item.nodeid)  # they leave the sandbox without a scheduler
     passed = read()["passed"]
     done = [item for item in items if item.nodeid in passed]
     if done:
