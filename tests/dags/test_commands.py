@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from own_airflow import told_by
+
 REBUILT_AGAIN = ("cluster_up", "reindex[0]", "cluster_down", "validate", "verdict")
 
 
@@ -19,24 +16,14 @@ REBUILT_AGAIN = ("cluster_up", "reindex[0]", "cluster_down", "validate", "verdic
 def told(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What came of each command of ``run_commands.py``."""
     home = tmp_path_factory.mktemp("airflow")
-    out, passwords = home / "told.json", home / "passwords.json"
+    passwords = home / "passwords.json"
     passwords.write_text(json.dumps({"admin": "admin"}))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    own = {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+    signed_in = {
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__API_AUTH__JWT_SECRET": "of this test, " * 8,
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests" / "dags")]),
     }
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("run_commands.py")), str(ROOT / "dags"), str(out)],
-        env=kept | own, cwd=home, capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    found: list[dict[str, Any]] = json.loads(out.read_text())
+    found: list[dict[str, Any]] = told_by("run_commands.py", home, signed_in)
     return found
 
 

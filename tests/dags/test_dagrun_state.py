@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from own_airflow import told_by
+
 Nights = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     """What became of each night of ``run_nights.py``."""
-    home = tmp_path_factory.mktemp("airflow")
-    out = home / "nights.json"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    own = {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "PYTHONPATH": str(ROOT / "tests"),
-    }
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("run_nights.py")), str(ROOT / "dags"), str(out)],
-        env=kept | own, cwd=home, capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    found: Nights = json.loads(out.read_text())
+    found: Nights = told_by("run_nights.py", tmp_path_factory.mktemp("airflow"))
     return found
 
 

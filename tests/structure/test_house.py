@@ -89,7 +89,7 @@ def test_dag_files_have_no_logic() -> None:
 
 
 def test_no_address_of_a_registry_and_no_path_of_a_machine() -> None:
-    places = re.compile(r"(pypi\.org|pythonhosted|repo1?\.maven|maven\.org|registry\.npmjs|/work/main|/root/\.)")
+    places = re.compile(r"(pypi\.org|pythonhosted|repo1?\.maven|maven\.org|registry\.npmjs|/work\b|/root/\.)")
     found = []
     for path in tracked():
         if path == "tests/structure/test_house.py":

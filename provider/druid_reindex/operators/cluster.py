@@ -75,7 +75,7 @@ class LaunchEmrClusterOperator(NightOperator):
             return self.waiting.until(
                 lambda: self.emr.describe_cluster(cluster_id),
                 lambda seen: seen.state.is_up or seen.state.is_over,
-                self.cluster_wait(cluster_id, "up", shared=self._sharing is not None),
+                self.settings.cluster_wait(cluster_id, "up", shared=self._sharing is not None),
                 tell=described,
             )
         except DeadlineError:
@@ -165,7 +165,7 @@ class TerminateEmrClusterOperator(NightOperator):
         last = self.waiting.until(
             lambda: self.emr.describe_cluster(cluster.cluster_id),
             lambda seen: seen.state.is_ended,
-            self.cluster_wait(cluster.cluster_id, "ended"),
+            self.settings.cluster_wait(cluster.cluster_id, "ended"),
             tell=described,
         )
         self.log.info("cluster %s: %s", last.cluster_id, described(last))

@@ -24,8 +24,7 @@ from druid_reindex.model.interval import format_instant
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.operators.triggers.waits import DruidTaskTrigger, EmrStepTrigger
-from druid_reindex.operators.waiting import Wait, Waiting
+from druid_reindex.operators.waiting import Waiting
 from druid_reindex.plan import document, emr, hadoop, names
 from druid_reindex.plan.night import Batch
 from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
@@ -93,7 +92,7 @@ class OverlordJob:
         status = self.work.waiting.until(
             lambda: self.druid.task_status(task_id),
             lambda seen: seen.state is not TaskState.RUNNING,
-            Wait(f"task {task_id}", DruidTaskTrigger, {"conn_id": self.work.settings.druid_conn_id, "task": task_id}),
+            self.work.settings.task_wait(task_id),
             tell=_told,
         )
         if status.state is TaskState.ABSENT:
@@ -161,7 +160,7 @@ class StepJob:
         step = self.work.waiting.until(
             lambda: self.emr.describe_step(cluster.cluster_id, step_id),
             lambda seen: seen.state.is_ended,
-            self._wait(cluster.cluster_id, step_id),
+            self.work.settings.step_wait(cluster.cluster_id, step_id),
             tell=lambda seen: seen.state.value,
         )
         if step.state is not StepState.COMPLETED:
@@ -173,11 +172,6 @@ class StepJob:
         """Ask EMR to cancel the step."""
         if self._running is not None:
             self.emr.cancel_step(*self._running)
-
-    def _wait(self, cluster_id: str, step_id: str) -> Wait:
-        settings = self.work.settings
-        arguments = {"conn_id": settings.aws_conn_id, "region": settings.boundaries.region}
-        return Wait(f"step {step_id}", EmrStepTrigger, arguments | {"cluster_id": cluster_id, "step_id": step_id})
 
     def _taken_up(self, cluster: Cluster) -> tuple[str, S3Uri] | None:
         """The step that this try waited for before it gave its slot away."""

@@ -78,6 +78,25 @@ class NightSettings:
         """The Airflow connection to AWS."""
         return self.pipeline.connections.aws or self.boundary.aws_conn_id
 
+    def task_wait(self, task_id: str) -> Wait:
+        """The wait for a Druid task to end."""
+        return Wait(f"task {task_id}", DruidTaskTrigger, {"conn_id": self.druid_conn_id, "task": task_id})
+
+    def step_wait(self, cluster_id: str, step_id: str) -> Wait:
+        """The wait for a step to end."""
+        arguments = self.aws_arguments | {"cluster_id": cluster_id, "step_id": step_id}
+        return Wait(f"step {step_id}", EmrStepTrigger, arguments)
+
+    def cluster_wait(self, cluster_id: str, until: Literal["up", "ended"], *, shared: bool = False) -> Wait:
+        """The wait for a cluster to be up, or to have ended; ``shared`` with other runs, it outlives this one."""
+        arguments = self.aws_arguments | {"cluster_id": cluster_id, "until": until, "shared": shared}
+        return Wait(f"cluster {cluster_id}", EmrClusterTrigger, arguments)
+
+    @property
+    def aws_arguments(self) -> dict[str, str]:
+        """Where a trigger asks AWS."""
+        return {"conn_id": self.aws_conn_id, "region": self.boundaries.region}
+
     def refuse_general_dag(self, tags: set[str], task_id: str) -> None:
         """Raise ConfigurationError when a protected pipeline's task is put into a DAG that is tagged as general."""
         if self.pipeline.classification is Classification.PHI and Classification.GENERAL.value in tags:
@@ -197,31 +216,12 @@ class NightOperator(BaseOperator):
         services = Services(self.druid, self.emr, self.store, self.settings.boundary, self.log.info)
         alive = end_run(self.settings.pipeline.datasource, run_id, services)
         waits = [
-            *map(self.task_wait, alive.task_ids),
-            *(self.step_wait(*step) for step in alive.steps),
-            *(self.cluster_wait(cluster_id, "ended") for cluster_id in alive.cluster_ids),
+            *map(self.settings.task_wait, alive.task_ids),
+            *(self.settings.step_wait(*step) for step in alive.steps),
+            *(self.settings.cluster_wait(cluster_id, "ended") for cluster_id in alive.cluster_ids),
         ]
         if waits:
             self.waiting.until(lambda: f"{alive} of run {run_id.dag_run_id} to end", lambda _: False, waits[0])
-
-    def task_wait(self, task_id: str) -> Wait:
-        """The wait for a Druid task to end."""
-        return Wait(f"task {task_id}", DruidTaskTrigger, {"conn_id": self.settings.druid_conn_id, "task": task_id})
-
-    def step_wait(self, cluster_id: str, step_id: str) -> Wait:
-        """The wait for a step to end."""
-        arguments = self.aws_arguments | {"cluster_id": cluster_id, "step_id": step_id}
-        return Wait(f"step {step_id}", EmrStepTrigger, arguments)
-
-    def cluster_wait(self, cluster_id: str, until: Literal["up", "ended"], *, shared: bool = False) -> Wait:
-        """The wait for a cluster to be up, or to have ended; ``shared`` with other runs, it outlives this one."""
-        arguments = self.aws_arguments | {"cluster_id": cluster_id, "until": until, "shared": shared}
-        return Wait(f"cluster {cluster_id}", EmrClusterTrigger, arguments)
-
-    @property
-    def aws_arguments(self) -> dict[str, str]:
-        """Where a trigger asks AWS."""
-        return {"conn_id": self.settings.aws_conn_id, "region": self.settings.boundaries.region}
 
     def run_identity(self, context: Context) -> RunId:
         """The identity of the DagRun, equal for all its tasks and tries."""

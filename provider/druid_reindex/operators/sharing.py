@@ -100,9 +100,8 @@ class Sharing:
     def until_launched(self) -> Wait:
         """The wait for whoever launches the group's cluster now."""
         settings = self.settings
-        arguments = {"conn_id": settings.aws_conn_id, "region": settings.boundaries.region}
         where = {"runs_uri": settings.boundary.runs_uri, "group": self.shelf.key}
-        return Wait(f"the cluster of group {self.shelf.key}", GroupClusterTrigger, arguments | where)
+        return Wait(f"the cluster of group {self.shelf.key}", GroupClusterTrigger, settings.aws_arguments | where)
 
     def _join(self, dead: str | None) -> Group:
         return self.shelf.join(self.settings.boundaries.deployment_id, self.run_id, dead)

@@ -1,0 +1,33 @@
+"""A script that runs on an Airflow of its own, with the project's DAG folder, and leaves what it saw as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+LIMIT_SECONDS = 240.0
+
+
+def told_by(script: str, home: Path, environment: Mapping[str, str] | None = None) -> Any:
+    """What ``tests/dags/<script>`` wrote, once it has ended well; ``home`` is its Airflow's."""
+    out = home / "told.json"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    own = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests" / "dags")]),
+    }
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "dags" / script), str(ROOT / "dags"), str(out)],
+        env=kept | own | (environment or {}), cwd=home, capture_output=True, text=True,
+        timeout=LIMIT_SECONDS, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return json.loads(out.read_text())
