@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from druid_reindex.errors import DeadlineError, NoAnswerError
-from druid_reindex.model.cluster import Cluster
 from druid_reindex.model.group import shown
 from druid_reindex.operators import links
 from druid_reindex.operators.night import NightOperator, planned_night
-from druid_reindex.operators.sharing import Sharing
 from druid_reindex.plan import emr as payloads
 from druid_reindex.plan import names
 from druid_reindex.plan.group import of_run
@@ -22,7 +20,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from druid_reindex.model.cluster import Cluster
     from druid_reindex.model.identity import RunId
+    from druid_reindex.operators.sharing import Sharing
 
 
 class LaunchEmrClusterOperator(NightOperator):

@@ -15,7 +15,6 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from druid_reindex.errors import ConfigurationError, DruidReindexError, IntegrityError, NotFoundError, Terminal
-from druid_reindex.evidence.night_state import WHY_KEY
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.config_files import load_boundaries, load_profile
 from druid_reindex.model.identity import RunId, digest
@@ -23,8 +22,6 @@ from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.operators import connections
-from druid_reindex.operators.sharing import Sharing
-from druid_reindex.operators.tenure import Tenure
 from druid_reindex.operators.triggers.waits import DruidTaskTrigger, EmrClusterTrigger, EmrStepTrigger
 from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import document, names
@@ -35,6 +32,8 @@ if TYPE_CHECKING:
 
     from druid_reindex.clients.druid import DruidClient
     from druid_reindex.model.uri import S3Uri
+    from druid_reindex.operators.sharing import Sharing
+    from druid_reindex.operators.tenure import Tenure
     from druid_reindex.ports import EmrPort, ObjectStorePort
 
 PLAN_TASK = "plan"
@@ -143,6 +142,8 @@ class NightOperator(BaseOperator):
         try:
             return self.carry_out(context)
         except DruidReindexError as error:
+            from druid_reindex.evidence.night_state import WHY_KEY  # noqa: PLC0415
+
             context["ti"].xcom_push(WHY_KEY, str(error))
             raise as_airflow(error) from error
 
@@ -184,6 +185,8 @@ class NightOperator(BaseOperator):
 
     def tenure(self, context: Context, fence: int | None = None) -> Tenure:
         """The run as the owner of its datasource, planned under ``fence``."""
+        from druid_reindex.operators.tenure import Tenure  # noqa: PLC0415
+
         return Tenure.of(self.settings, self.store, self.run_identity(context), fence)
 
     def hold(self, context: Context) -> None:
@@ -234,6 +237,8 @@ class NightOperator(BaseOperator):
 
     def group(self, context: Context) -> Sharing | None:
         """The run in its pipeline's group of clusters; None for a pipeline that names none."""
+        from druid_reindex.operators.sharing import Sharing  # noqa: PLC0415
+
         return Sharing.of(self.settings, self.store, self.emr, self.run_identity(context), self.log.info)
 
     def sharing(self, context: Context) -> Sharing | None:

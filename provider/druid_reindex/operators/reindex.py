@@ -9,7 +9,6 @@ from druid_reindex.errors import ConflictError, IntegrityError, NotFoundError
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.operators import links
-from druid_reindex.operators.jobs import Job, OverlordJob, StepJob, Work
 from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.plan import measure, names
 from druid_reindex.plan.night import Batch
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from druid_reindex.model.cluster import Cluster
     from druid_reindex.model.identity import RunId
+    from druid_reindex.operators.jobs import Job, Work
     from druid_reindex.operators.sharing import Sharing
 
 RECORD_PROTOCOL = 1
@@ -98,6 +98,8 @@ class ReindexSegmentsOperator(NightOperator):
     def _run(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
         before = self._before(context, run_id, batch)
         cluster = self._cluster(context)
+        from druid_reindex.operators.jobs import Work  # noqa: PLC0415
+
         self._job = self._job_of(Work(
             settings=self.asked_settings(context), run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info,
             require=partial(self._may_submit, cluster, self.sharing(context)),
@@ -115,6 +117,8 @@ class ReindexSegmentsOperator(NightOperator):
         }
 
     def _job_of(self, work: Work) -> Job:
+        from druid_reindex.operators.jobs import OverlordJob, StepJob  # noqa: PLC0415
+
         match self.settings.pipeline.submit:
             case Submission.OVERLORD:
                 return OverlordJob(work, self.druid)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -15,23 +15,22 @@ from airflow.sdk import BaseNotifier
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.exceptions import AirflowException
 
-from druid_reindex.errors import ConfigurationError, NoAnswerError
+from druid_reindex.errors import ConfigurationError
 from druid_reindex.evidence.night_state import WHY_KEY
 from druid_reindex.model.pipeline import Policy
-from druid_reindex.operators import callbacks, connections
+from druid_reindex.operators import callbacks
 from druid_reindex.operators.callbacks import (
     NIGHT_STATE,
     deadline_alert,
     failure_callbacks,
     notify,
-    tell_failure,
     tell_late_night,
 )
 from druid_reindex.operators.night import NIGHT_KEY, PLAN_TASK
+from failed_context import DAG, crumb, failed
 from night_world import ROOT, SETTINGS, World, connect
 
 FILE = ROOT / "dags" / "pipelines" / "patient_vitals.yaml"
-DAG = "nightly_reindex__patient_vitals"
 RUN = {"dag_id": DAG, "dag_run_id": "manual__1", "state": "running", "queued_at": "2026-10-06T02:30:00Z"}
 CONFIGS = str(ROOT / "emr_configs")
 
@@ -61,39 +60,11 @@ def refuse(context: Any) -> None:
     raise ValueError("no such channel")
 
 
-@dataclass
-class Ti:
-    """The verdict's task instance."""
-
-    crumbs: list[dict[str, Any]]
-    xcoms: dict[tuple[str, str, Any], Any] = field(default_factory=dict)
-    pushed: dict[str, Any] = field(default_factory=dict)
-
-    def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        assert (dag_id, run_id) == (DAG, "manual__1")
-        return self.crumbs
-
-    def xcom_pull(self, task_ids: str, key: str = "return_value", map_indexes: Any = None) -> Any:
-        return self.xcoms.get((task_ids, key, map_indexes))
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.pushed[key] = value
-
-
 @pytest.fixture(autouse=True)
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A night with twins behind the connections, and an empty board."""
     Board.told.clear()
     return connect(World(), monkeypatch)
-
-
-def crumb(task_id: str, state: str = "failed", map_index: int = -1) -> dict[str, Any]:
-    return {"task_id": task_id, "map_index": map_index, "state": state, "operator": "X", "duration": 1.0}
-
-
-def failed(*crumbs: dict[str, Any], **xcoms: Any) -> Any:
-    run = SimpleNamespace(dag_id=DAG, run_id="manual__1", start_date=datetime(2026, 10, 6, 2, 30, tzinfo=UTC))
-    return {"dag_run": run, "ti": Ti([*crumbs], **xcoms), "exception": AirflowException("these tasks failed")}
 
 
 def board(text: str) -> SyncCallback:
@@ -126,33 +97,6 @@ def test_a_failed_night_is_told_to_log_xcom_and_notifiers(caplog: pytest.LogCapt
     assert text in caplog.text
 
 
-def test_a_task_that_told_no_reason_says_so() -> None:
-    context = failed(crumb("cluster_up"), crumb("reindex", map_index=0))
-    tell_failure(context, settings=SETTINGS)
-    text = context[NIGHT_STATE]
-    assert "cluster_up: it told no reason" in text
-    assert "              reindex[0]\n" in text
-
-
-def test_a_verdict_that_fails_alone_is_its_own_reason() -> None:
-    context = failed(crumb("plan", "success"))
-    tell_failure(context, settings=SETTINGS)
-    assert "WHY           these tasks failed" in context[NIGHT_STATE]
-
-
-def test_what_cannot_be_told_is_said_and_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(_conn_id: str) -> None:
-        raise NoAnswerError("ask", resource="Druid", came_back="nothing", remedy="wait")
-
-    monkeypatch.setattr(connections, "druid_client", away)
-    context = failed(crumb("plan"))
-    tell_failure(context, settings=SETTINGS)
-    assert "RUNNING       no cluster" in context[NIGHT_STATE]
-    no_profile = failed(crumb("plan"), xcoms={(PLAN_TASK, NIGHT_KEY, None): {"batches": [], "profile": "none"}})
-    tell_failure(no_profile, settings=SETTINGS)
-    assert "its state could not be told" in no_profile[NIGHT_STATE]
-
-
 def test_a_late_night_is_told_to_all() -> None:
     notifiers = [SyncCallback(f"{__name__}.refuse"), board("{{ night_state }}"),
                  SyncCallback(f"{__name__}.write_down", {"head": "late:"})]  # fmt: skip
@@ -163,14 +107,6 @@ def test_a_late_night_is_told_to_all() -> None:
     assert first.startswith("WHAT stopped  run manual__1 is running\n              could not read: a deadline's")
     assert "WHY           the night is not over at its deadline" in first
     assert f"SAFE NEXT     wait; to stop it: druid-reindex abort manual__1 --dag-id {DAG}" in first
-
-
-def test_a_late_night_is_told_though_its_pipeline_cannot_be_read() -> None:
-    tell_late_night(
-        {"dag_run": RUN}, file="no such file", configs=CONFIGS, notifiers=[board("{{ night_state }}").serialize()]
-    )
-    assert "manual__1" in Board.told[0]
-    assert "no such file" in Board.told[0]
 
 
 def test_airflow_runs_the_deadlines_callback() -> None:
