@@ -112,6 +112,11 @@ class Sandbox:
         runs.follow(run_id)
         return summarise(self.api, runs.dag_id, run_id)
 
+    def told_nights(self) -> list[str]:
+        """What a notifier was told of late and failed nights."""
+        told = self.checkout / "dags" / "told_nights.txt"
+        return told.read_text().split("\f")[:-1] if told.is_file() else []
+
     def rows_by_day(self, datasource: str) -> list[dict[str, object]]:
         """Rows and sums per day, by query."""
         return self.druid.query(

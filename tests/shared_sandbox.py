@@ -18,6 +18,25 @@ from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHom
 from real_sandbox import BROKEN_PROFILE, PATIENTS, ROOT, STEPS, VITALS, Sandbox, processes
 
 HADOOP_3_4_RELEASE = "emr-7.9.0"
+STEPS_LATE_HOURS = 0.005
+# What a user adds to the DAG file for a notifier of their own.
+NOTIFIED = {
+    "from druid_reindex import reindex_dags": "import told_nights\n\nfrom druid_reindex import reindex_dags",
+    'configs=HERE.parent / "emr_configs"': 'configs=HERE.parent / "emr_configs", notifiers=[told_nights.CALLBACK]',
+}
+TOLD_NIGHTS = """\
+from pathlib import Path
+
+from airflow.sdk.definitions.callback import SyncCallback
+
+
+def write_down(context):
+    with Path(__file__).with_suffix(".txt").open("a") as file:
+        file.write(context["night_state"] + "\\f")
+
+
+CALLBACK = SyncCallback(write_down)
+"""
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -27,17 +46,24 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 def _dags(folder: Path) -> Path:
     """The checkout's DAG file, its pipeline, and the same pipeline for a second datasource.
 
-    The second one is an EMR step, on a release with Hadoop 3.4. One profile more asks for a JVM option that no JVM
-    knows, so that every container of a job dies for real.
+    The second one is an EMR step, on a release with Hadoop 3.4, and late after a few seconds. One profile more asks for
+    a JVM option that no JVM knows, so that every container of a job dies for real. A notifier writes down what it is
+    told of late and failed nights.
     """
     (folder / "dags" / "pipelines").mkdir(parents=True)
     shutil.copytree(ROOT / "emr_configs", folder / "emr_configs")
-    shutil.copy(ROOT / "dags" / "nightly_reindex.py", folder / "dags")
+    shipped = (ROOT / "dags" / "nightly_reindex.py").read_text()
+    for plain, notified in NOTIFIED.items():
+        assert plain in shipped
+        shipped = shipped.replace(plain, notified)
+    (folder / "dags" / "nightly_reindex.py").write_text(shipped)
+    (folder / "dags" / "told_nights.py").write_text(TOLD_NIGHTS)
     vitals = (ROOT / "dags" / "pipelines" / "patient_vitals.yaml").read_text()
     (folder / "dags" / "pipelines" / "patient_vitals.yaml").write_text(vitals)
     steps = vitals.replace("datasource: patient_vitals", "datasource: patient_steps")
     steps = steps.replace("submit: overlord", "submit: emr_step").replace("profile: small", "profile: small_3_4")
     assert "profile: small_3_4" in steps
+    steps += f"policy: {{finish_within_hours: {STEPS_LATE_HOURS}}}\n"
     profiles = folder / "emr_configs" / "profiles"
     small = (profiles / "small.yaml").read_text()
     (profiles / "small_3_4.yaml").write_text(

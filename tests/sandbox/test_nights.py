@@ -80,6 +80,8 @@ def test_the_step_and_the_overlord_give_equal_rows(sandbox: Sandbox) -> None:
     assert sandbox.rows_by_day(STEPS) == sandbox.rows_by_day(VITALS)
     assert sandbox.content(STEPS) == sandbox.content(VITALS)
     _objects_carry_the_key(sandbox, STEPS)
+    (late,) = [text for text in sandbox.told_nights() if night.run_id in text]
+    assert "WHY           the night is not over at its deadline" in late
 
 
 def test_a_failed_night_is_red_and_changes_nothing(sandbox: Sandbox) -> None:
@@ -99,6 +101,8 @@ def test_a_failed_night_is_red_and_changes_nothing(sandbox: Sandbox) -> None:
     assert segments(sandbox, VITALS) == served
     assert sandbox.rows_by_day(VITALS) == rows
     _log_tells_the_reason(sandbox, run_id, tasks["reindex[0]"])
+    (told,) = [text for text in sandbox.told_nights() if run_id in text]
+    assert f"WHAT stopped  run {run_id} is failed" in told
 
 
 def _log_tells_the_reason(sandbox: Sandbox, run_id: str, task: TaskInstance) -> None:

@@ -136,6 +136,8 @@ class TerminateEmrClusterOperator(NightOperator):
     ``normalized_instance_hours``.
     """
 
+    operator_extra_links = links.CLUSTER_LINKS
+
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Terminate and wait until EMR says that each cluster ended."""
         run_id, sharing = self.run_identity(context), self.group(context)
@@ -151,6 +153,8 @@ class TerminateEmrClusterOperator(NightOperator):
             used_by = [] if found else [str(member) for member in group.members]
             self.log.info("group %s is still used by: %s", group.key, shown(group.members) or "nobody")
             found += self._with_resumed(closed)
+        if found:
+            links.tell_cluster(context, self.settings, found[0].cluster_id)
         return _told([self._end(cluster) for cluster in found]) | {"used_by": used_by}
 
     def _with_resumed(self, closed: list[Cluster]) -> list[Cluster]:

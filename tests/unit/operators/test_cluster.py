@@ -42,6 +42,15 @@ def test_another_run_has_a_cluster_of_its_own(world: World) -> None:
     assert up(world)["cluster_id"] != first["cluster_id"]
 
 
+def test_both_tasks_link_to_the_cluster(world: World) -> None:
+    world.plan()
+    cluster_id = up(world)["cluster_id"]
+    down(world)
+    for task, operator in (("cluster_up", LaunchEmrClusterOperator), ("cluster_down", TerminateEmrClusterOperator)):
+        (link,) = operator.operator_extra_links
+        assert world.xcoms[task, link.xcom_key].endswith(f"/clusterDetails/{cluster_id}")
+
+
 def test_a_dead_cluster_is_replaced(world: World) -> None:
     world.plan()
     first = up(world)
