@@ -32,6 +32,7 @@ OTHER_DEPLOYMENT = UUID(int=9)
 OTHER = RunId.of(OTHER_DEPLOYMENT, dag_id="theirs", run_id="manual__elsewhere")
 REASON = "two at once"
 LIMIT_SECONDS = 900.0
+QUIET_LOOKS = 5
 
 
 def keeper() -> LeaseKeeper:
@@ -44,6 +45,17 @@ def _falls_silent() -> None:
     ended = datetime.now(UTC) - timedelta(hours=1)
     shelf = LeaseShelf(S3Client(boto3.Session()), BOUNDARIES.phi, VITALS)
     shelf.swap(lambda lease: replace(lease, until=ended) if lease else None)
+
+
+@pytest.fixture(autouse=True)
+def quiet(sandbox: Sandbox) -> None:
+    """No run is alive: once a backfill is over, Airflow starts the night whose hour it had let pass."""
+    dag_id, deadline = sandbox.runs(VITALS).dag_id, time.monotonic() + LIMIT_SECONDS
+    looks = 0
+    while looks < QUIET_LOOKS:
+        looks = 0 if sandbox.api.live_runs(dag_id) else looks + 1
+        assert time.monotonic() < deadline
+        time.sleep(1)
 
 
 def plan_of(sandbox: Sandbox, run_id: str, state: str) -> TaskInstance:
