@@ -11,21 +11,22 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-LIMIT_SECONDS = 240.0
+DAGS = ROOT / "dags"
+LIMIT_SECONDS = 600.0
 
 
-def told_by(script: str, home: Path, environment: Mapping[str, str] | None = None) -> Any:
-    """What ``tests/dags/<script>`` wrote, once it has ended well; ``home`` is its Airflow's."""
+def told_by(script: str, home: Path, environment: Mapping[str, str] | None = None, *, dags: Path = DAGS) -> Any:
+    """What ``tests/dags/<script>`` wrote of the DAG files in ``dags``; ``home`` is its Airflow's."""
     out = home / "told.json"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     own = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests" / "dags")]),
     }
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "dags" / script), str(ROOT / "dags"), str(out)],
+        [sys.executable, str(ROOT / "tests" / "dags" / script), str(dags), str(out)],
         env=kept | own | (environment or {}), cwd=home, capture_output=True, text=True,
         timeout=LIMIT_SECONDS, check=False,
     )  # fmt: skip

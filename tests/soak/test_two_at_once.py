@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import boto3
@@ -22,6 +24,8 @@ from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.plan import emr as payloads
 from druid_reindex.plan import names
 from druid_reindex.plan.lease import Claim
+from druid_reindex.sandbox.airflow import connections
+from own_airflow import told_by
 from real_sandbox import ROOT, VITALS, Sandbox
 
 pytestmark = pytest.mark.soak
@@ -106,6 +110,28 @@ def test_a_run_waits_for_another_deployments(sandbox: Sandbox) -> None:
     assert f"deployment {OTHER_DEPLOYMENT}" in log_of(sandbox, run_id, waiting)
     assert theirs.release() is None
     assert runs.follow(run_id, limit_seconds=LIMIT_SECONDS) == "success"
+
+
+def test_a_second_airflow_waits_for_the_first(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Another installation, with its own database and deployment id, wants the day that a run here rebuilds."""
+    other = tmp_path / "checkout"
+    shutil.copytree(sandbox.checkout, other)
+    boundaries = other / "emr_configs" / "boundaries.yaml"
+    boundaries.write_text(boundaries.read_text().replace(str(BOUNDARIES.deployment_id), str(OTHER_DEPLOYMENT)))
+    runs = sandbox.runs(VITALS)
+    here = runs.start({"interval": "2026-09-20/2026-09-21", "force": True})
+    plan_of(sandbox, here, "success")
+    home = tmp_path / "airflow"
+    home.mkdir()
+    told = told_by("run_elsewhere.py", home, connections(sandbox.home, sandbox.endpoints), dags=other / "dags")
+    assert told["state"] == "success"
+    assert runs.follow(here, limit_seconds=LIMIT_SECONDS) == "success"
+    (verdict,) = [task for task in sandbox.api.task_instances(runs.dag_id, here) if task.name == "verdict"]
+    assert verdict.ended_at is not None
+    assert verdict.ended_at < datetime.fromisoformat(told["plan_ended_at"])
+    left = LeaseShelf(S3Client(boto3.Session()), BOUNDARIES.phi, VITALS).read()
+    assert left is not None
+    assert (left.deployment_id, left.is_given_back) == (str(OTHER_DEPLOYMENT), True)
 
 
 def test_what_a_dead_deployment_left_is_ended_before_the_next_plan(sandbox: Sandbox) -> None:

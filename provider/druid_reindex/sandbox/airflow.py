@@ -92,7 +92,7 @@ def _service(
 
 def _environment(home: SandboxHome, found: Endpoints) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "USER") if name in os.environ}
-    return kept | aws.user_environment(home, "airflow") | _configuration(home, found) | _connections(home, found)
+    return kept | aws.user_environment(home, "airflow") | _configuration(home, found) | connections(home, found)
 
 
 def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
@@ -132,7 +132,8 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
     }
 
 
-def _connections(home: SandboxHome, found: Endpoints) -> dict[str, str]:
+def connections(home: SandboxHome, found: Endpoints) -> dict[str, str]:
+    """The variables that give an Airflow the connections of both boundaries."""
     key = aws.access_key(home, "airflow")
     druid = {
         "conn_type": "druid_reindex_druid",
