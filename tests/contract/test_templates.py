@@ -190,6 +190,13 @@ def test_the_shipped_policies_are_those_of_the_templates(emulator: Emulator) -> 
     assert files == deployed, "run `make policies`"
 
 
+def test_airflows_user_may_only_take_on_the_roles_of_the_two_sides(emulator: Emulator) -> None:
+    iam = emulator.client("iam")
+    assert iam.list_user_policies(UserName="airflow")["PolicyNames"] == []
+    attached = iam.list_attached_user_policies(UserName="airflow")["AttachedPolicies"]
+    assert [each["PolicyArn"] for each in attached] == [shipped_policies.WORKER_ARN]
+
+
 def test_a_stack_of_unknown_resources_is_refused(emulator: Emulator) -> None:
     body = json.dumps({"Resources": {"Job": {"Type": "AWS::Glue::Crawler2"}}})
     cloudformation = emulator.client("cloudformation")

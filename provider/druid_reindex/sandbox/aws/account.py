@@ -1,11 +1,12 @@
 """The account that exists when the emulator starts: what `emr_configs/cloudformation` makes, and what a sandbox adds.
 
-A sandbox has no single sign-on and no instances, so IAM users with fixed keys stand for the roles of Airflow's workers
-and of Druid's servers; and it puts the bootstrap scripts and the secret's value where a person would put them.
+A sandbox has no single sign-on and no instances, so IAM users with fixed keys stand for Airflow's workers, for Druid's
+servers, and for the person who operates both; and it puts bootstrap scripts and the secret's value where they belong.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from moto.iam.models import iam_backends
@@ -20,8 +21,41 @@ from druid_reindex.sandbox.home import SandboxHome
 
 PARTITION = "aws"
 ARTIFACTS_BUCKET = f"drx-artifacts-{ACCOUNT}"
-# The user stands for the role whose policy it has.
-USER_ROLES = {"airflow": "DrxAirflowPhi", "druid": "DrxDruidNode"}
+WORKER_POLICY = f"arn:{PARTITION}:iam::{ACCOUNT}:policy/DrxAirflowWorker"
+# Whose inline policies a user has: `airflow` only becomes the roles of the two sides.
+USER_ROLES = {"druid": "DrxDruidNode", "operator": "DrxAirflowPhi"}
+_LANDING = f"arn:{PARTITION}:s3:::drx-phi-{ACCOUNT}/landing/*"
+_ARTIFACTS = f"arn:{PARTITION}:s3:::{ARTIFACTS_BUCKET}/*"
+# What the sandbox alone needs: patients' files that Druid ingests, and Druid's archive for steps.
+OWN_STATEMENTS: dict[str, list[dict[str, Any]]] = {
+    "druid": [{"Sid": "IngestLanding", "Effect": "Allow", "Action": "s3:GetObject", "Resource": _LANDING}],
+    "operator": [
+        {
+            "Sid": "PutInputAndArtifacts",
+            "Effect": "Allow",
+            "Action": ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            "Resource": [_LANDING, _ARTIFACTS],
+        },
+        {
+            "Sid": "ListArtifacts",
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": f"arn:{PARTITION}:s3:::{ARTIFACTS_BUCKET}",
+        },
+        {
+            "Sid": "UseArtifactsKey",
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/{keys.IDS['LogsKey']}",
+        },
+        {
+            "Sid": "BecomeAuditor",
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Resource": f"arn:{PARTITION}:iam::{ACCOUNT}:role/DrxAuditor",
+        },
+    ],
+}
 
 
 def create(home: SandboxHome) -> dict[str, str]:
@@ -29,8 +63,7 @@ def create(home: SandboxHome) -> dict[str, str]:
     for user in USERS:
         _create_user(home, user)
     outputs = deploy(emr_configs() / "cloudformation", parameters())
-    for user, role in USER_ROLES.items():
-        _give_policies(user, role)
+    _give_policies()
     _put_metadata_secret(home)
     _upload_bootstrap_scripts()
     return outputs
@@ -40,8 +73,9 @@ def parameters() -> dict[str, str]:
     """Return what a person would answer to the templates' questions."""
     return {
         "AirflowPrincipalArn": user_arn("airflow"),
-        "AuditorPrincipalArn": user_arn("airflow"),
+        "AuditorPrincipalArn": user_arn("operator"),
         "DruidPrincipalArn": user_arn("druid"),
+        "OperatorPrincipalArn": user_arn("operator"),
     }
 
 
@@ -65,10 +99,14 @@ def _create_user(home: SandboxHome, user: str) -> None:
     iam.access_keys[wanted.id] = made
 
 
-def _give_policies(user: str, role: str) -> None:
+def _give_policies() -> None:
     iam = iam_backends[ACCOUNT][PARTITION]
-    for name, document in iam.get_role(role).policies.items():
-        iam.put_user_policy(user, name, document)
+    iam.attach_user_policy(WORKER_POLICY, "airflow")
+    for user, role in USER_ROLES.items():
+        for name, document in iam.get_role(role).policies.items():
+            iam.put_user_policy(user, name, document)
+    for user, statements in OWN_STATEMENTS.items():
+        iam.put_user_policy(user, "sandbox", json.dumps({"Version": "2012-10-17", "Statement": statements}))
 
 
 def _put_metadata_secret(home: SandboxHome) -> None:

@@ -17,6 +17,6 @@ def test_the_boundaries_name_what_the_account_has(name: str) -> None:
     assert name in BOUNDARIES
 
 
-def test_each_user_stands_for_a_role_and_none_is_given_that_does_not_exist() -> None:
-    assert set(account.USER_ROLES) == set(USERS)
+def test_airflows_user_has_no_rights_of_its_own_and_none_is_given_to_a_user_that_does_not_exist() -> None:
+    assert set(account.USER_ROLES) | set(account.OWN_STATEMENTS) == set(USERS) - {"airflow"}
     assert set(account.parameters().values()) <= {account.user_arn(user) for user in USERS}
