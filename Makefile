@@ -52,7 +52,7 @@ lint: $(INSTALLED) ## format, lint, types, import law, shell scripts, templates
 	ruff check .
 	mypy
 	lint-imports
-	shellcheck emr_configs/bootstrap/*.sh
+	shellcheck emr_configs/bootstrap/*.sh emr_configs/cloudformation/*.sh
 	cfn-lint emr_configs/cloudformation/*.yaml
 
 test: lint test-core test-fast package test-engines ## every test but soak and bench, with its own set-up

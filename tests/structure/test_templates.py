@@ -20,6 +20,8 @@ EXPLAINED = (ROOT / "docs" / "iam.md").read_text(encoding="utf-8")
 ROLE_POLICY_CHARACTERS = 10_240
 # https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html
 KEY_POLICY_BYTES = 32_768
+# A body in the request: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+TEMPLATE_BYTES = 51_200
 # Actions on no resource or on any: the Service Authorization Reference gives them no resource type to name.
 UNNARROWED = {
     "ec2:Describe*", "ec2:GetEbsEncryptionByDefault", "elasticmapreduce:CreateSecurityConfiguration",
@@ -97,6 +99,11 @@ def test_general_roles_name_protected_things_in_refusals_alone(side: str) -> Non
 def test_a_policy_fits_into_its_role(path: Path) -> None:
     compact = json.dumps(json.loads(path.read_text()), separators=(",", ":"))
     assert len(compact) < ROLE_POLICY_CHARACTERS
+
+
+@by_name
+def test_a_template_fits_into_a_request(path: Path) -> None:
+    assert path.stat().st_size < TEMPLATE_BYTES
 
 
 @by_name
