@@ -26,7 +26,7 @@ TEMPLATE_BYTES = 51_200
 UNNARROWED = {
     "ec2:Describe*", "ec2:GetEbsEncryptionByDefault", "elasticmapreduce:CreateSecurityConfiguration",
     "elasticmapreduce:DeleteSecurityConfiguration", "elasticmapreduce:Describe*", "elasticmapreduce:Get*",
-    "elasticmapreduce:List*", "elasticmapreduce:RunJobFlow",
+    "elasticloadbalancing:Describe*", "elasticmapreduce:List*", "elasticmapreduce:RunJobFlow",
 }  # fmt: skip
 by_name = pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 by_policy = pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
