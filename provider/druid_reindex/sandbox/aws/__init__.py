@@ -4,9 +4,8 @@ In: requests of boto3, the `aws` CLI and the Java SDKs at one TLS endpoint. Out:
 effects that matter here: objects with their KMS key, and EMR clusters that really run HDFS, YARN and their steps.
 May import everything the sandbox may; it alone imports moto.
 
-`server.py` owns the process, `wsgi.py` chains middlewares before moto, `account.py` creates the account by deploying
-the shipped templates with `cloudformation/`, `emr/` replaces moto's EMR, `imds.py` gives nodes their role's
-credentials.
+`server.py` owns the process, `wsgi.py` chains middlewares before moto, `account.py` creates the fixed account,
+`emr/` replaces moto's EMR, `imds.py` gives nodes their role's credentials.
 
 What it costs: state lives in memory, so the account is new at each start; object bodies are stored in clear, and IAM
 policies are not evaluated.
