@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help install nightly up ui down status test soak bench lint docs lock package test-core test-fast test-engines
+.PHONY: help install nightly up ui down status test soak bench lint docs policies lock package test-core test-fast test-engines
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -47,12 +47,13 @@ status: $(INSTALLED) ## what of the sandbox is running
 down: $(INSTALLED) ## stop the sandbox and wait until nothing of it is left
 	@$(CLI) sandbox down
 
-lint: $(INSTALLED) ## format, lint, types, import law, shell scripts
+lint: $(INSTALLED) ## format, lint, types, import law, shell scripts, templates
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports
-	shellcheck emr_configs/bootstrap/*.sh
+	shellcheck emr_configs/bootstrap/*.sh emr_configs/cloudformation/*.sh
+	cfn-lint emr_configs/cloudformation/*.yaml
 
 test: lint test-core test-fast package test-engines ## every test but soak and bench, with its own set-up
 
@@ -85,6 +86,9 @@ docs: $(INSTALLED) ## regenerate what the docs take from the code, and build the
 	@$(CLI) pipeline reference > docs/fields.md
 	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict --config-file docs/mkdocs/mkdocs.yml
 	@echo "the site: .cache/docs/index.html"
+
+policies: $(INSTALLED) ## write emr_configs/iam anew from the templates in emr_configs/cloudformation
+	@python tests/shipped_policies.py
 
 lock: ## resolve requirements.lock anew
 	uv pip compile pyproject.toml --extra sandbox --group dev --generate-hashes --no-annotate --no-header --no-emit-index-url --universal --python-version 3.11 --quiet -o requirements.lock

@@ -13,15 +13,23 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import SSLError
 
-from druid_reindex.sandbox.aws.account import BUCKETS, SECURITY_GROUPS, SUBNETS, VPC, key_arn
+from druid_reindex.sandbox.aws.account import key_arn
+from druid_reindex.sandbox.aws.cloudformation.network import SECURITY_GROUPS, SUBNETS, VPC
 from emulated_account import ARTIFACTS, LOGS_KEY, Emulator
 
+KEYS = {
+    "drx-phi-111122223333": "PhiKey",
+    "drx-general-111122223333": "GeneralKey",
+    ARTIFACTS: "LogsKey",
+    "drx-logs-111122223333": "LogsKey",
+}
 
-@pytest.mark.parametrize("bucket", sorted(BUCKETS))
+
+@pytest.mark.parametrize("bucket", sorted(KEYS))
 def test_an_object_gets_its_buckets_key(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="tests/object", Body=b"1")
     found = s3.head_object(Bucket=bucket, Key="tests/object")
-    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key_arn(BUCKETS[bucket]))
+    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key_arn(KEYS[bucket]))
 
 
 def test_a_multipart_upload_of_an_archive_gets_the_key_too(s3: Any, tmp_path: Any) -> None:
@@ -33,14 +41,14 @@ def test_a_multipart_upload_of_an_archive_gets_the_key_too(s3: Any, tmp_path: An
 
 
 def test_keys_network_and_secret_have_the_fixed_ids(emulator: Emulator) -> None:
-    assert emulator.client("kms").describe_key(KeyId=key_arn("phi"))["KeyMetadata"]["Enabled"]
+    assert emulator.client("kms").describe_key(KeyId=key_arn("PhiKey"))["KeyMetadata"]["Enabled"]
     ec2 = emulator.client("ec2")
-    subnets = ec2.describe_subnets(SubnetIds=list(SUBNETS))["Subnets"]
-    assert {found["SubnetId"]: found["AvailabilityZone"] for found in subnets} == {
-        subnet: zone for subnet, (zone, _) in SUBNETS.items()
-    }
+    subnets = ec2.describe_subnets(SubnetIds=list(SUBNETS.values()))["Subnets"]
+    assert {found["SubnetId"]: found["AvailabilityZone"] for found in subnets} == dict(
+        zip(SUBNETS.values(), ("us-east-1a", "us-east-1b"), strict=True)
+    )
     assert not any(found["MapPublicIpOnLaunch"] for found in subnets)
-    groups = ec2.describe_security_groups(GroupIds=list(SECURITY_GROUPS))["SecurityGroups"]
+    groups = ec2.describe_security_groups(GroupIds=list(SECURITY_GROUPS.values()))["SecurityGroups"]
     assert {group["VpcId"] for group in groups} == {VPC}
     value = emulator.client("secretsmanager").get_secret_value(SecretId="druid-reindex/metadata")["SecretString"]
     assert json.loads(value)["user"] == "druid"

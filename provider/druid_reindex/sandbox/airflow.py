@@ -143,6 +143,13 @@ def connections(home: SandboxHome, found: Endpoints) -> dict[str, str]:
             "broker_url": found.druid,
         },
     }
-    account = {"conn_type": "aws", "login": key.id, "password": key.secret, "extra": {"region_name": REGION}}
-    by_kind = {"DRUID": json.dumps(druid), "AWS": json.dumps(account)}
-    return {f"AIRFLOW_CONN_{kind}_{name.upper()}": value for kind, value in by_kind.items() for name in BOUNDARIES}
+    made = {f"DRUID_{name.upper()}": druid for name in BOUNDARIES} | {
+        f"AWS_{name.upper()}": {
+            "conn_type": "aws",
+            "login": key.id,
+            "password": key.secret,
+            "extra": {"region_name": REGION, "role_arn": aws.airflow_role_arn(name)},
+        }
+        for name in BOUNDARIES
+    }
+    return {f"AIRFLOW_CONN_{name}": json.dumps(connection) for name, connection in made.items()}

@@ -144,7 +144,7 @@ def ingest(
     """
     files = prepare_patients(home, patients.seed, patients.population, report)
     boundary = load_boundaries(aws.emr_configs()).phi
-    os.environ.update(aws.user_environment(home, "airflow"))
+    os.environ.update(aws.user_environment(home, "operator"))
     landing = Landing(S3Client(build_session()), S3Uri.parse(boundary.data_uri) / "landing", boundary.kms_key_arn)
     with druid_client(endpoints) as druid:
         Ingestion(druid, landing, datasource, report).complete(files.days)

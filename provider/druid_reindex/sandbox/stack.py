@@ -106,12 +106,12 @@ def reset(home: SandboxHome) -> None:
 def environment(home: SandboxHome) -> dict[str, str]:
     """Return the variables with which `aws`, boto3, curl, pydruid and `druid-reindex` reach the sandbox.
 
-    AWS as the IAM user `airflow`, Airflow as the user that may do all.
+    AWS as the IAM user `operator`, Airflow as the user that may do all.
 
     Raises NotFoundError when no sandbox is running.
     """
     found = endpoints(home)
-    variables = aws.user_environment(home, "airflow") | {
+    variables = aws.user_environment(home, "operator") | {
         "DRUID_URL": found.druid,
         "DRUID_COORDINATOR_URL": found.coordinator,
         "DRUID_OVERLORD_URL": found.overlord,

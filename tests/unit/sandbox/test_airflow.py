@@ -108,6 +108,7 @@ def test_secrets_stand_in_the_environment_and_in_private_files_alone(
 
 def test_the_connections_are_those_that_the_boundaries_name(services: list[ServiceSpec]) -> None:
     boundaries = load_boundaries(aws.emr_configs())
+    role_of = {"aws_phi": "DrxAirflowPhi", "aws_general": "DrxAirflowGeneral"}
     for boundary in (boundaries.phi, boundaries.general):
         druid = json.loads(services[0].env[f"AIRFLOW_CONN_{boundary.druid_conn_id.upper()}"])
         assert druid["extra"] == {
@@ -116,7 +117,8 @@ def test_the_connections_are_those_that_the_boundaries_name(services: list[Servi
             "broker_url": "http://127.0.0.1:2",
         }
         account = json.loads(services[0].env[f"AIRFLOW_CONN_{boundary.aws_conn_id.upper()}"])
-        assert account["extra"] == {"region_name": boundaries.region}
+        role = f"arn:aws:iam::111122223333:role/{role_of[boundary.aws_conn_id]}"
+        assert account["extra"] == {"region_name": boundaries.region, "role_arn": role}
 
 
 def test_the_pools_are_those_that_the_boundaries_name(home: SandboxHome, monkeypatch: pytest.MonkeyPatch) -> None:

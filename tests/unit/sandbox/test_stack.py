@@ -140,7 +140,7 @@ def test_the_environment_reaches_every_endpoint(home: SandboxHome, supervised: C
     assert found["DRUID_COORDINATOR_URL"] == found["DRUID_OVERLORD_URL"] == "http://127.0.0.1:3"
     assert found["AIRFLOW_URL"] == "http://127.0.0.1:5"
     assert (found["AIRFLOW_USER"], found["AIRFLOW_PASSWORD"]) == ("admin", home.secret("airflow_admin_password"))
-    assert found["AWS_ACCESS_KEY_ID"] == stack.aws.access_key(home, "airflow").id
+    assert found["AWS_ACCESS_KEY_ID"] == stack.aws.access_key(home, "operator").id
 
 
 def test_reset_deletes_what_was_made_and_nothing_else(home: SandboxHome, supervised: Callable[[str], None]) -> None:

@@ -52,7 +52,7 @@ def publish_druid(home: SandboxHome, report: Report) -> DruidPackage:
     """Put Druid's archive and its digest into the artifacts bucket, unless they are there, and return both."""
     archive = _archive(home, report)
     digest = _sha256(archive)
-    key = access_key(home, "airflow")
+    key = access_key(home, "operator")
     s3 = Site(home, endpoint_url(home)).client("s3", Credentials(key.id, key.secret, None, ""))
     found = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{KEY}.{digest}")
     if not found["KeyCount"]:

@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 import druid_reindex
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.sandbox.addresses import LOOPBACK, free_port
-from druid_reindex.sandbox.aws.site import REGION, Daemons
+from druid_reindex.sandbox.aws.site import ACCOUNT, REGION, Daemons
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome, replace
 from druid_reindex.sandbox.processes import ServiceSpec, listens
 
 NAME = "aws"
 EMR_CONFIGS_VARIABLE = "DRUID_REINDEX_EMR_CONFIGS"
 METADATA_SECRET = "druid-reindex/metadata"  # noqa: S105
-USERS = ("airflow", "druid")
+USERS = ("airflow", "druid", "operator")
 READY_SECONDS = 60.0
 # Every cluster's daemons are stopped first.
 STOP_SECONDS = 60.0
@@ -95,6 +95,11 @@ def user_environment(home: SandboxHome, user: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def airflow_role_arn(side: str) -> str:
+    """Return the ARN of the role that Airflow's connection of one side, phi or general, takes on."""
+    return f"arn:aws:iam::{ACCOUNT}:role/DrxAirflow{side.capitalize()}"
 
 
 def keep_metadata_secret(home: SandboxHome, user: str, password: str, connect_uri: str) -> None:

@@ -57,3 +57,8 @@ def test_the_emr_configurations_are_the_checkouts_or_the_named_ones(
     monkeypatch.setenv(service.EMR_CONFIGS_VARIABLE, str(tmp_path / "absent"))
     with pytest.raises(ConfigurationError, match="absent"):
         service.emr_configs()
+
+
+@pytest.mark.parametrize(("side", "role"), [("phi", "DrxAirflowPhi"), ("general", "DrxAirflowGeneral")])
+def test_each_side_of_airflow_has_its_role(side: str, role: str) -> None:
+    assert service.airflow_role_arn(side) == f"arn:aws:iam::111122223333:role/{role}"
