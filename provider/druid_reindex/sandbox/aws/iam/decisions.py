@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -53,7 +53,8 @@ class Policies:
     """What applies to a request. `account` owns the resource; empty when that is the caller's account.
 
     `kind` NECESSARY is for a key's or a trust policy: it has to name the principal, or its account and with that IAM.
-    `unsupported` names what applies too and is not evaluated: a permissions boundary, a session policy.
+    `unsupported` names what applies too and is not evaluated: a permissions boundary, a session policy. `grants` are
+    those of a key that allow this request.
     """
 
     identity: tuple[Policy, ...] = ()
@@ -61,6 +62,7 @@ class Policies:
     kind: Kind = Kind.SUFFICIENT
     account: str = ""
     unsupported: str = ""
+    grants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,13 @@ def decide(request: Request, policies: Policies) -> Decision:
         return Decision(Outcome.EXPLICIT_DENY, denied, Basis.IDENTITY)
     if denied := _ids((each for each, _ in resource), Effect.DENY):
         return Decision(Outcome.EXPLICIT_DENY, denied, Basis.RESOURCE)
+    if policies.grants:
+        return Decision(Outcome.ALLOWED, policies.grants, Basis.RESOURCE)
     return _allowed(request, policies, _ids(identity, Effect.ALLOW), resource)
 
 
 def _allowed(
-    request: Request, policies: Policies, by_identity: tuple[str, ...], resource: list[tuple[Statement, Named]]
+    request: Request, policies: Policies, by_identity: tuple[str, ...], resource: Sequence[tuple[Statement, Named]]
 ) -> Decision:
     itself = _ids((each for each, named in resource if named is Named.ITSELF), Effect.ALLOW)
     account = _ids((each for each, named in resource if named is Named.ACCOUNT), Effect.ALLOW)
@@ -114,7 +118,7 @@ def _allowed(
 
 
 def message(request: Request, decision: Decision) -> str:
-    """Return AWS's sentence about a refused request; what could not be evaluated is appended to it."""
+    """Return AWS's sentence about a refused request, S3's resources in quotes; or what could not be evaluated."""
     why = {
         Outcome.EXPLICIT_DENY: f"with an explicit deny in {_article(decision.basis)}",
         Outcome.IMPLICIT_DENY: f"because no {decision.basis} allows the {request.action} action",
@@ -122,7 +126,8 @@ def message(request: Request, decision: Decision) -> str:
     if decision.problem:
         why = f"because {decision.problem}"
     subject = f"User: {request.principal} is not authorized to perform: {request.action}"
-    return f"{subject} on resource: {request.resource} {why}"
+    resource = f'"{request.resource}"' if request.action.startswith("s3:") else request.resource
+    return f"{subject} on resource: {resource} {why}"
 
 
 def _article(basis: Basis) -> str:

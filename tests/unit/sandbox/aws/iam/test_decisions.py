@@ -86,7 +86,7 @@ def test_the_sentence_of_a_refusal(group: int, who: str, action: str, ending: st
     where = {"aws:securetransport": ("false",)}
     request = Request(PRINCIPALS[who], action, "arn:aws:s3:::b/x", where)
     said = message(request, decide(request, applying(GROUPS[group])))
-    start = f"User: {PRINCIPALS[who]} is not authorized to perform: {action} on resource: arn:aws:s3:::b/x "
+    start = f'User: {PRINCIPALS[who]} is not authorized to perform: {action} on resource: "arn:aws:s3:::b/x" '
     assert said == start + ending
 
 
