@@ -8,6 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.iam.models import iam_backends
 from moto.iam.responses import IamResponse
 
 from druid_reindex.sandbox.aws import simulation
@@ -56,6 +57,6 @@ def test_the_operation(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(ClientError, match="NoSuchEntity"):
             iam.simulate_principal_policy(PolicySourceArn=f"{user}x", ActionNames=["s3:GetObject"])
         odd = json.dumps({"Version": "2012-10-17", "Statement": PASS | {"Condition": {"Resembles": {"a": "b"}}}})
-        iam.put_role_policy(RoleName="night", PolicyName="odd", PolicyDocument=odd)
+        iam_backends[ACCOUNT]["aws"].get_role("night").policies["odd"] = odd
         with pytest.raises(ClientError, match="unknown condition operator Resembles"):
             iam.simulate_principal_policy(PolicySourceArn=role, ActionNames=["iam:PassRole"])

@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from moto.secretsmanager.models import secretsmanager_backends
+
 from druid_reindex.sandbox.aws.gate import identities
 from druid_reindex.sandbox.aws.gate.keys import ciphertext_key, key_arn
 from druid_reindex.sandbox.aws.gate.sessions import PARTITION
@@ -108,6 +110,8 @@ def resource(kind: str, value: Any) -> str:
     """Return the ARN of what the parameter's value names, which may be an ARN already."""
     if kind == "key":
         return ciphertext_key(value) if isinstance(value, bytes) else key_arn(value)
+    if kind == "secret" and value is not None:
+        return _secret_arn(str(value))
     if kind == "role":
         return identities.role_arn(str(value))
     if kind == "profile":
@@ -116,6 +120,14 @@ def resource(kind: str, value: Any) -> str:
         return f"{ARNS[kind]}{EVERY}"
     text = str(value)
     return text if text.startswith("arn:") else f"{ARNS[kind]}{text}{ENDINGS.get(kind, '')}"
+
+
+def _secret_arn(name: str) -> str:
+    """The secret's own ARN, with its six characters; for one that is not there yet, what stands for them."""
+    secrets: Any = secretsmanager_backends[ACCOUNT][REGION].secrets
+    if name in secrets:
+        return str(secrets[name].arn)
+    return name if name.startswith("arn:") else f"{ARNS['secret']}{name}{ENDINGS['secret']}"
 
 
 def _context(service: str, parameters: Parameters) -> Context:
