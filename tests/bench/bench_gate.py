@@ -44,8 +44,8 @@ def main() -> int:
             ratio = (per_call["gate"] - per_call["moto"]) / per_call["moto"]
             worst = max(worst, ratio)
             line = f"{name}: moto {per_call['moto']:.0f} us, with the gate {per_call['gate']:.0f} us, +{ratio:.0%}"
-            sys.stdout.write(f"{line}\n")
-    sys.stdout.write(f"the gate adds at most {worst:.0%} of moto's own time; limit {MOST_RATIO:.0%}\n")
+            print(line)  # noqa: T201
+    print(f"the gate adds at most {worst:.0%} of moto's own time; limit {MOST_RATIO:.0%}")  # noqa: T201
     return 0 if worst <= MOST_RATIO else 1
 
 

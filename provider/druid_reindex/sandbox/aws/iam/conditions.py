@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
-from druid_reindex.sandbox.aws.iam.patterns import Context, expanded, matches
+from druid_reindex.sandbox.aws.iam.patterns import Context, expanded, matches, resolvable
 
 Compare = Callable[[str, str, Context | None], bool]
 
@@ -50,6 +50,8 @@ class Condition:
             return self.if_exists or self._holds_for_nothing()
         compare, negated = OPERATORS[self.operator]
         known = context if variables else None
+        if negated and not all(resolvable(wanted, known) for wanted in self.wanted):
+            return False
         found = [any(compare(wanted, value, known) for wanted in self.wanted) != negated for value in values]
         if self.quantifier == ANY:
             return any(found)

@@ -30,15 +30,26 @@ def matches(pattern: str, text: str, context: Context | None = None) -> bool:
     return _compiled(pattern).match(text) is not None
 
 
+def resolvable(text: str, context: Context | None) -> bool:
+    """Return whether every variable in `text` has a value.
+
+    Source: the page of variables; a statement with a variable that cannot be resolved may be invalid as a whole, so
+    where a negation would turn "no value" into a match, the statement does not apply.
+    """
+    return (
+        context is None
+        or "${" not in text
+        or all(_value(name, context) is not None for name in _VARIABLE.findall(text))
+    )
+
+
 def expanded(text: str, context: Context | None) -> str | None:
     """Return `text` with its variables replaced and no wildcards; None when a variable has no value."""
     if context is None or "${" not in text:
         return text
-    values = [_value(name, context) for name in _VARIABLE.findall(text)]
-    if any(value is None for value in values):
+    if not resolvable(text, context):
         return None
-    left = iter(values)
-    return _VARIABLE.sub(lambda _: str(next(left)), text)
+    return _VARIABLE.sub(lambda found: str(_value(found[1], context)), text)
 
 
 @lru_cache(CACHED)

@@ -14,7 +14,7 @@ from typing import Any
 
 from druid_reindex.sandbox.aws.iam import conditions
 from druid_reindex.sandbox.aws.iam.conditions import Condition, UnknownOperator
-from druid_reindex.sandbox.aws.iam.patterns import CACHED, Context, matches
+from druid_reindex.sandbox.aws.iam.patterns import CACHED, Context, matches, resolvable
 from druid_reindex.sandbox.aws.iam.principals import Named, Principal, Principals, partly_wild
 
 VERSIONS = ("2012-10-17", "2008-10-17")
@@ -56,6 +56,8 @@ class Statement:
         if any(matches(each, action.lower()) for each in self.actions) == self.not_actions:
             return False
         known = context if self.variables else None
+        if self.not_resources and not all(resolvable(each, known) for each in self.resources):
+            return False
         if self.resources and any(matches(each, resource, known) for each in self.resources) == self.not_resources:
             return False
         return all(each.holds(context, variables=self.variables) for each in self.conditions)
