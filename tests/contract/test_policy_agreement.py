@@ -87,8 +87,8 @@ def condition(dice: random.Random) -> dict[str, Any]:
 
 
 def principal(dice: random.Random) -> Any:
-    return dice.choice(["*", {"AWS": USER}, {"AWS": ROLE}, {"AWS": [USER, ROLE]}, {"AWS": ACCOUNT},
-                        {"AWS": PRINCIPALS[1].arn}, {"AWS": "444455556666"}, {"Service": "ec2.amazonaws.com"}])  # fmt: skip
+    named = [USER, ROLE, [USER, ROLE], ACCOUNT, PRINCIPALS[1].arn, "444455556666"]
+    return dice.choice(["*", {"Service": "ec2.amazonaws.com"}, *({"AWS": each} for each in named)])
 
 
 def context(dice: random.Random, who: Principal) -> dict[str, Any]:
