@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from druid_reindex.sandbox.aws.iam.decisions import Decision, Kind, Outcome, Policies, Request, decide
-from druid_reindex.sandbox.aws.iam.policies import policy
+from druid_reindex.sandbox.aws.iam.policies import Effect, Policy, policy
 from druid_reindex.sandbox.aws.iam.principals import Principal
 
 # By the ARN of an identity or of a resource: its documents by name.
@@ -115,7 +115,25 @@ def without(deployed: Deployed, statement: str, arn: str) -> Deployed:
     return {**deployed, arn: {**deployed[arn], name: changed}}
 
 
-def _read(documents: Mapping[str, str]) -> Iterable[Any]:
+def statements(deployed: Deployed, arn: str, effect: Effect) -> list[str]:
+    """Return the ids of the statements with this effect that the identity or resource `arn` has."""
+    read = _read(deployed.get(arn, {}))
+    return [each.id for document in read for each in document.statements if each.effect is effect]
+
+
+def lost(night: Night, statement: str, arn: str) -> list[Recorded]:
+    """Return which allowed requests would be denied without the statement. Raises KeyError as `without` does."""
+    changed = without(night.deployed, statement, arn)
+    return [
+        each
+        for each in night.decisions
+        if each.outcome is Outcome.ALLOWED
+        and arn in {each.request.principal.identity, each.owner}
+        and not replay(each, changed).allowed
+    ]
+
+
+def _read(documents: Mapping[str, str]) -> Iterable[Policy]:
     return [policy(name, document) for name, document in documents.items()]
 
 

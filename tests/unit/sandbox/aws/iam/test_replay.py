@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 
 from druid_reindex.sandbox.aws.iam.decisions import Kind, Outcome, Request
+from druid_reindex.sandbox.aws.iam.policies import Effect
 from druid_reindex.sandbox.aws.iam.principals import Principal
-from druid_reindex.sandbox.aws.iam.replay import Recorded, documents_line, read, replay, without
+from druid_reindex.sandbox.aws.iam.replay import (
+    Night,
+    Recorded,
+    documents_line,
+    lost,
+    read,
+    replay,
+    statements,
+    without,
+)
 
 ROLE = "arn:aws:iam::111122223333:role/night"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/k"
@@ -40,9 +50,13 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     [("own/Read", ROLE, GET), ("own/2", ROLE, DECRYPT), ("resource/Root", KEY, DECRYPT)],
 )
 def test_without_a_statement_what_needed_it_is_denied(statement: str, arn: str, denied: Recorded) -> None:
-    changed = without(DEPLOYED, statement, arn)
-    found = [each for each in (GET, DECRYPT) if not replay(each, changed).allowed]
+    found = lost(Night((GET, DECRYPT), DEPLOYED), statement, arn)
     assert found == [denied]
+
+
+def test_the_statements_of_an_identity() -> None:
+    assert statements(DEPLOYED, ROLE, Effect.ALLOW) == ["own/Read", "own/2"]
+    assert statements(DEPLOYED, ROLE, Effect.DENY) == statements(DEPLOYED, "none", Effect.ALLOW) == []
 
 
 def test_a_statement_that_is_not_there_cannot_be_removed() -> None:
