@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import ssl
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
@@ -20,11 +22,13 @@ from botocore.exceptions import ClientError
 
 from druid_reindex.sandbox.aws.gate import records
 from druid_reindex.sandbox.aws.iam.replay import read, replay, without
-from druid_reindex.sandbox.aws.site import Daemons
+from druid_reindex.sandbox.aws.site import REGION, Daemons
 from druid_reindex.sandbox.home import SandboxHome
 from emulated_account import LOGS, Emulator, start
 
 PHI = "drx-phi-111122223333"
+ROLE = "arn:aws:iam::111122223333:role/DrxAirflowPhi"
+SESSION = "drx1.gate.1"
 GENERAL = "drx-general-111122223333"
 PARTS = TransferConfig(multipart_threshold=1 << 20, multipart_chunksize=5 << 20)
 CLI = Path(sys.executable).parent / "aws"
@@ -41,10 +45,39 @@ def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="module")
-def s3(enforcing: Emulator) -> Iterator[Any]:
-    client = enforcing.client("s3", config=Config(signature_version="s3v4"))
-    yield client
-    client.close()
+def airflow(enforcing: Emulator) -> dict[str, str]:
+    """The environment of a session of the role that Airflow's worker assumes."""
+    sts = enforcing.client("sts")
+    made = sts.assume_role(RoleArn=ROLE, RoleSessionName=SESSION)
+    sts.close()
+    given = made["Credentials"]
+    return enforcing.environment | {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
+
+
+@contextlib.contextmanager
+def client(name: str, environment: dict[str, str]) -> Iterator[Any]:
+    made = boto3.client(
+        name,
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        verify=environment["AWS_CA_BUNDLE"],
+        region_name=REGION,
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environment["AWS_SESSION_TOKEN"],
+        config=Config(signature_version="s3v4") if name == "s3" else None,
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def s3(airflow: dict[str, str]) -> Iterator[Any]:
+    with client("s3", airflow) as made:
+        yield made
 
 
 def refused(call: Any, **parameters: Any) -> tuple[str, str]:
@@ -66,16 +99,15 @@ def test_a_large_object_in_parts_and_back_in_ranges(s3: Any) -> None:
     assert part == content[5242870:5242890]
 
 
-def test_what_no_policy_allows_is_refused_with_the_sentence(s3: Any, enforcing: Emulator) -> None:
+def test_what_no_policy_allows_is_refused_with_the_sentence(s3: Any, airflow: dict[str, str]) -> None:
     code, said = refused(s3.put_object, Bucket=LOGS, Key="x", Body=b"x")
     assert code == "AccessDenied"
-    assert "user/airflow is not authorized to perform: s3:PutObject on resource:" in said
+    assert f"assumed-role/DrxAirflowPhi/{SESSION} is not authorized to perform: s3:PutObject on resource:" in said
     code, said = refused(s3.get_object, Bucket=GENERAL, Key="x")
     assert (code, "s3:GetObject" in said) == ("AccessDenied", True)
-    emr = enforcing.client("emr")
-    code, said = refused(emr.create_security_configuration, Name="x", SecurityConfiguration="{}")
-    assert (code, "elasticmapreduce:CreateSecurityConfiguration" in said) == ("AccessDeniedException", True)
-    emr.close()
+    with client("kms", airflow) as kms:
+        code, said = refused(kms.disable_key, KeyId="alias/drx-phi")
+    assert (code, "kms:DisableKey" in said) == ("AccessDeniedException", True)
 
 
 def test_a_presigned_url_holds_until_it_is_changed(s3: Any, enforcing: Emulator) -> None:
@@ -90,10 +122,10 @@ def test_a_presigned_url_holds_until_it_is_changed(s3: Any, enforcing: Emulator)
         assert b"SignatureDoesNotMatch" in answer.read()
 
 
-def test_the_aws_cli_meets_the_same(enforcing: Emulator, tmp_path: Path) -> None:
+def test_the_aws_cli_meets_the_same(airflow: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "in"
     file.write_bytes(os.urandom(9 << 20))
-    env = os.environ | enforcing.environment
+    env = os.environ | airflow
 
     def aws(*argv: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run([CLI, *argv], env=env, capture_output=True, text=True, timeout=60, check=False)

@@ -20,7 +20,7 @@ from druid_reindex.sandbox.aws.gate.operations import Check, Owner
 from druid_reindex.sandbox.aws.gate.signatures import Signed
 from druid_reindex.sandbox.aws.iam.decisions import Decision, Kind, Policies, Request, decide, message
 from druid_reindex.sandbox.aws.iam.policies import Policy, policy
-from druid_reindex.sandbox.aws.iam.replay import Recorded
+from druid_reindex.sandbox.aws.iam.replay import TRUST, Recorded
 from druid_reindex.sandbox.aws.site import ACCOUNT, REGION
 
 Context = dict[str, tuple[str, ...]]
@@ -63,7 +63,7 @@ def judge(caller: Caller, check: Check, about: Context, operation: str) -> Judge
         operation=operation,
         request=request,
         outcome=decision.outcome,
-        owner=check.owner_arn if own is not None or kind is Kind.NECESSARY else "",
+        owner=_owner(check) if own is not None or kind is Kind.NECESSARY else "",
         kind=kind,
         statements=decision.statements,
         grants=granted,
@@ -72,7 +72,7 @@ def judge(caller: Caller, check: Check, about: Context, operation: str) -> Judge
         said="" if decision.allowed else message(request, decision),
     )
     taken = {principal.identity: documents} if principal.identity else {}
-    return Judged(decision, recorded, taken | ({check.owner_arn: {RESOURCE_POLICY: own}} if own is not None else {}))
+    return Judged(decision, recorded, taken | ({_owner(check): {RESOURCE_POLICY: own}} if own is not None else {}))
 
 
 def surroundings(incoming: Incoming, signed: Signed | None, now: datetime) -> Context:
@@ -124,6 +124,11 @@ def _own_document(check: Check) -> str | None:
         case Owner.ROLE:
             role = identities.identity(check.owner_arn)
             return None if role is None else _text(role.assume_role_policy_document)
+
+
+def _owner(check: Check) -> str:
+    """Whose the resource's policy is; a role has policies of its own besides, so its trust has a name of its own."""
+    return f"{TRUST}{check.owner_arn}" if check.owner is Owner.ROLE else check.owner_arn
 
 
 def _text(document: Any) -> str:

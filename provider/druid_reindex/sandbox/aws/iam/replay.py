@@ -16,13 +16,15 @@ from druid_reindex.sandbox.aws.iam.decisions import Decision, Kind, Outcome, Pol
 from druid_reindex.sandbox.aws.iam.policies import Effect, Policy, policy
 from druid_reindex.sandbox.aws.iam.principals import Principal
 
+# Before a role's ARN: its trust policy, where the ARN alone stands for the policies of the role as an identity.
+TRUST = "trust/"
 # By the ARN of an identity or of a resource: its documents by name.
 Deployed = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """One decision as it fell. `owner` is the ARN of the resource whose own policy took part, empty for none."""
+    """One decision as it fell. `owner` is whose policy took part as the resource's (an ARN, with `TRUST` a role's), or empty."""
 
     operation: str
     request: Request

@@ -9,6 +9,7 @@ from botocore.credentials import Credentials
 from moto.sts.models import sts_backends
 
 from druid_reindex.sandbox.aws.gate import sessions
+from druid_reindex.sandbox.aws.iam.replay import replay
 from druid_reindex.sandbox.aws.site import ACCOUNT, REGION
 from gated_account import Account, Answer, allow
 
@@ -47,11 +48,14 @@ def test_a_session_has_its_name_its_source_identity_and_its_tags(account: Accoun
 
 def test_trust_decides_with_its_conditions(account: Account) -> None:
     trust: dict[str, Any] = TRUST | {"Condition": {"StringLike": {"sts:RoleSessionName": "drx1.*"}}}
-    role = account.role("night", trust)
+    role = account.role("night", trust, allow("s3:*"))
     alice = account.user("alice", allow(ASSUME, role))
-    assert assume(account, alice, role, "drx1.a.1").status == 200
+    session = credentials(assume(account, alice, role, "drx1.a.1"))
+    assert account.s3_ask(session, "GET", "/").status == 200
     refused = assume(account, alice, role, "other")
     assert (refused.status, "sts:AssumeRole on resource" in refused.text) == (403, True)
+    for each in account.night.decisions:
+        assert replay(each, account.night.deployed).outcome is each.outcome
     stranger = account.user("stranger")
     assert assume(account, stranger, role, "drx1.a.1").status == 403
     assert assume(account, alice, f"arn:aws:iam::{ACCOUNT}:role/none", "drx1.a.1").status == 403
