@@ -24,7 +24,10 @@ Deployed = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Recorded:
-    """One decision as it fell. `owner` is whose policy took part as the resource's (an ARN, with `TRUST` a role's), or empty."""
+    """One decision as it fell.
+
+    `owner` is whose policy took part as the resource's: an ARN (a role's after `TRUST`), or empty for none.
+    """
 
     operation: str
     request: Request
