@@ -5,8 +5,9 @@ effects that matter here: objects with their KMS key, and EMR clusters that real
 May import everything the sandbox may; it alone imports moto.
 
 `server.py` owns the process, `wsgi.py` chains middlewares before moto, `account.py` creates the fixed account,
-`emr/` replaces moto's EMR, `imds.py` gives nodes their role's credentials.
+`emr/` replaces moto's EMR, `imds.py` gives nodes their role's credentials, `gate/` finds out who asks and puts each
+request before the policies that `iam/` evaluates.
 
-What it costs: state lives in memory, so the account is new at each start; object bodies are stored in clear, and IAM
-policies are not evaluated.
+What it costs: state lives in memory, so the account is new at each start; and an account that observes (the default)
+records what its policies would refuse, and refuses none of it.
 """

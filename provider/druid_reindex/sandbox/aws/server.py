@@ -7,24 +7,19 @@ import logging
 import signal
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from druid_reindex.sandbox import addresses, pki
 from druid_reindex.sandbox.aws import account, simulation, wsgi
 from druid_reindex.sandbox.aws.emr.api import install
 from druid_reindex.sandbox.aws.emr.backend import EmrBackend
+from druid_reindex.sandbox.aws.gate import bodies, records, sessions
+from druid_reindex.sandbox.aws.gate.middleware import Gate
 from druid_reindex.sandbox.aws.site import Daemons, Site
 from druid_reindex.sandbox.aws.tls import TlsServer
 from druid_reindex.sandbox.guard import become_subreaper, kill_descendants
 from druid_reindex.sandbox.home import SandboxHome
 
-if TYPE_CHECKING:
-    from druid_reindex.sandbox.aws.wsgi import Middleware
-
 log = logging.getLogger(__name__)
-
-# In the order in which they see a request: fault injection, policy evaluation and recording take their places here.
-MIDDLEWARES: tuple[Middleware, ...] = ()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="An emulated AWS account on one machine.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--daemons", type=Daemons, choices=list(Daemons), default=Daemons.HADOOP)
+    gate = parser.add_mutually_exclusive_group()
+    gate.add_argument("--enforce", dest="enforcing", action="store_true", help="refuse what policies do not allow")
+    gate.add_argument("--observe", dest="enforcing", action="store_false", help="record decisions, refuse nothing")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -41,21 +39,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     become_subreaper()
     home = SandboxHome.from_environment()
     site = Site(home, f"https://{addresses.LOOPBACK}:{arguments.port}", arguments.daemons)
-    server = start(site, arguments.port)
+    server = start(site, arguments.port, enforcing=arguments.enforcing)
     stop.wait()
     EmrBackend.stop_clusters()
     server.shutdown()
     return 1 if kill_descendants() else 0
 
 
-def start(site: Site, port: int) -> TlsServer:
+def start(site: Site, port: int, *, enforcing: bool = False) -> TlsServer:
     """Create the account and serve it from a thread; requests are answered when this returns."""
+    bodies.install()
+    sessions.install()
     addresses.forget_cluster_addresses(site.home)
     install(site)
     simulation.install()
     account.create(site.home)
     certificate = pki.server_certificate(site.home, "aws")
-    application = wsgi.application(MIDDLEWARES)
+    application = wsgi.application((Gate(records.Records(records.file(site.home)), enforcing=enforcing),))
     server = TlsServer(addresses.LOOPBACK, port, application, certificate.certificate, certificate.key)
     threading.Thread(target=server.serve_forever, name="aws-endpoint", daemon=True).start()
     log.info("the account answers at %s", site.endpoint_url)

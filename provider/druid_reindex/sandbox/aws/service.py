@@ -35,13 +35,20 @@ class AccessKey:
     secret: str = field(repr=False)
 
 
-def aws_service(home: SandboxHome, port: int | None = None, daemons: Daemons = Daemons.HADOOP) -> ServiceSpec:
-    """Return the account as a service at `https://127.0.0.1:<port>` (a free port by default; see `endpoint_url`)."""
+def aws_service(
+    home: SandboxHome, port: int | None = None, daemons: Daemons = Daemons.HADOOP, *, enforcing: bool = False
+) -> ServiceSpec:
+    """Return the account as a service at `https://127.0.0.1:<port>` (a free port by default; see `endpoint_url`).
+
+    Enforcing, it refuses what policies do not allow; else it records its decisions and refuses nothing.
+    """
     chosen = port or free_port()
+    gate = "--enforce" if enforcing else "--observe"
+    command = (sys.executable, "-m", "druid_reindex.sandbox.aws.server")
     replace(_endpoint_file(home), f"https://{LOOPBACK}:{chosen}")
     return ServiceSpec(
         name=NAME,
-        argv=(sys.executable, "-m", "druid_reindex.sandbox.aws.server", "--port", str(chosen), "--daemons", daemons),
+        argv=(*command, "--port", str(chosen), "--daemons", daemons, gate),
         env=_environment(home),
         cwd=home.data(NAME),
         log=home.logs() / f"{NAME}.log",
