@@ -100,7 +100,7 @@ class AwsSurvey:
             found["KeyState"],
             found["KeyManager"],
             found["KeySpec"],
-            found["KeyUsage"],
+            found.get("KeyUsage", "not told"),
             found.get("DeletionDate"),
         )
 

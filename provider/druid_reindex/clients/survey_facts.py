@@ -87,12 +87,16 @@ def read(ask: Callable[[], T]) -> T | Unread:
 
 @dataclass
 class Gathering:
-    """One survey of one night; ``session`` and ``druid`` are those of the night's connections."""
+    """One survey of one night; ``session`` and ``druid`` are those of the night's connections.
+
+    ``asking`` is told what is looked at next.
+    """
 
     night: Night
     intent: Intent
     session: boto3.Session
     druid: Callable[[], DruidConfig]
+    asking: Callable[[str], None] = lambda _what: None
     _keys: dict[str, Key] = field(default_factory=dict)
 
     def facts(self) -> Facts:
@@ -130,6 +134,7 @@ class Gathering:
         return wanted_buckets(self.night.boundaries, self.night.boundary)
 
     def _bucket(self, name: str, wanted_key: str) -> Bucket:
+        self.asking(f"s3://{name}")
         s3 = BucketSurvey(self.session)
         encryption = read(lambda: self._aws.bucket_encryption(name))
         named = "" if isinstance(encryption, Unread) else encryption.key_arn
@@ -146,10 +151,12 @@ class Gathering:
 
     def _key(self, arn: str) -> Key:
         if arn not in self._keys:
+            self.asking(arn)
             self._keys[arn] = Key(arn, read(lambda: self._aws.key(arn)), read(lambda: self._aws.key_policy(arn)))
         return self._keys[arn]
 
     def _use(self, wanted: WantedUse) -> KeyUse:
+        self.asking(f"{wanted.role} role: {wanted.purpose}")
         role = self._roles[wanted.role]
         need = Need(wanted.actions, wanted.key_arn, conditions=wanted.conditions)
         permissions: Fact[tuple[Permission, ...]] = (
@@ -187,6 +194,7 @@ class Gathering:
         if isinstance(config, Unread):
             servers = ("Overlord", "Coordinator", "Broker")
             return Druid((), config, {"Druid": config}, config, dict.fromkeys(servers, config), config, config, config)
+        self.asking("Druid")
         survey = DruidSurvey(config)
         urls = tuple(dict.fromkeys(config.urls))
         return Druid(

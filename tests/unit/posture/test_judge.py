@@ -150,6 +150,7 @@ FAILS: list[tuple[str, Spoil, str]] = [
     ("EMR-06", pem(key_bits=1024), "1024 bits"),
     ("EMR-06", pem(names=("*.example.org",)), "no certificate for *.ec2.internal"),
     ("EMR-06", pem(not_after=AT + timedelta(minutes=1)), "expires"),
+    ("EMR-06", pem(not_after=None), "expires"),
     ("EMR-07", document(*KERBEROS, to=None), "not there"),
     ("EMR-07", lambda f: replace(f, intent=replace(f.intent, security=replace(SECURITY, realm="ec2.internal"))), "upper case"),  # noqa: E501
     ("EMR-07", document(*KERBEROS, "ClusterDedicatedKdcConfiguration", "CrossRealmTrustConfiguration", to={"Realm": "EC2.INTERNAL"}), "own"),  # noqa: E501
@@ -186,6 +187,7 @@ FAILS: list[tuple[str, Spoil, str]] = [
     ("DRU-02", lambda f: druids(f, handshakes={URL: Handshake(problem="self-signed")}), "self-signed"),
     ("DRU-02", lambda f: druids(f, handshakes={URL: Handshake("TLSv1.1", AT + timedelta(days=99))}), "TLSv1.1"),
     ("DRU-02", lambda f: druids(f, handshakes={URL: Handshake("TLSv1.3", AT + timedelta(days=29))}), "30 days"),
+    ("DRU-02", lambda f: druids(f, handshakes={URL: Handshake("TLSv1.3")}), "30 days"),
     ("DRU-03", lambda f: druids(f, answers_strangers=True), "was answered"),
     ("DRU-04", lambda f: propertied(f, druid__auth__authorizers=None), "not set"),
     ("DRU-04", lambda f: propertied(f, druid__auth__authorizer__basic__type="allowAll"), "allows everything"),

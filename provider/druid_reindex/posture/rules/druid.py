@@ -15,7 +15,7 @@ from druid_reindex.model.druid_server import Handshake
 from druid_reindex.model.pipeline import Engine, Submission
 from druid_reindex.posture.facts import Druid, Fact, Facts, UnreadFactError, known
 from druid_reindex.posture.rules.emr_cluster import druid_major
-from druid_reindex.posture.rules.registry import Verdict, fails, holds, judged, not_applicable, rule
+from druid_reindex.posture.rules.registry import Verdict, day, fails, holds, judged, not_applicable, rule
 
 _LEAST_CERTIFICATE_DAYS = 30
 _TLS = {"TLSv1.2", "TLSv1.3"}
@@ -76,7 +76,7 @@ def certificate_verifies(handshake: Fact[Handshake], facts: Facts) -> Verdict:
     defects = [] if found.version in _TLS else [f"{found.version or 'no TLS'} was agreed"]
     if found.not_after is None or found.not_after < facts.at + timedelta(days=_LEAST_CERTIFICATE_DAYS):
         defects.append(f"its certificate ends within {_LEAST_CERTIFICATE_DAYS} days")
-    return judged(defects, f"{found.version}, until {found.not_after:%Y-%m-%d}")
+    return judged(defects, f"{found.version}, until {day(found.not_after)}")
 
 
 @rule("DRU-03", druid)

@@ -12,7 +12,7 @@ from typing import Any
 from druid_reindex.model.account import PemBundle
 from druid_reindex.posture.facts import Facts, known
 from druid_reindex.posture.releases import lacks
-from druid_reindex.posture.rules.registry import Verdict, fails, holds, judged, not_applicable, rule
+from druid_reindex.posture.rules.registry import Verdict, day, fails, holds, judged, not_applicable, rule
 
 Document = Mapping[str, Any]
 _LEAST_KEY_BITS = 2048
@@ -120,7 +120,7 @@ def pem_bundle_is_sound(subject: Facts, facts: Facts) -> Verdict:
     found = known(subject.pem)
     if found is None:
         return fails("there is no PEM bundle")
-    return judged(_pem_defects(found, facts), f"{found.uri}: {found.key_bits} bits, until {found.not_after:%Y-%m-%d}")
+    return judged(_pem_defects(found, facts), f"{found.uri}: {found.key_bits} bits, until {day(found.not_after)}")
 
 
 def _pem_defects(found: PemBundle, facts: Facts) -> Iterable[str]:

@@ -12,7 +12,7 @@ from druid_reindex.model.account import KmsKey
 from druid_reindex.model.uri import Arn
 from druid_reindex.posture import policies
 from druid_reindex.posture.facts import Facts, Key, KeyUse, known
-from druid_reindex.posture.rules.registry import Verdict, judged, rule
+from druid_reindex.posture.rules.registry import Verdict, day, judged, rule
 
 
 def keys(facts: Facts) -> Iterable[tuple[str, Key]]:
@@ -82,7 +82,7 @@ def key_is_not_about_to_be_deleted(key: Key, facts: Facts) -> Verdict:
     """No deletion date."""
     del facts
     ends = known(key.description).deletes_at
-    return judged([f"it is deleted on {ends:%Y-%m-%d}"] if ends else [], "no deletion date")
+    return judged([f"it is deleted on {day(ends)}"] if ends else [], "no deletion date")
 
 
 def _may_use(use: KeyUse, facts: Facts) -> Verdict:

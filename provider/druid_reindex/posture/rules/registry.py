@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -41,6 +42,11 @@ def judged(defects: Iterable[str], good: str) -> Verdict:
     """A failure that tells all of ``defects``, or, when there are none, that the rule holds."""
     told = "; ".join(defects)
     return fails(told) if told else holds(good)
+
+
+def day(instant: datetime | None) -> str:
+    """The instant's day as a verdict tells it."""
+    return f"{instant:%Y-%m-%d}" if instant is not None else "nobody knows when"
 
 
 @dataclass(frozen=True, slots=True)

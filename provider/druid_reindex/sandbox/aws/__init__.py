@@ -5,7 +5,8 @@ effects that matter here: objects with their KMS key, and EMR clusters that real
 May import everything the sandbox may; it alone imports moto.
 
 `server.py` owns the process, `wsgi.py` chains middlewares before moto, `account.py` creates the fixed account,
-`emr/` replaces moto's EMR, `imds.py` gives nodes their role's credentials.
+`emr/` replaces moto's EMR, `imds.py` gives nodes their role's credentials, `protection.py` answers what posture asks of
+EMR's releases and EC2's volumes.
 
 What it costs: state lives in memory, so the account is new at each start; object bodies are stored in clear, and IAM
 policies are not evaluated.

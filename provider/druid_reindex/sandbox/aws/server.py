@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from druid_reindex.sandbox import addresses, pki
-from druid_reindex.sandbox.aws import account, simulation, wsgi
+from druid_reindex.sandbox.aws import account, protection, simulation, wsgi
 from druid_reindex.sandbox.aws.emr.api import install
 from druid_reindex.sandbox.aws.emr.backend import EmrBackend
 from druid_reindex.sandbox.aws.site import Daemons, Site
@@ -53,6 +53,7 @@ def start(site: Site, port: int) -> TlsServer:
     addresses.forget_cluster_addresses(site.home)
     install(site)
     simulation.install()
+    protection.install()
     account.create(site.home)
     certificate = pki.server_certificate(site.home, "aws")
     application = wsgi.application(MIDDLEWARES)
