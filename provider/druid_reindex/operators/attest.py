@@ -52,7 +52,7 @@ class Attestation:
         there = reported(self.store, self.prefix)
         return [each for each in counted(instances) if each not in there]
 
-    def judge(self, instances: list[ClusterInstance]) -> PostureReport:
+    def judge(self, instances: list[ClusterInstance], expected: ExpectedCluster) -> PostureReport:
         """What is to be said of the cluster with these instances."""
         from druid_reindex.clients.survey_facts import read  # noqa: PLC0415
         from druid_reindex.model.node_report import read_report  # noqa: PLC0415
@@ -66,9 +66,10 @@ class Attestation:
         there = reported(self.store, self.prefix)
         reports = {each: told(each) for each in ids if each in there}
         live = LiveFacts(read(lambda: self.survey.cluster(self.cluster_id)), read(lambda: self.survey.volumes(ids)))
-        return judge_cluster(reports, instances, self._expected(), live)
+        return judge_cluster(reports, instances, expected, live)
 
-    def _expected(self) -> ExpectedCluster:
+    def expected(self) -> ExpectedCluster:
+        """What the cluster should be. Raises NotFoundError when the profile names no security configuration."""
         from druid_reindex.clients.survey_facts import Night  # noqa: PLC0415
         from druid_reindex.posture.attestation import ExpectedCluster  # noqa: PLC0415
         from druid_reindex.posture.catalogue import catalogue  # noqa: PLC0415
@@ -103,7 +104,8 @@ class AttestClusterOperator(NightOperator):
     Waits until each instance that EMR lists has reported, at most twenty minutes; one that has not, and every value
     that a node could not read, stops the night like a failure.
 
-    Returns ``cluster_id``, ``instances`` (each with its verdict), ``report_uri``, ``report_sha256`` and ``counts``.
+    Returns ``cluster_id``, ``instances`` (each with its verdict), ``realm``, ``security_configuration`` (its name),
+    ``report_uri``, ``report_sha256`` and ``counts``.
     """
 
     def carry_out(self, context: Context) -> dict[str, Any]:
@@ -125,9 +127,15 @@ class AttestClusterOperator(NightOperator):
             tell=lambda seen: f"waits for {', '.join(seen[1])}",
         )
         self.require()
-        report = attestation.judge(instances)
-        kept = keep(self, report, names.attestation_uri(self.settings.boundary, attestation.run_id))
-        return {"cluster_id": cluster_id, "instances": _verdicts(report, instances)} | kept
+        expected = attestation.expected()
+        report = attestation.judge(instances, expected)
+        told = {
+            "cluster_id": cluster_id,
+            "instances": _verdicts(report, instances),
+            "realm": expected.security.realm,
+            "security_configuration": expected.security.name,
+        }
+        return told | keep(self, report, names.attestation_uri(self.settings.boundary, attestation.run_id))
 
     def _deadline(self, context: Context) -> datetime:
         started = context["ti"].start_date or datetime.now(UTC)
@@ -170,7 +178,8 @@ def require_attested(task: NightOperator, context: Context, cluster_id: str) -> 
     if set(counted(instances)) <= set(seen):
         return
     task.log.info("nodes have joined cluster %s since it was attested", cluster_id)
-    keep(task, attestation.judge(instances), names.attestation_uri(task.settings.boundary, attestation.run_id))
+    report = attestation.judge(instances, attestation.expected())
+    keep(task, report, names.attestation_uri(task.settings.boundary, attestation.run_id))
 
 
 def _verdicts(report: PostureReport, instances: Iterable[ClusterInstance]) -> dict[str, str]:

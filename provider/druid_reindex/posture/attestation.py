@@ -13,14 +13,21 @@ from functools import partial
 from typing import Any
 
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
-from druid_reindex.model.node_report import NodeReport
+from druid_reindex.model.node_report import NodeReport, ReportedVolume
 from druid_reindex.posture.exceptions import PostureException
 from druid_reindex.posture.facts import Fact, Security, UnreadFactError, known
 from druid_reindex.posture.findings import Finding, PostureReport, Status
 from druid_reindex.posture.judge import finding, report
+from druid_reindex.posture.rules.emr_configuration import at_rest
 from druid_reindex.posture.rules.registry import Verdict, fails, holds, judged
 
-_LEAST_KEY_BITS = 2048
+_LEAST_RSA_BITS = 2048
+# Keys on NIST's curves; the smallest is as strong as RSA of 3072 bits, and TLS agrees on no RSA key of these sizes.
+# Source: https://nvlpubs.nist.gov/nistpubs/SpecialPublications/NIST.SP.800-57pt1r5.pdf (table 2)
+_CURVE_BITS = {256, 384, 521}
+# On Nitro instances EBS volumes and instance stores alike have these names.
+# Source: https://docs.aws.amazon.com/ebs/latest/userguide/nvme-ebs-volumes.html
+_NVME = "/dev/nvme"
 _COUNTED_OUT = {"TERMINATED"}
 
 
@@ -69,21 +76,23 @@ def judge_cluster(
         findings.append(make("ATT-01", expected.cluster_id, _no_instance))
     for instance_id in ids:
         findings.append(make("EMR-27", instance_id, partial(_volumes, live, instance_id, expected)))
-        findings += _of_node(instance_id, reports.get(instance_id), expected)
+        findings += _of_node(instance_id, reports.get(instance_id), expected, live)
     return report(expected.cluster_id, expected.at, findings)
 
 
-def _of_node(instance_id: str, told: Fact[NodeReport] | None, expected: ExpectedCluster) -> list[Finding]:
+def _of_node(
+    instance_id: str, told: Fact[NodeReport] | None, expected: ExpectedCluster, live: LiveFacts
+) -> list[Finding]:
     """All findings about one node; only that it has not reported, where it has not."""
     reported = _finding(expected, "ATT-01", instance_id, partial(_reported, told, instance_id, expected))
     if reported.status is not Status.PASS or not isinstance(told, NodeReport):
         return [reported]
-    return [reported, *(_finding(expected, rule, place, judge) for rule, place, judge in _rules(told, expected))]
+    return [reported, *(_finding(expected, rule, place, judge) for rule, place, judge in _rules(told, expected, live))]
 
 
-def _rules(told: NodeReport, expected: ExpectedCluster) -> Iterator[tuple[str, str, Any]]:
+def _rules(told: NodeReport, expected: ExpectedCluster, live: LiveFacts) -> Iterator[tuple[str, str, Any]]:
     node = told.instance_id
-    yield "ATT-02", node, lambda: _luks(told)
+    yield "ATT-02", node, lambda: _encrypted_disks(told, expected, live)
     yield "ATT-03", node, lambda: _dm_crypt(told)
     yield "ATT-04", node, lambda: _kerberos(told, expected)
     yield "ATT-05", node, lambda: _equals("hadoop.rpc.protection", told.rpc.protection, "privacy")
@@ -116,15 +125,30 @@ def _reported(told: Fact[NodeReport] | None, instance_id: str, expected: Expecte
     return judged((f"its report has another {name}" for name in other), f"reported at {found.reported_at:%H:%M:%S} UTC")
 
 
-def _luks(told: NodeReport) -> Verdict:
-    """Each data volume's own word; ``unavailable`` is ATT-03's to judge."""
+def _encrypted_disks(told: NodeReport, expected: ExpectedCluster, live: LiveFacts) -> Verdict:
+    """LUKS, or EBS where the configuration asks for its encryption; ``unavailable`` is ATT-03's to judge.
+
+    Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-data-encryption-options.html (EBS encryption
+    covers root and storage volumes, NVMe instance stores encrypt by themselves)
+    """
     if not _read("volumes", told.volumes):
         raise UnreadFactError("the report names no data volume")
-    kinds = {volume.mount: _read(f"encryption of {volume.mount}", volume.encryption) for volume in told.volumes or ()}
-    clear = sorted(mount for mount, kind in kinds.items() if kind == "none")
+    found = told.volumes or ()
+    kinds = {volume.mount: _read(f"encryption of {volume.mount}", volume.encryption) for volume in found}
+    clear = [each for each in found if each.encryption == "none" and not _is_on_ebs(each, told, expected, live)]
     if not clear and "unavailable" in kinds.values():
         return Verdict(Status.NOT_APPLICABLE, "the node has no dm-crypt")
-    return judged((f"{mount} is not encrypted" for mount in clear), f"LUKS on {', '.join(sorted(kinds))}")
+    return judged((f"{each.mount} is not encrypted" for each in clear), f"encrypted: {', '.join(sorted(kinds))}")
+
+
+def _is_on_ebs(volume: ReportedVolume, told: NodeReport, expected: ExpectedCluster, live: LiveFacts) -> bool:
+    """Whether the volume lies on EBS, which encrypts it: all that is attached to the node is encrypted."""
+    if at_rest(expected.security.document, "LocalDiskEncryptionConfiguration", "EnableEbsEncryption") is not True:
+        return False
+    mine = [each for each in known(live.volumes) if each.instance_id == told.instance_id]
+    device = _read(f"device of {volume.mount}", volume.device)
+    is_known = device.startswith(_NVME) or any(each.device and device.startswith(each.device) for each in mine)
+    return is_known and bool(mine) and all(each.is_encrypted for each in mine)
 
 
 def _dm_crypt(told: NodeReport) -> Verdict:
@@ -167,7 +191,8 @@ def _certificates(told: NodeReport, expected: ExpectedCluster) -> Verdict:
     for each in told.certificates or ():
         if not _read(f"trust of {each.endpoint}", each.trusted):
             defects.append(f"{each.endpoint} is not trusted")
-        if _read(f"key of {each.endpoint}", each.key_bits) < _LEAST_KEY_BITS:
+        bits = _read(f"key of {each.endpoint}", each.key_bits)
+        if bits < _LEAST_RSA_BITS and bits not in _CURVE_BITS:
             defects.append(f"{each.endpoint} has a key of {each.key_bits} bits")
         if _read(f"end of {each.endpoint}", each.not_after) < ends:
             defects.append(f"{each.endpoint} expires before the night's end")

@@ -50,6 +50,7 @@ def test_a_cluster_whose_nodes_have_all_reported(gated: World) -> None:
     told = attested(gated)
     assert told["cluster_id"] == CLUSTER
     assert told["instances"] == dict.fromkeys(NODES, "pass")
+    assert (told["realm"], told["security_configuration"]) == ("EC2.INTERNAL", "druid-reindex-0")
     assert stored(gated, "attestation.json")["is_open"]
     assert len(gated.deferred) == 1  # cluster_up's own
 

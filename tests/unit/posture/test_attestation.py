@@ -16,7 +16,7 @@ from druid_reindex.posture.exceptions import PostureException
 from druid_reindex.posture.facts import Unread
 from druid_reindex.posture.findings import Phase, PostureReport, Status
 from node_reports import CLUSTER, NODES, body, instances, live, report, volumes
-from posture_facts import AT, PHI, SECURITY, intended
+from posture_facts import AT, DOCUMENT, PHI, SECURITY, changed, intended
 
 INTENT = intended()
 NONCE = "n0nce"
@@ -98,6 +98,21 @@ def test_what_a_node_says_or_cannot_say_stops_the_night(rule: str, changes: dict
     found = closing(judged(**changes))
     assert (rule, ONE, status) in found
     assert {resource for _, resource, _ in found} == {ONE}
+
+
+@pytest.mark.parametrize(("device", "is_open"), [("/dev/nvme1n1", True), ("/dev/xvda1", True), ("/dev/xvdz", False)])
+def test_ebs_encrypts_what_luks_does_not(device: str, *, is_open: bool) -> None:
+    without = [VOLUME | {"encryption": "none", "device": device}]
+    assert judged(volumes=without).is_open is is_open
+    path = ("EncryptionConfiguration", "AtRestEncryptionConfiguration", "LocalDiskEncryptionConfiguration")
+    document = changed(DOCUMENT, *path, "EnableEbsEncryption", to=False)
+    luks = replace(EXPECTED, security=replace(SECURITY, document=document))
+    aws = replace(LIVE, cluster=live(REQUEST, configuration=document))
+    assert closing(judged(expected=luks, aws=aws, volumes=without)) == {("ATT-02", ONE, Status.FAIL)}
+
+
+def test_a_key_on_a_curve_is_strong_enough() -> None:
+    assert judged(certificates=[CERTIFICATE | {"key_bits": 256}]).is_open
 
 
 def test_every_rule_on_a_node_is_spoilt_above() -> None:

@@ -7,6 +7,7 @@ import pytest
 from druid_reindex.posture.catalogue import Control, catalogue
 from druid_reindex.posture.findings import Gate, Phase
 from druid_reindex.posture.rules import RULES
+from posture_facts import ROOT
 
 CONTROLS = list(catalogue().values())
 # Rules that keep a night from failing; they serve no section.
@@ -30,3 +31,11 @@ def test_every_rule_before_a_launch_has_a_function_and_no_other_has_one() -> Non
 
 def test_each_rule_says_what_it_looks_at() -> None:
     assert all(rule.judge.__doc__ for rule in RULES.values())
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.rule_id)
+def test_the_page_for_people_tells_the_same(control: Control) -> None:
+    page = (ROOT / "docs" / "posture.md").read_text(encoding="utf-8")
+    serves = "; ".join(control.hipaa) or "operational"
+    row = f"| {control.rule_id} | {control.title} | {serves} | [source]({control.source}) | {control.remedy} |"
+    assert row in page.splitlines()
