@@ -64,6 +64,9 @@ _CLI = "tests/unit/cli"
 # Run by another test, in a state that a document cannot make.
 BY_ANOTHER_TEST = {
     "druid-reindex resume patient_vitals --from-batch 1": f"{_CLI}/test_runs.py::test_resume_clears_from_the_batch_on",
+    "druid-reindex posture dags/pipelines/patient_vitals.yaml": (
+        f"{_CLI}/test_posture.py::test_one_line_a_rule_and_a_good_end"
+    ),
     'druid-reindex lease break patient_vitals --reason "its Airflow is gone"': (
         f"{_CLI}/test_lease.py::test_breaking_stops_the_owner_and_says_from_when_it_is_free"
     ),

@@ -12,6 +12,7 @@ from hashlib import md5
 from typing import Any
 
 from druid_reindex.errors import ConfigurationError, ConflictError, NotFoundError, RefusedError
+from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
 from druid_reindex.model.interval import Interval
@@ -235,6 +236,28 @@ class FakeEmr:
 
     def _put_step(self, cluster_id: str, changed: Step) -> None:
         self.steps[cluster_id] = [changed if s.step_id == changed.step_id else s for s in self.steps[cluster_id]]
+
+
+@dataclass
+class FakeClusterSurvey:
+    """A live cluster as a test says it is; ``listed`` is what successive ListInstances see (the last one stays)."""
+
+    live: LiveCluster | None = None
+    listed: list[list[ClusterInstance]] = field(default_factory=lambda: [[]])
+    attached: tuple[Volume, ...] = ()
+
+    def cluster(self, cluster_id: str) -> LiveCluster:
+        if self.live is None:
+            raise NotFoundError("describe a cluster", resource=cluster_id, came_back="not valid", remedy="check the id")
+        return self.live
+
+    def instances(self, cluster_id: str) -> list[ClusterInstance]:
+        del cluster_id
+        return self.listed.pop(0) if len(self.listed) > 1 else self.listed[0]
+
+    def volumes(self, instance_ids: Iterable[str]) -> tuple[Volume, ...]:
+        wanted = set(instance_ids)
+        return tuple(volume for volume in self.attached if volume.instance_id in wanted)
 
 
 @dataclass

@@ -14,6 +14,7 @@
     │   ├── ProtocolError        an answer in a form or version this release does not know
     │   ├── FencedOutError       another run, or a person, has taken the datasource's lease from this run
     │   ├── NotApprovedError     a person was asked and did not approve
+    │   ├── NotProtectedError    what protects the data is missing, or could not be read
     │   └── NightFailedError     the verdict: a task of the night failed
     └── Transient                a retry may help
         ├── ThrottledError       too many requests
@@ -95,6 +96,10 @@ class ProtocolError(Terminal):
 
 class NotApprovedError(Terminal):
     """A person was asked and did not approve."""
+
+
+class NotProtectedError(Terminal):
+    """What protects the data is missing, or could not be read."""
 
 
 class FencedOutError(Terminal):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, Step
 from druid_reindex.model.druid_task import LoadStatus, TaskStatus
 from druid_reindex.model.interval import Interval
@@ -80,6 +81,19 @@ class EmrPort(Protocol):
 
     def cancel_step(self, cluster_id: str, step_id: str) -> None:
         """Ask EMR to cancel the step, terminating its process."""
+
+
+class ClusterSurveyPort(Protocol):
+    """What AWS says of a live cluster's protection, read-only."""
+
+    def cluster(self, cluster_id: str) -> LiveCluster:
+        """What EMR says of the cluster's protection, its stored security configuration among it."""
+
+    def instances(self, cluster_id: str) -> list[ClusterInstance]:
+        """Every instance that the cluster has or had, by its EC2 id."""
+
+    def volumes(self, instance_ids: Iterable[str]) -> tuple[Volume, ...]:
+        """The EBS volumes that are attached to the instances, root volumes among them."""
 
 
 class RecordStorePort(Protocol):

@@ -45,8 +45,8 @@ def doctor(
     """
     lines: list[Line] = []
     out = Console(highlight=False, soft_wrap=True)
-    with _asking(out, shown=not as_json) as asking:
-        for line in examine(_checks(file, configs, principal), asking):
+    with asking(out, shown=not as_json) as ask:
+        for line in examine(_checks(file, configs, principal), ask):
             lines.append(line)
             if not as_json:
                 out.print(str(line), style=_STYLE[line.outcome.mark], markup=False)
@@ -82,7 +82,7 @@ def _files(file: Path, configs: Path) -> Outcome:
 
 
 @contextmanager
-def _asking(console: Console, *, shown: bool) -> Iterator[Callable[[str], None]]:
+def asking(console: Console, *, shown: bool) -> Iterator[Callable[[str], None]]:
     """Yield what shows, on a terminal, which check is being asked."""
     if not (shown and console.is_terminal):
         yield lambda _name: None

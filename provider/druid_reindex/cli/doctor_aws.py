@@ -16,6 +16,7 @@ from druid_reindex.errors import ConfigurationError, NotAuthorizedError, NotFoun
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.profile import ClusterProfile
+from druid_reindex.posture.subjects import wanted_buckets
 
 IDENTITY = "AWS identity"
 
@@ -92,7 +93,7 @@ def _groups(night: Night) -> Outcome:
 
 
 def _buckets(night: Night) -> Outcome:
-    wanted = judge.wanted_buckets(night.boundaries, night.boundary)
+    wanted = wanted_buckets(night.boundaries, night.boundary)
     return judge.encrypted_buckets(wanted, {bucket: night.survey.bucket_encryption(bucket) for bucket in wanted})
 
 

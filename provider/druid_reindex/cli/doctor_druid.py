@@ -48,7 +48,9 @@ def _secured(config: DruidConfig) -> Outcome:
     if exposed:
         return wrong(f"plain HTTP to {', '.join(exposed)}", "give Druid a TLS port, and write https:// and the CA file")
     versions = {
-        f"{url.host}:{_port(url)}": probes.tls_version(url.host, _port(url), ca_file=config.ca_file, seconds=_SECONDS)
+        f"{url.host}:{_port(url)}": probes.handshake(
+            url.host, _port(url), ca_file=config.ca_file, seconds=_SECONDS
+        ).version
         for url in _urls(config.urls)
         if url.scheme == "https"
     }

@@ -20,6 +20,9 @@ from druid_reindex.model.pipeline import Pipeline, Submission
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.uri import Arn, S3Uri
 from druid_reindex.plan.emr import INSTALL_DRUID
+from druid_reindex.posture.rules.bucket import encryption_defects
+from druid_reindex.posture.rules.key import key_defects
+from druid_reindex.posture.rules.network import exposure, several_vpcs
 
 _EMR = "elasticmapreduce"
 # RunJobFlow with tags and an auto-termination policy needs the actions that set these, too.
@@ -114,11 +117,7 @@ def allowed(principal: str, permissions: Sequence[Permission]) -> Outcome:
 
 def usable_key(key: KmsKey) -> Outcome:
     """Whether the key can encrypt a night's data: enabled, symmetric, the customer's own."""
-    defects = [
-        *([f"its state is {key.state}"] if key.state != "Enabled" else []),
-        *(["it is managed by AWS"] if key.manager != "CUSTOMER" else []),
-        *([f"its spec is {key.spec}"] if key.spec != "SYMMETRIC_DEFAULT" else []),
-    ]
+    defects = key_defects(key)
     if not defects:
         return good(f"{key.arn} is enabled")
     return wrong(f"{key.arn}: {', '.join(defects)}", "enable it, or name an enabled symmetric key of your own")
@@ -127,11 +126,11 @@ def usable_key(key: KmsKey) -> Outcome:
 def private_subnets(wanted: Sequence[str], found: Sequence[Subnet]) -> Outcome:
     """Whether each subnet exists and is private."""
     missing = sorted(set(wanted) - {subnet.subnet_id for subnet in found})
-    public = [subnet for subnet in found if not subnet.is_private]
+    exposed = [told for told in map(exposure, found) if told]
     if missing:
         return wrong(f"no such subnet: {', '.join(missing)}", "correct subnet_ids in boundaries.yaml")
-    if public:
-        return wrong("; ".join(_why_public(subnet) for subnet in public), "name subnets without a way to the internet")
+    if exposed:
+        return wrong("; ".join(exposed), "name subnets without a way to the internet")
     return good(f"{', '.join(wanted)}: private")
 
 
@@ -140,33 +139,17 @@ def known_groups(wanted: Sequence[str], found: Sequence[SecurityGroup], subnets:
     missing = sorted(set(wanted) - {group.group_id for group in found})
     if missing:
         return wrong(f"no such group: {', '.join(missing)}", "correct the security groups in boundaries.yaml")
-    vpcs = {group.vpc_id for group in found} | {subnet.vpc_id for subnet in subnets}
-    if len(vpcs) != 1:
-        return wrong(f"in several VPCs: {', '.join(sorted(vpcs))}", "name groups and subnets of one VPC")
-    return good(f"{', '.join(wanted)}: in {vpcs.pop()}")
+    if apart := several_vpcs(found, subnets):
+        return wrong(apart, "name groups and subnets of one VPC")
+    return good(f"{', '.join(wanted)}: in {found[0].vpc_id}")
 
 
 def encrypted_buckets(wanted: Mapping[str, str], found: Mapping[str, BucketEncryption]) -> Outcome:
     """Whether each bucket's default is SSE-KMS with the wanted key; an empty key means any."""
-    defects = [
-        f"{bucket}: {_described(found[bucket])}, not {key or 'aws:kms'}"
-        for bucket, key in wanted.items()
-        if not found[bucket].algorithm.startswith("aws:kms") or (key and found[bucket].key_arn != key)
-    ]
+    defects = encryption_defects(wanted, found)
     if not defects:
         return good(f"SSE-KMS with the boundary's keys on {', '.join(wanted)}")
     return wrong("; ".join(defects), "set the bucket's default encryption to SSE-KMS with that key")
-
-
-def wanted_buckets(boundaries: Boundaries, boundary: Boundary) -> dict[str, str]:
-    """The key that each bucket should encrypt with by default; empty where any customer key will do."""
-    data = (boundary.data_uri, boundary.runs_uri, boundary.segments_uri, boundary.task_logs_uri)
-    logs = {S3Uri.parse(boundary.emr_log_uri).bucket: boundary.emr_log_kms_key_arn}
-    return (
-        {S3Uri.parse(boundaries.artifacts_uri).bucket: ""}
-        | logs
-        | {S3Uri.parse(uri).bucket: boundary.kms_key_arn for uri in data}
-    )
 
 
 def wanted_artifacts(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfile) -> list[S3Uri]:
@@ -185,16 +168,6 @@ def present_artifacts(found: Mapping[S3Uri, bool]) -> Outcome:
             f"missing: {', '.join(missing)}", "upload emr_configs/bootstrap/ and Druid's archive with its digest"
         )
     return good(f"{len(found)} objects are there" if found else "this pipeline's clusters read none")
-
-
-def _why_public(subnet: Subnet) -> str:
-    gateways = [f"a route to {', '.join(subnet.internet_gateways)}"] if subnet.internet_gateways else []
-    addresses = ["public addresses at launch"] if subnet.gives_public_addresses else []
-    return f"{subnet.subnet_id} has {' and '.join([*gateways, *addresses])}"
-
-
-def _described(encryption: BucketEncryption) -> str:
-    return f"{encryption.algorithm} {encryption.key_arn}".strip()
 
 
 def _objects(key: Arn, uri: str) -> str:

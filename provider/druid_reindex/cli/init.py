@@ -25,6 +25,8 @@ STARTING_PIPELINE = "dags/pipelines/patient_vitals.yaml"
 BOUNDARIES = "emr_configs/boundaries.yaml"
 _SCHEMA = "docs/pipeline.schema.json"
 _SHIPPED = ("dags/*.py", STARTING_PIPELINE, "emr_configs/**/*", "sql/**/*")
+# What belongs to the sandbox alone: an account of one's own begins without exceptions.
+_STAYS = {"emr_configs/exceptions.yaml"}
 # Names that may stay as they are shipped; every other value is the account's own.
 _MAY_STAY = {"deployment_id", "datasources", "pool", "queue", "druid_conn_id", "aws_conn_id"}
 _VALUE = re.compile(r"(?P<indent> *)(?P<name>\w+): (?!&)(?P<value>.+)")
@@ -77,7 +79,7 @@ def starting_files(source: Path) -> dict[str, tuple[bytes, int]]:
     files = {
         str(path.relative_to(source)): (path.read_bytes(), path.stat().st_mode & 0o777)
         for path in found
-        if "__pycache__" not in path.parts
+        if "__pycache__" not in path.parts and str(path.relative_to(source)) not in _STAYS
     }
     text, mode = files[BOUNDARIES]
     files[BOUNDARIES] = (marked(text.decode(), deployment_id=str(uuid4())).encode(), mode)

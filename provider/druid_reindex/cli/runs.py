@@ -28,6 +28,7 @@ from druid_reindex.clients.run_end import Alive, Services, end_run
 from druid_reindex.errors import ConflictError, DeadlineError, NotFoundError, RefusedError
 from druid_reindex.evidence.night_state import (
     APPROVE_TASK,
+    ATTEST_TASK,
     CLUSTER_DOWN_TASK,
     CLUSTER_UP_TASK,
     MISSING_RUN,
@@ -100,7 +101,7 @@ def resume(
 ) -> None:
     """Let RUN, which has ended, go on: from a batch of its plan, or, without --from-batch, planned anew.
 
-    Clears task instances in Airflow, and says which. With --from-batch N: cluster_up, reindex from batch N on,
+    Clears task instances in Airflow, and says which. With --from-batch N: cluster_up, attest, reindex from batch N on,
     cluster_down, validate and verdict; the number after the last batch only judges the night again. It is refused while
     the run is live, and when a batch before N has left no result. `status` names the right N.
     """
@@ -166,7 +167,8 @@ def from_batch_on(first: int, night: Mapping[str, Any], tasks: list[TaskInstance
     mapped = {task.map_index for task in tasks if task.task_id == REINDEX_TASK and task.map_index >= 0}
     whole = not mapped or len(wanted) == len(numbers)
     batches: list[Clearable] = [REINDEX_TASK] if whole else [(REINDEX_TASK, index) for index in wanted]
-    return [CLUSTER_UP_TASK, *batches, *after]
+    attested: list[Clearable] = [ATTEST_TASK] if any(task.task_id == ATTEST_TASK for task in tasks) else []
+    return [CLUSTER_UP_TASK, *attested, *batches, *after]
 
 
 def _mark_failed(api: AirflowApi, run: DagRun) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from druid_reindex.errors import ConfigurationError, NoAnswerError, NotFoundError
+from druid_reindex.model.druid_server import Handshake
 
 # What says that there is no such name; everything else of a resolver means that it could not tell.
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
@@ -27,8 +31,8 @@ def resolve(host: str, port: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(address[4][0]) for address in found))
 
 
-def tls_version(host: str, port: int, *, ca_file: Path | None, seconds: float) -> str:
-    """The TLS version agreed with a server whose certificate and host name verify, 1.2 or newer.
+def handshake(host: str, port: int, *, ca_file: Path | None, seconds: float) -> Handshake:
+    """What was agreed with a server whose certificate and host name verify, TLS 1.2 or newer.
 
     Raises ConfigurationError when they do not verify, NoAnswerError when no answer came.
     """
@@ -38,7 +42,7 @@ def tls_version(host: str, port: int, *, ca_file: Path | None, seconds: float) -
             socket.create_connection((host, port), timeout=seconds) as connection,
             context.wrap_socket(connection, server_hostname=host) as secured,
         ):
-            return str(secured.version())
+            return Handshake(str(secured.version()), _end(secured.getpeercert()))
     except ssl.SSLCertVerificationError as error:
         remedy = "name the CA's PEM bundle in DRUID_CA_FILE, and a URL that the certificate names"
         raise _refused(host, port, error.verify_message, remedy) from error
@@ -53,6 +57,11 @@ def tls_version(host: str, port: int, *, ca_file: Path | None, seconds: float) -
             came_back=f"{type(error).__name__}: {error.strerror or error}",
             remedy="check that the server runs and that firewalls and security groups let this machine reach it",
         ) from error
+
+
+def _end(certificate: Mapping[str, Any] | None) -> datetime | None:
+    told = (certificate or {}).get("notAfter")
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(told), UTC) if told else None
 
 
 def _context(ca_file: Path | None) -> ssl.SSLContext:

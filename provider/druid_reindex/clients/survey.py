@@ -5,7 +5,8 @@ What cannot be read raises; a missing thing is either absent from the answer or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import boto3
@@ -94,7 +95,22 @@ class AwsSurvey:
         """The KMS key of that ARN, id or alias. Raises NotFoundError when there is none."""
         with translated("read a KMS key", key_id):
             found = self._kms.describe_key(KeyId=key_id)["KeyMetadata"]
-        return KmsKey(found["Arn"], found["KeyState"], found["KeyManager"], found["KeySpec"])
+        return KmsKey(
+            found["Arn"],
+            found["KeyState"],
+            found["KeyManager"],
+            found["KeySpec"],
+            found.get("KeyUsage", "not told"),
+            found.get("DeletionDate"),
+        )
+
+    def key_policy(self, key_id: str) -> Mapping[str, Any]:
+        """The policy of the KMS key. Raises NotFoundError when there is no such key."""
+        with translated("read a KMS key's policy", key_id):
+            policy: Mapping[str, Any] = json.loads(
+                self._kms.get_key_policy(KeyId=key_id, PolicyName="default")["Policy"]
+            )
+        return policy
 
     def subnets(self, ids: Sequence[str]) -> list[Subnet]:
         """Those of ``ids`` that exist."""
@@ -116,7 +132,7 @@ class AwsSurvey:
         filters: Any = [{"Name": "group-id", "Values": list(ids)}]
         with translated("read security groups", ", ".join(ids)):
             found = self._ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
-        return [SecurityGroup(group["GroupId"], group["VpcId"]) for group in found]
+        return [SecurityGroup(group["GroupId"], group["VpcId"], tuple(_public_ingress(group))) for group in found]
 
     def bucket_encryption(self, bucket: str) -> BucketEncryption:
         """What S3 encrypts new objects with when a request does not say. Raises NotFoundError for no such bucket.
@@ -147,10 +163,12 @@ class AwsSurvey:
             "ActionNames": list(need.actions),
             "ResourceArns": [need.resource],
         }
-        if need.passed_to:
-            key = "iam:PassedToService"
-            entry = {"ContextKeyName": key, "ContextKeyValues": [need.passed_to], "ContextKeyType": "string"}
-            request["ContextEntries"] = [entry]
+        conditions = dict(need.conditions) | ({"iam:PassedToService": need.passed_to} if need.passed_to else {})
+        if conditions:
+            request["ContextEntries"] = [
+                {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+                for key, value in conditions.items()
+            ]
         with translated("simulate IAM policies", principal):
             pages = self._iam.get_paginator("simulate_principal_policy").paginate(**request)
             results = [result for page in pages for result in page["EvaluationResults"]]
@@ -186,6 +204,15 @@ def _route_table(tables: Iterable[Mapping[str, Any]], subnet: Mapping[str, Any])
             remedy="allow ec2:DescribeRouteTables for the whole VPC",
         )
     return main
+
+
+def _public_ingress(group: Mapping[str, Any]) -> Iterator[str]:
+    """The inbound rules that let everybody in, each as its protocol, ports and range."""
+    for rule in group.get("IpPermissions", []):
+        ranges = [each["CidrIp"] for each in rule.get("IpRanges", [])]
+        ranges += [each["CidrIpv6"] for each in rule.get("Ipv6Ranges", [])]
+        ports = f"{rule.get('FromPort', 'all')}-{rule.get('ToPort', 'all')}"
+        yield from (f"{rule.get('IpProtocol')} {ports} from {each}" for each in ranges if each.endswith("/0"))
 
 
 def _internet_gateways(table: Mapping[str, Any]) -> tuple[str, ...]:

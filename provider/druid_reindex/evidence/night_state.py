@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+POSTURE_TASK = "posture"
 PLAN_TASK = "plan"
 APPROVE_TASK = "approve"
 CLUSTER_UP_TASK = "cluster_up"
+ATTEST_TASK = "attest"
 REINDEX_TASK = "reindex"
 CLUSTER_DOWN_TASK = "cluster_down"
 VALIDATE_TASK = "validate"
@@ -21,7 +23,7 @@ VERDICT_TASK = "verdict"
 WHY_KEY = "why"  # the XCom in which a task that fails tells why
 LIVE_RUN_STATES = frozenset({"queued", "running"})
 MISSING_RUN = "missing"
-_UNPLANNED = frozenset({PLAN_TASK, APPROVE_TASK})
+_UNPLANNED = frozenset({POSTURE_TASK, PLAN_TASK, APPROVE_TASK})
 _WIDTH = max(len("WHAT stopped"), len("SAFE NEXT")) + 2
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,8 @@ class CallerIdentity:
 class KmsKey:
     """One KMS key; ``state`` is KMS's ``KeyState``, ``manager`` its ``KeyManager`` (CUSTOMER or AWS).
 
+    ``usage`` is its ``KeyUsage``; ``deletes_at`` (UTC) is None unless it waits for its deletion.
+
     Source: https://docs.aws.amazon.com/kms/latest/APIReference/API_KeyMetadata.html
     """
 
@@ -24,6 +29,8 @@ class KmsKey:
     state: str
     manager: str
     spec: str
+    usage: str
+    deletes_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +50,11 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroup:
-    """One security group."""
+    """One security group; ``public_ingress`` are its inbound rules that let the whole internet in, as text."""
 
     group_id: str
     vpc_id: str
+    public_ingress: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +67,15 @@ class BucketEncryption:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Actions that somebody needs on one resource; ``passed_to`` is the service that a role is passed to."""
+    """Actions that somebody needs on one resource; ``passed_to`` is the service that a role is passed to.
+
+    ``conditions`` are further condition keys, with the values that the real request would have.
+    """
 
     actions: tuple[str, ...]
     resource: str = "*"
     passed_to: str = ""
+    conditions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +93,91 @@ class Permission:
     def is_allowed(self) -> bool:
         """Whether the policies allow it."""
         return self.decision == "allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicAccessBlock:
+    """A bucket's four settings that block public access.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PublicAccessBlockConfiguration.html
+    """
+
+    block_public_acls: bool
+    ignore_public_acls: bool
+    block_public_policy: bool
+    restrict_public_buckets: bool
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The settings that are off."""
+        return tuple(name for name in self.__slots__ if not getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True)
+class PemBundle:
+    """What is known of EMR's zip of PEM files without keeping any of its keys; ``not_after`` is UTC.
+
+    Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-encryption-enable.html
+    """
+
+    uri: str
+    files: tuple[str, ...]
+    object_encryption: str
+    key_bits: int
+    key_matches: bool
+    names: tuple[str, ...]
+    not_after: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancer:
+    """An Elastic Load Balancer that Druid's address leads to; ``open_listeners`` neither speak TLS nor redirect to it.
+
+    Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Listener.html
+    """
+
+    dns_name: str
+    open_listeners: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterInstance:
+    """One EC2 instance of a cluster, as ListInstances tells.
+
+    Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_Instance.html
+    """
+
+    instance_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """One EBS volume that is attached to an instance; ``key_arn`` is empty where it is not encrypted.
+
+    Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Volume.html
+    """
+
+    volume_id: str
+    instance_id: str
+    device: str
+    is_encrypted: bool
+    key_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCluster:
+    """What DescribeCluster says of a cluster's protection, and the stored text of its security configuration.
+
+    Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_Cluster.html
+    """
+
+    cluster_id: str
+    configuration_name: str
+    configuration: Mapping[str, Any] | None
+    realm: str
+    log_uri: str
+    log_key_arn: str
+    release_label: str
+    subnet_id: str
+    group_ids: tuple[str, ...]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from druid_reindex.clients.emr import EmrClient
     from druid_reindex.clients.emr_async import AsyncEmr
     from druid_reindex.clients.s3 import S3Client
+    from druid_reindex.clients.survey_emr import EmrSurvey
+    from druid_reindex.clients.survey_facts import Night
+    from druid_reindex.posture.facts import Facts, Intent
 
 
 def druid_client(conn_id: str) -> DruidClient:
@@ -94,6 +97,21 @@ def s3_client(conn_id: str, region: str) -> S3Client:
     from druid_reindex.clients.s3 import S3Client  # noqa: PLC0415
 
     return S3Client(aws_session(conn_id, region))
+
+
+def cluster_survey(conn_id: str, region: str) -> EmrSurvey:
+    """Read-only looks at live clusters by the connection."""
+    from druid_reindex.clients.survey_emr import EmrSurvey  # noqa: PLC0415
+
+    return EmrSurvey(aws_session(conn_id, region))
+
+
+def posture_facts(conn_id: str, druid_conn_id: str, night: Night, intent: Intent) -> Facts:
+    """What a read-only survey of ``night`` finds by the connections."""
+    from druid_reindex.clients.survey_facts import Gathering  # noqa: PLC0415
+
+    session = aws_session(conn_id, intent.region)
+    return Gathering(night, intent, session, lambda: druid_config(BaseHook.get_connection(druid_conn_id))).facts()
 
 
 def aws_session(conn_id: str, region: str) -> boto3.Session:

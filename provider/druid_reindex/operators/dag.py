@@ -12,12 +12,14 @@ from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.config_files import profile_names
 from druid_reindex.operators.approve import APPROVE_TASK, ApproveNightOperator
+from druid_reindex.operators.attest import ATTEST_TASK, AttestClusterOperator
 from druid_reindex.operators.callbacks import deadline_alert, failure_callbacks
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
 from druid_reindex.operators.form import trigger_form
 from druid_reindex.operators.general_dags import ASSET_PREFIX
 from druid_reindex.operators.night import PLAN_TASK, NightSettings, task_docs
 from druid_reindex.operators.plan import PlanNightOperator
+from druid_reindex.operators.posture import POSTURE_TASK, JudgePostureOperator, is_gated
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.operators.validate import ValidateSegmentsOperator
 from druid_reindex.operators.verdict import NightVerdictOperator
@@ -143,6 +145,9 @@ def _wire(settings: NightSettings, notifiers: Sequence[SyncCallback]) -> None:
     )
     plan >> approve >> up >> reindex >> down.as_teardown(setups=up) >> verdict
     reindex >> validate >> verdict
+    if is_gated(settings):
+        JudgePostureOperator(task_id=POSTURE_TASK, settings=settings) >> plan
+        up >> AttestClusterOperator(task_id=ATTEST_TASK, settings=settings) >> reindex
 
 
 def _documentation(settings: NightSettings, file_name: str) -> str:

@@ -9,6 +9,7 @@ from druid_reindex.errors import ConflictError, IntegrityError, NotFoundError
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.operators import links
+from druid_reindex.operators.attest import require_attested
 from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.plan import measure, names
 from druid_reindex.plan.night import Batch
@@ -87,12 +88,16 @@ class ReindexSegmentsOperator(NightOperator):
             raise _without_cluster("cluster_up", "it found nothing left to do")
         return self.emr.describe_cluster(cluster_id)
 
-    def _may_submit(self, cluster: Cluster, sharing: Sharing | None) -> None:
-        """Raises NotFoundError when the cluster has ended, or was left, as it was before a clear without cluster_up."""
+    def _may_submit(self, context: Context, cluster: Cluster, sharing: Sharing | None) -> None:
+        """Raises NotFoundError when the cluster has ended, or was left, as it was before a clear without cluster_up.
+
+        Raises NotProtectedError when a node that joined it is not attested.
+        """
         if cluster.state.is_over:
             raise _without_cluster(cluster.cluster_id, cluster.state.value)
         if sharing is not None and not sharing.uses(cluster.cluster_id):
             raise _without_cluster(cluster.cluster_id, "this run is not one of those any more that share it")
+        require_attested(self, context, cluster.cluster_id)
         self.require()
 
     def _run(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
@@ -102,10 +107,11 @@ class ReindexSegmentsOperator(NightOperator):
 
         self._job = self._job_of(Work(
             settings=self.asked_settings(context), run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info,
-            require=partial(self._may_submit, cluster, self.sharing(context)),
+            require=partial(self._may_submit, context, cluster, self.sharing(context)),
             started=partial(links.tell_job, context, self.settings, cluster.cluster_id),
         ))  # fmt: skip
         ran = self._job.run(cluster)
+        require_attested(self, context, cluster.cluster_id)
         return {
             "protocol": RECORD_PROTOCOL,
             "batch": batch.number,

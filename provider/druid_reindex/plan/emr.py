@@ -18,6 +18,7 @@ from druid_reindex.plan import names
 
 INDEX_SCRIPT = "/opt/druid-reindex/bin/druid_index.sh"
 SHARED_STEPS = 5  # at a time, at the least, on a cluster that several nights share
+ATTEST = BootstrapScript(name="attest each node", path="bootstrap/attest.sh")
 INSTALL_DRUID = BootstrapScript(name="install Druid's CLI indexer", path="bootstrap/install_druid.sh")
 
 
@@ -35,7 +36,10 @@ def run_job_flow(
         "JobFlowRole": boundary.emr_instance_profile,
         "Instances": _instances(boundary, profile),
         "Configurations": [dict(configuration) for configuration in profile.configurations],
-        "BootstrapActions": _bootstrap(pipeline, boundaries, profile),
+        "BootstrapActions": [
+            *_bootstrap(pipeline, boundaries, profile),
+            *_attestation(boundaries, boundary, profile, run_id),
+        ],
         "StepConcurrencyLevel": profile.step_concurrency_level,
         "EbsRootVolumeSize": profile.ebs_root_volume_gib,
         "AutoTerminationPolicy": {"IdleTimeout": profile.idle_timeout_seconds},
@@ -98,6 +102,23 @@ def _bootstrap(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfi
         action = {"Path": str(artifacts / INSTALL_DRUID.path), "Args": [str(artifacts)]}
         scripts.append({"Name": INSTALL_DRUID.name, "ScriptBootstrapAction": action})
     return scripts
+
+
+def attests(profile: ClusterProfile) -> bool:
+    """Whether the profile's clusters are attested: those that run under a security configuration."""
+    return getattr(profile, "security", None) is not None
+
+
+def _attestation(
+    boundaries: Boundaries, boundary: Boundary, profile: ClusterProfile, run_id: RunId
+) -> list[dict[str, Any]]:
+    """The script that makes each node report, last of all; none for clusters that are not attested."""
+    if not attests(profile):
+        return []
+    launched_by = str(run_id)
+    arguments = [f"{names.attestation_prefix(boundary, launched_by)}/", names.attestation_nonce(launched_by)]
+    path = str(S3Uri.parse(boundaries.artifacts_uri) / ATTEST.path)
+    return [{"Name": ATTEST.name, "ScriptBootstrapAction": {"Path": path, "Args": arguments}}]
 
 
 def _as_aws(tags: Mapping[str, str]) -> list[dict[str, str]]:

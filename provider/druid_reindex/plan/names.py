@@ -127,6 +127,29 @@ def plan_page_uri(boundary: Boundary, run_id: RunId) -> S3Uri:
     return run_prefix(boundary, run_id) / "plan.html"
 
 
+def posture_uri(boundary: Boundary, run_id: RunId) -> S3Uri:
+    """What was judged of the account before the night."""
+    return run_prefix(boundary, run_id) / "posture.json"
+
+
+def attestation_uri(boundary: Boundary, run_id: RunId) -> S3Uri:
+    """What was judged of the run's live cluster."""
+    return run_prefix(boundary, run_id) / "attestation.json"
+
+
+def attestation_prefix(place: RunsPlace, launched_by: str) -> S3Uri:
+    """Where the nodes of the cluster that the run ``launched_by`` launched leave their reports."""
+    return S3Uri.parse(place.runs_uri) / f"{launched_by}/attestation"
+
+
+def attestation_nonce(launched_by: str) -> str:
+    """What the nodes of that cluster put into their reports.
+
+    A report names its cluster too, which tells those of a run's successive clusters (their generations) apart.
+    """
+    return sha256(f"attestation {launched_by}".encode())
+
+
 def batch_prefix(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
     """Where one batch keeps its spec and results."""
     return run_prefix(boundary, run_id) / f"batches/{batch}"

@@ -31,6 +31,13 @@ class ClusterSummary:
 
 
 @dataclass(frozen=True)
+class NodeSummary:
+    """What the attestation said of one instance."""
+
+    verdict: str
+
+
+@dataclass(frozen=True)
 class Summary:
     """What one night did; `status` is "rebuilt", "nothing to do" or "failed"."""
 
@@ -47,6 +54,9 @@ class Summary:
     versions: list[str] = field(default_factory=list)
     cluster: ClusterSummary = ClusterSummary()
     tasks: dict[str, TaskSummary] = field(default_factory=dict)
+    realm: str | None = None
+    security_configuration: str | None = None
+    attestation: dict[str, NodeSummary] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write the summary as JSON."""
@@ -68,6 +78,10 @@ class Summary:
             "versions": "\n".join(self.versions) or "—",
             "cluster": f"{self.cluster.id} {self.cluster.state}" if self.cluster.id else "none launched",
         }
+        if self.attestation:
+            verdicts = (f"{instance} {node.verdict}" for instance, node in self.attestation.items())
+            rows |= {"attestation": "\n".join(verdicts), "realm": self.realm or "—"}
+            rows |= {"security configuration": self.security_configuration or "—"}
         for what, value in rows.items():
             table.add_row(what, value)
         table.add_section()
@@ -84,6 +98,7 @@ def summarise(airflow: AirflowApi, dag_id: str, run_id: str) -> Summary:
         return airflow.xcom(dag_id, run_id, task, key=key) or {}
 
     night, verdict, judged, cluster = told("plan", NIGHT_KEY), told("verdict"), told("validate"), told("cluster_down")
+    attested = told("attest")
     return Summary(
         status=verdict.get("status", "failed") if airflow.run_state(dag_id, run_id) == "success" else "failed",
         run_id=run_id,
@@ -98,6 +113,9 @@ def summarise(airflow: AirflowApi, dag_id: str, run_id: str) -> Summary:
         versions=judged.get("versions", []),
         cluster=ClusterSummary(cluster.get("cluster_id"), cluster.get("state")),
         tasks=_by_task(tasks),
+        realm=attested.get("realm"),
+        security_configuration=attested.get("security_configuration"),
+        attestation={each: NodeSummary(verdict) for each, verdict in attested.get("instances", {}).items()},
     )
 
 

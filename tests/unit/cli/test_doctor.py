@@ -93,9 +93,9 @@ def test_the_help_says_what_the_marks_and_codes_mean() -> None:
 
 def test_a_spinner_only_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
     terminal = doctor.Console(force_terminal=True)
-    with doctor._asking(terminal, shown=False) as asking:
+    with doctor.asking(terminal, shown=False) as asking:
         asking("subnets")
     assert capsys.readouterr().out == ""
-    with doctor._asking(terminal, shown=True) as asking:
+    with doctor.asking(terminal, shown=True) as asking:
         asking("subnets")
     assert "asking: subnets" in capsys.readouterr().out

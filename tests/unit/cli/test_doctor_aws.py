@@ -61,13 +61,13 @@ class Account:
         ]
 
     def key(self, key_id: str) -> KmsKey:
-        return KmsKey(key_id, "Enabled", "CUSTOMER", "SYMMETRIC_DEFAULT")
+        return KmsKey(key_id, "Enabled", "CUSTOMER", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT")
 
     def subnets(self, ids: Sequence[str]) -> list[Subnet]:
         return [Subnet(each, "vpc-1", (), gives_public_addresses=False) for each in ids]
 
     def security_groups(self, ids: Sequence[str]) -> list[SecurityGroup]:
-        return [SecurityGroup(each, "vpc-1") for each in ids]
+        return [SecurityGroup(each, "vpc-1", ()) for each in ids]
 
     def bucket_encryption(self, bucket: str) -> BucketEncryption:
         return BucketEncryption("aws:kms", PHI.emr_log_kms_key_arn if "logs" in bucket else self.key_arn)

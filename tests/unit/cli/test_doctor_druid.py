@@ -15,6 +15,7 @@ from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.config_files import load_boundaries
+from druid_reindex.model.druid_server import Handshake
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_server import CONFIG, DruidServer, client
 from twins import FakeDruid
@@ -27,7 +28,7 @@ PLAIN = DruidConfig("http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.
 @pytest.fixture(autouse=True)
 def network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "resolve", lambda _host, _port: ("10.0.0.1",))
-    monkeypatch.setattr(probes, "tls_version", lambda *_, **__: "TLSv1.3")
+    monkeypatch.setattr(probes, "handshake", lambda *_, **__: Handshake("TLSv1.3"))
     served(monkeypatch, DruidServer("36.0.0", FakeDruid()))
 
 

@@ -25,12 +25,13 @@ from druid_reindex.model.config_files import load_boundaries, load_profile
 from druid_reindex.model.pipeline import Pipeline, Submission
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.profile import BootstrapScript
+from druid_reindex.posture.subjects import wanted_buckets
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = ROOT / "emr_configs"
 BOUNDARIES = load_boundaries(CONFIGS)
 PHI = BOUNDARIES.phi
-KEY = KmsKey(PHI.kms_key_arn, "Enabled", "CUSTOMER", "SYMMETRIC_DEFAULT")
+KEY = KmsKey(PHI.kms_key_arn, "Enabled", "CUSTOMER", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT")
 PRIVATE = Subnet("subnet-1", "vpc-1", (), gives_public_addresses=False)
 
 
@@ -102,14 +103,14 @@ def test_subnets_exist_and_are_private() -> None:
 
 
 def test_security_groups_exist_in_the_vpc_of_the_subnets() -> None:
-    group = SecurityGroup("sg-1", "vpc-1")
+    group = SecurityGroup("sg-1", "vpc-1", ())
     assert not is_wrong(judge.known_groups(["sg-1"], [group], [PRIVATE]), "vpc-1")
     assert is_wrong(judge.known_groups(["sg-1", "sg-2"], [group], [PRIVATE]), "sg-2")
-    assert is_wrong(judge.known_groups(["sg-1"], [SecurityGroup("sg-1", "vpc-2")], [PRIVATE]), "vpc-1, vpc-2")
+    assert is_wrong(judge.known_groups(["sg-1"], [SecurityGroup("sg-1", "vpc-2", ())], [PRIVATE]), "vpc-1, vpc-2")
 
 
 def test_buckets_encrypt_with_the_keys_of_the_boundary() -> None:
-    wanted = judge.wanted_buckets(BOUNDARIES, PHI)
+    wanted = wanted_buckets(BOUNDARIES, PHI)
     assert wanted == {
         "drx-phi-111122223333": PHI.kms_key_arn,
         "drx-logs-111122223333": PHI.emr_log_kms_key_arn,

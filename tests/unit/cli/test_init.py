@@ -68,6 +68,11 @@ def test_each_value_of_the_account_is_marked_with_what_belongs_there(folder: Pat
     assert key.endswith(str(Boundary.model_fields["emr_log_kms_key_arn"].description))
 
 
+def test_an_account_of_ones_own_begins_without_exceptions(folder: Path) -> None:
+    assert (ROOT / "emr_configs" / "exceptions.yaml").is_file()
+    assert not (folder / "emr_configs" / "exceptions.yaml").exists()
+
+
 def test_the_next_three_commands_are_told_and_the_first_one_works(folder: Path, tmp_path: Path) -> None:
     told = run("init", tmp_path / "other").stdout.splitlines()[-3:]
     assert [line.split()[0] for line in told] == ["druid-reindex", "druid-reindex", "airflow"]

@@ -219,6 +219,12 @@ def test_a_batch_is_not_its_map_index_when_only_some_were_asked_for() -> None:
     assert runs.from_batch_on(4, night, [*unmapped, task("reindex", "upstream_failed")])[1:2] == ["reindex"]
 
 
+def test_a_gated_night_is_attested_again_on_its_new_cluster() -> None:
+    cleared = runs.from_batch_on(0, {"batches": [0]}, [task("posture"), *NIGHT, task("attest")])
+    assert cleared[:2] == ["cluster_up", "attest"]
+    assert "attest" not in runs.from_batch_on(1, {"batches": [0]}, [*NIGHT, task("attest")])
+
+
 def test_resume_without_a_batch_plans_anew(outside: Outside) -> None:
     plan(outside)
     outside.airflow.paused = {DAG}

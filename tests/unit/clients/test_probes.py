@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -76,14 +77,17 @@ def test_an_unknown_name_is_told_from_a_resolver_that_cannot_say(
 
 
 def test_a_certificate_of_the_named_ca_verifies(home: SandboxHome, port: int) -> None:
-    assert probes.tls_version("127.0.0.1", port, ca_file=home.ca_file, seconds=SECONDS) == "TLSv1.3"
+    found = probes.handshake("127.0.0.1", port, ca_file=home.ca_file, seconds=SECONDS)
+    assert found.version == "TLSv1.3"
+    assert found.not_after is not None
+    assert found.not_after > datetime.now(UTC)
 
 
 def test_a_certificate_of_another_ca_or_name_is_wrong(home: SandboxHome, port: int) -> None:
     with pytest.raises(ConfigurationError, match="verify"):
-        probes.tls_version("127.0.0.1", port, ca_file=None, seconds=SECONDS)
+        probes.handshake("127.0.0.1", port, ca_file=None, seconds=SECONDS)
     with pytest.raises(ConfigurationError, match="verify"):
-        probes.tls_version("127.0.0.2", port_of_all(home), ca_file=home.ca_file, seconds=SECONDS)
+        probes.handshake("127.0.0.2", port_of_all(home), ca_file=home.ca_file, seconds=SECONDS)
 
 
 def port_of_all(home: SandboxHome) -> int:
@@ -106,9 +110,9 @@ def accept_one(listener: socket.socket, context: ssl.SSLContext) -> None:
 
 def test_no_server_is_no_answer(home: SandboxHome) -> None:
     with pytest.raises(NoAnswerError, match="open a TLS connection"):
-        probes.tls_version("127.0.0.1", free_port(), ca_file=home.ca_file, seconds=SECONDS)
+        probes.handshake("127.0.0.1", free_port(), ca_file=home.ca_file, seconds=SECONDS)
 
 
 def test_a_bundle_that_is_none_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="DRUID_CA_FILE"):
-        probes.tls_version("127.0.0.1", 1, ca_file=tmp_path / "absent.pem", seconds=SECONDS)
+        probes.handshake("127.0.0.1", 1, ca_file=tmp_path / "absent.pem", seconds=SECONDS)

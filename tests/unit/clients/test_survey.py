@@ -71,9 +71,13 @@ def test_permissions_are_simulated_for_each_resource_with_the_service_a_role_is_
         "ContextEntries": [entry],
     }
     iam.add_response("simulate_principal_policy", decided("iam:PassRole", "allowed"), asked)
-    asked = {"PolicySourceArn": ROLE, "ActionNames": ["s3:GetObject"], "ResourceArns": ["*"]}
+    via = {"ContextKeyName": "kms:ViaService", "ContextKeyValues": ["s3"], "ContextKeyType": "string"}
+    asked = {"PolicySourceArn": ROLE, "ActionNames": ["s3:GetObject"], "ResourceArns": ["*"], "ContextEntries": [via]}
     iam.add_response("simulate_principal_policy", decided("s3:GetObject", "implicitDeny"), asked)
-    needs = [Need(("iam:PassRole",), "arn:r", "ec2.amazonaws.com"), Need(("s3:GetObject",))]
+    needs = [
+        Need(("iam:PassRole",), "arn:r", "ec2.amazonaws.com"),
+        Need(("s3:GetObject",), conditions={"kms:ViaService": "s3"}),
+    ]
     assert survey.permissions(ROLE, needs) == [
         Permission("iam:PassRole", "arn:r", "allowed"),
         Permission("s3:GetObject", "*", "implicitDeny"),
@@ -114,6 +118,11 @@ def test_a_key_and_a_missing_key(session: boto3.Session, survey: AwsSurvey) -> N
         "CUSTOMER",
         "SYMMETRIC_DEFAULT",
     )
+    assert survey.key_policy(made["KeyId"])["Statement"][0]["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
+    signs = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="RSA_2048")["KeyMetadata"]["KeyId"]
+    assert survey.key(signs).usage == "SIGN_VERIFY"
+    kms.schedule_key_deletion(KeyId=signs, PendingWindowInDays=7)
+    assert survey.key(signs).deletes_at is not None
     kms.disable_key(KeyId=made["KeyId"])
     assert survey.key(made["Arn"]).state == "Disabled"
     with pytest.raises(NotFoundError):
@@ -144,7 +153,21 @@ def test_security_groups_that_exist(session: boto3.Session, survey: AwsSurvey) -
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     group = ec2.create_security_group(GroupName="primary", Description="primary", VpcId=vpc)["GroupId"]
     (found,) = survey.security_groups([group, "sg-0123456789abcdef0"])
-    assert (found.group_id, found.vpc_id) == (group, vpc)
+    assert (found.group_id, found.vpc_id, found.public_ingress) == (group, vpc, ())
+
+
+def test_rules_that_let_everybody_in(session: boto3.Session, survey: AwsSurvey) -> None:
+    ec2 = session.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="primary", Description="primary", VpcId=vpc)["GroupId"]
+    rule: Any = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+    open_to: Any = {
+        "IpRanges": [{"CidrIp": "0.0.0.0/0"}, {"CidrIp": "10.0.0.0/8"}],
+        "Ipv6Ranges": [{"CidrIpv6": "::/0"}],
+    }
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule | open_to])
+    (found,) = survey.security_groups([group])
+    assert found.public_ingress == ("tcp 22-22 from 0.0.0.0/0", "tcp 22-22 from ::/0")
 
 
 def test_default_encryption_by_arn_by_id_and_none(session: boto3.Session, survey: AwsSurvey) -> None:

@@ -12,6 +12,7 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from druid_reindex import reindex_dag, reindex_dags
 from druid_reindex.errors import ConfigurationError
+from gated_night import gate
 
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "dags" / "pipelines" / "patient_vitals.yaml"
@@ -34,6 +35,20 @@ def test_the_night_is_wired() -> None:
     assert dag.task_dict["cluster_down"].is_teardown
     assert dag.leaves == [dag.task_dict["verdict"]]
     assert {dag.task_dict[t].trigger_rule for t in ("validate", "verdict")} == {TriggerRule.ALL_DONE}
+
+
+def test_a_gated_night_is_judged_first_and_attested_before_data_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not {"posture", "attest"} & set(reindex_dag(FILE, configs=CONFIGS).task_dict)
+    gate(monkeypatch)
+    dag = reindex_dag(FILE, configs=CONFIGS)
+    down = {task: set(dag.task_dict[task].downstream_task_ids) for task in dag.task_dict}
+    assert [task.task_id for task in dag.roots] == ["posture"]
+    assert down["posture"] == {"plan"}
+    assert "attest" in down["cluster_up"]
+    assert down["attest"] == {"reindex"}
+    assert dag.leaves == [dag.task_dict["verdict"]]
+    for task in ("posture", "attest"):
+        assert (dag.task_dict[task].pool, dag.task_dict[task].queue) == ("druid_reindex_phi", "phi")
 
 
 def test_owner_pool_and_queue_of_every_task() -> None:

@@ -318,11 +318,12 @@ def test_a_batch_is_refused_on_a_cluster_that_its_run_has_left(vitals: Night, la
     labs.up()
     cluster = vitals.world.emr.describe_cluster(cluster_id)
     reindex = vitals.task(ReindexSegmentsOperator, "reindex", batch=0)
-    sharing = reindex.sharing(vitals.world.context())
-    reindex._may_submit(cluster, sharing)
+    context = vitals.world.context()
+    sharing = reindex.sharing(context)
+    reindex._may_submit(context, cluster, sharing)
     vitals.down()
     with pytest.raises(Exception, match="not one of those any more"):
-        reindex._may_submit(cluster, sharing)
+        reindex._may_submit(context, cluster, sharing)
 
 
 def test_a_run_on_another_profile_has_a_cluster_of_its_own(

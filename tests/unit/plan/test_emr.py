@@ -7,7 +7,7 @@ import pytest
 from druid_reindex.model.group import Group
 from druid_reindex.model.profile import BootstrapScript
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.plan import emr
+from druid_reindex.plan import emr, names
 from timelines import RUN, boundaries, pipeline, profile
 
 PHI = boundaries().phi
@@ -67,6 +67,20 @@ def test_druid_is_installed_for_steps_only_and_after_the_profiles_own_scripts() 
     ]
     jobs = emr.run_job_flow(pipeline(), boundaries(), PHI, own, RUN)["BootstrapActions"]
     assert [action["Name"] for action in jobs] == ["mount"]
+
+
+def test_nodes_of_a_cluster_that_is_attested_report_last_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emr, "attests", lambda _profile: True)
+    own = profile().model_copy(update={"bootstrap": (BootstrapScript(name="own", path="bootstrap/own.sh"),)})
+    *_, last = emr.run_job_flow(pipeline(submit="emr_step"), boundaries(), PHI, own, RUN)["BootstrapActions"]
+    prefix = f"s3://drx-phi-111122223333/runs/{RUN}/attestation/"
+    path = "s3://drx-artifacts-111122223333/bootstrap/attest.sh"
+    arguments = [prefix, names.attestation_nonce(str(RUN))]
+    assert last == {"Name": "attest each node", "ScriptBootstrapAction": {"Path": path, "Args": arguments}}
+
+
+def test_a_profile_without_security_is_not_attested() -> None:
+    assert not emr.attests(profile())
 
 
 def test_a_profile_cannot_change_the_tags_that_identify_the_run() -> None:

@@ -108,3 +108,11 @@ def test_a_generation_that_a_tag_does_not_say_is_none_of_any_group() -> None:
         0,
         0,
     ]
+
+
+def test_reports_lie_below_the_run_that_launched_and_answer_to_it() -> None:
+    prefix = names.run_prefix(PHI, RUN)
+    assert names.attestation_prefix(PHI, str(RUN)) == prefix / "attestation"
+    assert not names.attestation_prefix(PHI, str(RUN)).covers(names.attestation_uri(PHI, RUN))
+    assert names.posture_uri(PHI, RUN) == prefix / "posture.json"
+    assert names.attestation_nonce(str(RUN)) != names.attestation_nonce(str(OTHER))

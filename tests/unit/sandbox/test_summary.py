@@ -76,6 +76,17 @@ def test_the_table_shows_what_a_person_asks_first() -> None:
         assert part in shown
 
 
+def test_an_attested_night_tells_each_instance(tmp_path: Path) -> None:
+    attested = {"instances": {"i-1": "pass"}, "realm": "EC2.INTERNAL", "security_configuration": "druid-reindex-0"}
+    told = summary(xcoms=XCOMS | {("attest", "return_value"): attested})
+    assert all(part in text(told) for part in ("i-1 pass", "EC2.INTERNAL", "druid-reindex-0"))
+    told.write(tmp_path / "night.json")
+    found = json.loads((tmp_path / "night.json").read_text())
+    assert found["attestation"] == {"i-1": {"verdict": "pass"}}
+    assert (found["realm"], found["security_configuration"]) == ("EC2.INTERNAL", "druid-reindex-0")
+    assert "attestation" not in text(summary())
+
+
 def test_the_json_carries_the_same_under_the_names_that_programs_know(tmp_path: Path) -> None:
     path = tmp_path / "summaries" / "night.json"
     summary().write(path)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 
 from druid_reindex.sandbox import addresses, pki
-from druid_reindex.sandbox.aws import account, simulation, wsgi
+from druid_reindex.sandbox.aws import account, protection, simulation, wsgi
 from druid_reindex.sandbox.aws.emr.api import install
 from druid_reindex.sandbox.aws.emr.backend import EmrBackend
 from druid_reindex.sandbox.aws.gate import bodies, records, sessions
@@ -53,6 +53,7 @@ def start(site: Site, port: int, *, enforcing: bool = False) -> TlsServer:
     addresses.forget_cluster_addresses(site.home)
     install(site)
     simulation.install()
+    protection.install()
     account.create(site.home)
     certificate = pki.server_certificate(site.home, "aws")
     application = wsgi.application((Gate(records.Records(records.file(site.home)), enforcing=enforcing),))
