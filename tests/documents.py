@@ -43,7 +43,7 @@ ON_THE_SANDBOX = frozenset({
     'eval "$(.venv/bin/druid-reindex sandbox env)"',
     "aws s3 ls s3://drx-phi-111122223333/druid/segments/",
     "aws emr list-clusters --terminated --query 'Clusters[].Name'",
-    "curl --silent --fail --noproxy '*' \"$DRUID_COORDINATOR_URL/status/health\"",
+    "curl --silent --fail --noproxy '*' --cacert \"$DRUID_CA_FILE\" \"$DRUID_COORDINATOR_URL/status/health\"",
     "druid-reindex pipeline init --from-datasource patient_vitals",
     "druid-reindex pipeline init --from-datasource patient_vitals --output my-nights/drafted.yaml",
     "druid-reindex doctor dags/pipelines/patient_vitals.yaml",
