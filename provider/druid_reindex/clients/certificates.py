@@ -20,14 +20,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from druid_reindex.clients.secrets import SecretsClient
 from druid_reindex.errors import ConfigurationError, IntegrityError
 from druid_reindex.model.boundary import Boundaries
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import certificates as plan
 from druid_reindex.plan.certificates import Wanted
-from druid_reindex.ports import ObjectStorePort
+from druid_reindex.ports import ObjectStorePort, SecretStorePort
 
 KEY_BITS = 3072
 AUTHORITY_LIFE = timedelta(days=3650)
@@ -53,7 +52,7 @@ class Certificates:
     boundaries: Boundaries
     kind: Classification
     store: ObjectStorePort
-    secrets: SecretsClient
+    secrets: SecretStorePort
 
     def zip_uri(self, profile: str, now: datetime) -> S3Uri:
         """Where the zip lies that clusters of ``profile`` use at ``now``; it is made when the period has none yet.
@@ -144,6 +143,7 @@ def issue(authority: Authority, asked: Wanted, now: datetime) -> bytes:
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(asked.domain)]), critical=False)
         .add_extension(x509.ExtendedKeyUsage(_PURPOSES), critical=False)
+        .add_extension(_issuer_id(authority.certificate), critical=False)
         .sign(authority.key, hashes.SHA256())
     )
     trusted = _pem(authority.certificate)
@@ -175,6 +175,11 @@ def _builder(
         .not_valid_after(expires_at)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
+
+
+def _issuer_id(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    subject_id = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject_id)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

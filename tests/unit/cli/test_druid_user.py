@@ -83,7 +83,7 @@ def test_an_empty_password_is_refused(druid: type[Druid]) -> None:
 
 
 def test_plain_http_is_refused(druid: type[Druid]) -> None:
-    plain = {name: "http://127.0.0.1:8081" for name in URLS}
+    plain = dict.fromkeys(URLS, "http://127.0.0.1:8081")
     done = CliRunner().invoke(app, ["druid-user", VITALS, *CONFIGS, "--apply"], env=ADMIN | plain, input="p\n")
     assert (done.exit_code, "plain http" in done.output) == (1, True)
     assert druid.asked == []
