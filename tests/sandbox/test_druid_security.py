@@ -37,11 +37,17 @@ def test_every_server_has_a_tls_port_and_no_other(sandbox: Sandbox) -> None:
     assert [s for s in servers if s["plaintext_port"] != -1 or s["tls_port"] <= 0] == []
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
 def test_old_tls_and_clear_text_are_not_answered(sandbox: Sandbox) -> None:
+    """The server itself refuses: OpenSSL below its security level 1 would speak TLS 1.1."""
     old = ssl.create_default_context(cafile=str(sandbox.home.ca_file))
+    old.set_ciphers("DEFAULT:@SECLEVEL=0")
     old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     for url in {sandbox.endpoints.druid, sandbox.endpoints.coordinator}:
-        with httpx.Client(verify=old, trust_env=False) as client, pytest.raises(httpx.TransportError):
+        with (
+            httpx.Client(verify=old, trust_env=False) as client,
+            pytest.raises(httpx.ConnectError, match="ALERT_PROTOCOL_VERSION"),
+        ):
             client.get(f"{url}/status/health")
         with httpx.Client(trust_env=False) as client, pytest.raises(httpx.TransportError):
             client.get(f"{url.replace('https://', 'http://')}/status/health")
@@ -95,7 +101,7 @@ def test_airflows_user_may_do_what_nights_need_and_no_more(api: httpx.Client, wh
 def test_a_general_pipelines_user_sees_no_protected_data(sandbox: Sandbox) -> None:
     config = api_config(sandbox.home, sandbox.endpoints, Classification.GENERAL)
     with DruidClient(config) as druid:
-        assert druid.query("SELECT COUNT(*) AS n FROM sys.segments") == [{"n": 0}]
+        assert druid.query("SELECT segment_id FROM sys.segments LIMIT 1") == []
         with pytest.raises(NotAuthorizedError, match="403"):
             druid.query(f'SELECT COUNT(*) AS n FROM "{VITALS}"')
 
