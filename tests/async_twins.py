@@ -54,7 +54,7 @@ class AsyncFakeDruid:
     calls: Counter[str] = field(default_factory=Counter)
 
     async def task_statuses(self, task_ids: Iterable[str]) -> dict[str, TaskStatus]:
-        self.calls["taskStatus"] += 1
+        self.calls["task status"] += 1
         found = {task_id: self.druid.task_status(task_id) for task_id in task_ids}
         return {task_id: status for task_id, status in found.items() if status.state is not TaskState.ABSENT}
 
@@ -71,7 +71,7 @@ def opened(twin: Any) -> Callable[..., AbstractAsyncContextManager[Any]]:
     """What stands in for ``connections.async_emr`` or ``async_druid``."""
 
     @asynccontextmanager
-    async def connect(*_connection: str) -> AsyncIterator[Any]:
+    async def connect(*_connection: str, **_: bool) -> AsyncIterator[Any]:
         yield twin
 
     return connect

@@ -34,6 +34,7 @@ AT_ONCE = frozenset({
     "druid-reindex pipeline check my-nights/dags/pipelines/patient_vitals.yaml --configs my-nights/emr_configs",
     "druid-reindex pipeline init --from-spec index_hadoop.json",
     "druid-reindex pipeline schema",
+    "druid-reindex druid-user dags/pipelines/patient_vitals.yaml",
 })  # fmt: skip
 # Run by tests/sandbox/test_documents.py on the running sandbox, after those above, in the order of the document.
 ON_THE_SANDBOX = frozenset({
@@ -43,10 +44,12 @@ ON_THE_SANDBOX = frozenset({
     'eval "$(.venv/bin/druid-reindex sandbox env)"',
     "aws s3 ls s3://drx-phi-111122223333/druid/segments/",
     "aws emr list-clusters --terminated --query 'Clusters[].Name'",
-    "curl --silent --fail --noproxy '*' \"$DRUID_COORDINATOR_URL/status/health\"",
+    "curl --silent --fail --noproxy '*' --cacert \"$DRUID_CA_FILE\" \"$DRUID_COORDINATOR_URL/status/health\"",
     "druid-reindex pipeline init --from-datasource patient_vitals",
     "druid-reindex pipeline init --from-datasource patient_vitals --output my-nights/drafted.yaml",
     "druid-reindex doctor dags/pipelines/patient_vitals.yaml",
+    "druid-reindex certificates make small",
+    "druid-reindex certificates show small",
     "druid-reindex status patient_vitals",
     "druid-reindex status manual__2026-10-06T02:30:00+00:00 --dag-id nightly_reindex__patient_vitals",
     "druid-reindex abort patient_vitals",

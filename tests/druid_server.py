@@ -79,8 +79,6 @@ class DruidServer:
                 return self._submit(json.loads(request.content))
             case "tasks":
                 return self._tasks(request)
-            case "taskStatus":
-                return self._statuses(json.loads(request.content))
         return self._task(*unquote(request.url.raw_path.decode().split("?")[0]).split("/")[-2:])
 
     def _submit(self, payload: dict[str, Any]) -> httpx.Response:
@@ -96,11 +94,6 @@ class DruidServer:
         datasource = request.url.params["datasource"]
         active = self.druid.active_tasks(datasource)
         return httpx.Response(200, json=[form | {"id": task.task_id, "dataSource": datasource} for task in active])
-
-    def _statuses(self, task_ids: list[str]) -> httpx.Response:
-        known = [self.druid.task_status(task_id) for task_id in task_ids if task_id in self.druid.tasks]
-        told = {each.task_id: {"id": each.task_id, "status": each.state.value, "duration": -1} for each in known}
-        return httpx.Response(200, json=told)
 
     def _task(self, task_id: str, part: str) -> httpx.Response:
         if task_id not in self.druid.tasks:

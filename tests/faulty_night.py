@@ -176,14 +176,14 @@ def connected(
         started: datetime = context["ti"].start_date
         return started + timedelta(seconds=night.limit_seconds)
 
-    def druid_client(_conn_id: str) -> DruidClient:
+    def druid_client(_conn_id: str, *, protected: bool) -> DruidClient:
         return ends.enter_context(DruidClient(druid, pace=pace()))
 
     aws = ClosingSession(region)
     with closing(aws), ExitStack() as ends, pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"AIRFLOW_CONN_{night.settings.druid_conn_id.upper()}", druid.overlord_url)
         patch.setattr(connections, "druid_client", druid_client)
-        patch.setattr(connections, "async_druid", lambda _conn: open_druid(druid))
+        patch.setattr(connections, "async_druid", lambda _conn, **_: open_druid(druid))
         patch.setattr(connections, "emr_client", lambda _conn, _region: EmrClient(aws))
         patch.setattr(connections, "async_emr", lambda _conn, _region: open_emr(get_session, region))
         patch.setattr(connections, "s3_client", lambda _conn, _region: S3Client(aws))

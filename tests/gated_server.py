@@ -41,6 +41,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    do_GET = do_POST  # noqa: N815
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 

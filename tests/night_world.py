@@ -118,7 +118,7 @@ def make(kind: type[Operator], task_id: str, **options: Any) -> Operator:
 
 def connect(world: World, patch: pytest.MonkeyPatch) -> World:
     """Put the world's twins behind the connections."""
-    patch.setattr(connections, "druid_client", lambda _conn_id: world.druid)
+    patch.setattr(connections, "druid_client", lambda _conn_id, **_: world.druid)
     patch.setattr(connection_types, "console_url", lambda _conn_id: "https://druid.example.org")
     patch.setattr(connections, "emr_client", lambda _conn_id, _region: world.emr)
     patch.setattr(connections, "cluster_survey", lambda _conn_id, _region: world.survey)

@@ -99,7 +99,7 @@ def _running(folder: Path) -> Iterator[Sandbox]:
             for datasource in (VITALS, STEPS):
                 nightly.ingest(home, endpoints, PATIENTS, print, datasource)
             publish_druid(home, print)
-            with nightly.druid_client(endpoints) as druid, airflow.api(home, endpoints.airflow or "") as api:
+            with nightly.druid_client(home, endpoints) as druid, airflow.api(home, endpoints.airflow or "") as api:
                 yield Sandbox(home, endpoints, druid, api, folder / "checkout")
         finally:
             stack.down(home)

@@ -310,3 +310,17 @@ def _etag(body: bytes) -> str:
 def _datasource(task: Mapping[str, Any]) -> str:
     """What a task writes: an ``index_hadoop`` task's payload says it in its data schema."""
     return str(task.get("spec", {}).get("dataSchema", {}).get("dataSource", "vitals"))
+
+
+@dataclass
+class FakeSecrets:
+    """Secrets in a dict of name → (text, KMS key ARN)."""
+
+    held: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def text(self, secret_id: str) -> str | None:
+        return self.held[secret_id][0] if secret_id in self.held else None
+
+    def make(self, name: str, text: str, *, kms_key_arn: str, description: str) -> str:
+        assert description
+        return self.held.setdefault(name, (text, kms_key_arn))[0]

@@ -130,3 +130,13 @@ class ObjectStorePort(RecordStorePort, Protocol):
 
     def kms_keys(self, uris: Iterable[S3Uri]) -> dict[S3Uri, str]:
         """The KMS key ARN on each object as S3 reports it; an empty text where the object has none."""
+
+
+class SecretStorePort(Protocol):
+    """AWS Secrets Manager, where each secret is encrypted with a KMS key that its maker names."""
+
+    def text(self, secret_id: str) -> str | None:
+        """The secret's text; None when there is no such secret."""
+
+    def make(self, name: str, text: str, *, kms_key_arn: str, description: str) -> str:
+        """The text of the secret ``name``: ``text`` where this made it, another's where that one was first."""

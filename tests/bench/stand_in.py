@@ -24,13 +24,14 @@ class StandIn:
     calls: Counter[str] = field(default_factory=Counter)
     asked: set[str] = field(default_factory=set)
 
-    def answer(self, path: str, target: str, body: dict[str, Any] | list[str]) -> dict[str, Any]:
+    def answer(self, path: str, target: str, body: dict[str, Any]) -> dict[str, Any]:
         """What an operation answers: each step and each task is running."""
-        operation = target.partition(".")[2] or path
+        operation = target.partition(".")[2] or f"task {path.rpartition('/')[2]}"
         self.calls[operation] += 1
-        if isinstance(body, list):
-            self.asked.update(body)
-            return {task_id: {"id": task_id, "status": "RUNNING", "duration": -1} for task_id in body}
+        if not target:
+            task_id = path.split("/")[-2]
+            self.asked.add(task_id)
+            return {"task": task_id, "status": {"id": task_id, "statusCode": "RUNNING", "duration": -1}}
         self.asked.add(body.get("StepId") or body["ClusterId"])
         match operation:
             case "DescribeStep":
@@ -89,7 +90,7 @@ async def _converse(stand_in: StandIn, reader: asyncio.StreamReader, writer: asy
         while True:
             request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-            body = json.loads(await reader.readexactly(int(headers["content-length"])))
+            body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
             told = json.dumps(stand_in.answer(request.split()[1], headers.get("x-amz-target", ""), body)).encode()
             kind = "application/x-amz-json-1.1" if "x-amz-target" in headers else "application/json"
             writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(told)}\r\n\r\n".encode())

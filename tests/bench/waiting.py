@@ -71,7 +71,7 @@ def triggers_of(kind: str, clusters: int, waits: int, poll_seconds: int) -> list
                 )  # fmt: skip
             case "steps":
                 return EmrStepTrigger(conn_id="aws", region=REGION, cluster_id=cluster_id, step_id=name, **ours)
-        return DruidTaskTrigger(conn_id="druid", task=name, **ours)
+        return DruidTaskTrigger(conn_id="druid", task=name, protected=False, **ours)
 
     names = [f"j-BENCH{number:08d}" for number in range(clusters)]
     return [one(cluster_id, step_id(cluster_id, number)) for cluster_id in names for number in range(waits)]

@@ -9,6 +9,8 @@ import boto3
 import pytest
 
 from airflow_ui import AirflowUi
+from druid_reindex.model.pipeline import Classification
+from druid_reindex.sandbox.druid_security import api_config
 from real_sandbox import BROKEN_PROFILE, STEPS, VITALS, Sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -57,18 +59,26 @@ def backfilled(served: dict[str, str], signed_in: object, sandbox: Sandbox, pict
 
 def test_a_connection_is_made_by_the_form_and_its_test_tells_who_answers(ui: AirflowUi, sandbox: Sandbox) -> None:
     broker = urlsplit(sandbox.endpoints.druid)
-    standard = {"host": broker.hostname or "", "port": str(broker.port), "schema": broker.scheme}
-    servers = {"overlord_url": sandbox.endpoints.overlord, "coordinator_url": sandbox.endpoints.coordinator}
+    druid = api_config(sandbox.home, sandbox.endpoints, Classification.PHI)
+    standard = {
+        "host": broker.hostname or "", "port": str(broker.port), "schema": broker.scheme,
+        "login": druid.user, "password": druid.password,
+    }  # fmt: skip
+    servers = {
+        "overlord_url": druid.overlord_url, "coordinator_url": druid.coordinator_url, "ca_file": str(druid.ca_file),
+    }  # fmt: skip
     with ui.connection("druid_by_hand", "Druid (reindex)", standard, servers):
         said = ui.test_connection("druid_by_hand")
     assert "Test Connection Successful" in said
     assert "Druid answers: Overlord 25.0.0, Coordinator 25.0.0, Broker 25.0.0" in said
-    assert "Not encrypted" in said
+    assert f"User: {druid.user}. TLS, checked against {druid.ca_file}" in said
 
 
 def test_a_wrong_connection_says_what_is_wrong(ui: AirflowUi, sandbox: Sandbox) -> None:
     nobody = {"host": "127.0.0.1", "port": "9", "schema": "http"}
-    overlord = {"overlord_url": sandbox.endpoints.overlord}
+    druid = api_config(sandbox.home, sandbox.endpoints, Classification.PHI)
+    nobody |= {"login": druid.user, "password": druid.password}
+    overlord = {"overlord_url": druid.overlord_url, "ca_file": str(druid.ca_file)}
     with ui.connection("druid_nobody", "Druid (reindex)", nobody, overlord):
         said = ui.test_connection("druid_nobody")
     assert "Test Connection Failed" in said

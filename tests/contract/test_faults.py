@@ -266,7 +266,7 @@ def test_a_killed_wait_stops_its_task(druid: SpoiltDruid, fault: Fault) -> None:
 
 
 LOOKS: dict[str, Callable[[AsyncDruid], Awaitable[Any]]] = {
-    "taskStatus": lambda druid: druid.task_statuses(["known"]),
+    "task status": lambda druid: druid.task_statuses(["known"]),
     "sql": lambda druid: druid.unannounced("vitals", DAY),
 }
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from druid_reindex.sandbox import pki
+from druid_reindex.sandbox.home import SandboxHome
 from real_sandbox import STEPS, VITALS, Sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -54,17 +56,16 @@ def test_an_unknown_subnet_and_a_missing_bundle_are_told(sandbox: Sandbox, tmp_p
     code, found = doctor(sandbox, VITALS, configs, DRUID_CA_FILE=str(absent))
     assert code == 1
     wrong = {name: each for name, each in found.items() if each["result"] == "wrong"}
-    assert set(wrong) == {"subnets", "Druid's release", "Druid's user"}
+    assert set(wrong) == {"subnets", "Druid's TLS"}
     assert "subnet-0d7000000000dead" in wrong["subnets"]["found"]
-    assert str(absent) in wrong["Druid's user"]["found"]
+    assert str(absent) in wrong["Druid's TLS"]["found"]
     assert all(each["remedy"] for each in wrong.values())
 
 
-def test_a_certificate_of_an_unknown_authority_is_told(sandbox: Sandbox) -> None:
-    """AWS's endpoint is the sandbox's one server with TLS; the certificate of another authority does not verify."""
-    endpoint = sandbox.endpoints.aws
-    urls = dict.fromkeys(("DRUID_URL", "DRUID_COORDINATOR_URL", "DRUID_OVERLORD_URL"), endpoint)
-    code, found = doctor(sandbox, VITALS, sandbox.checkout / "emr_configs", **urls)
+def test_a_certificate_of_an_unknown_authority_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
+    another = SandboxHome(tmp_path / "home", tmp_path / "cache")
+    authority = str(pki.ensure_ca(another))
+    code, found = doctor(sandbox, VITALS, sandbox.checkout / "emr_configs", DRUID_CA_FILE=authority)
     assert code == 1
     assert found["Druid's TLS"]["result"] == "wrong"
     assert "certificate" in found["Druid's TLS"]["found"]

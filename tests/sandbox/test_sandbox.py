@@ -26,11 +26,14 @@ def test_env_serves_the_aws_cli_curl_and_pydruid(sandbox: Sandbox) -> None:
     script = f"""{exported}
         aws s3api get-bucket-encryption --bucket drx-phi-111122223333 --output json
         echo ---
-        curl --silent --fail --noproxy '*' "$DRUID_COORDINATOR_URL/status/health"
+        curl --silent --fail --noproxy '*' --cacert "$DRUID_CA_FILE" "$DRUID_COORDINATOR_URL/status/health"
         echo ---
         python -c 'import os; from urllib.parse import urlsplit; from pydruid.db import connect
 u = urlsplit(os.environ["DRUID_URL"])
-c = connect(host=u.hostname, port=u.port, path="/druid/v2/sql/", scheme=u.scheme).cursor()
+c = connect(
+    host=u.hostname, port=u.port, path="/druid/v2/sql/", scheme=u.scheme, user=os.environ["DRUID_USER"],
+    password=os.environ["DRUID_PASSWORD"], ssl_verify_cert=os.environ["DRUID_CA_FILE"],
+).cursor()
 print(c.execute("SELECT SUM(events) FROM patient_vitals").fetchall()[0][0])'
     """
     env = {"PATH": f"{bin_}:{os.environ['PATH']}", "HOME": os.environ["HOME"]}

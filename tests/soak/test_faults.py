@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
 from druid_reindex.clients import session
-from druid_reindex.clients.druid_http import DruidConfig, Pace
+from druid_reindex.clients.druid_http import Pace
+from druid_reindex.model.pipeline import Classification
 from druid_reindex.operators.night import NightSettings
 from druid_reindex.sandbox import pki
 from druid_reindex.sandbox.aws import service
 from druid_reindex.sandbox.aws.site import REGION
+from druid_reindex.sandbox.druid_security import api_config
 from faults import Fault, Injector, TlsFiles, faulty, forwarding
 from faulty_night import ClosingSession, FaultyNight, cluster_states, connected
 from night_world import World
@@ -50,7 +53,10 @@ def night(sandbox: Sandbox) -> Iterator[FaultyNight]:
             patch.setenv(name, value)
         patch.setattr(session, "READ_SECONDS", READ_SECONDS)
         urls = [proxy(url, druid) for url in (ends.overlord, ends.coordinator, ends.druid)]
-        config = DruidConfig(*urls, ca_file=home.ca_file, read_seconds=READ_SECONDS)
+        config = replace(
+            api_config(home, ends, Classification.PHI),
+            overlord_url=urls[0], coordinator_url=urls[1], broker_url=urls[2], read_seconds=READ_SECONDS,
+        )  # fmt: skip
         run = FaultyNight(aws, druid, settings, limit_seconds=LIMIT_SECONDS, poll_seconds=2.0)
         run.world = World(run_id=run.world.run_id, conf={"interval": DAY, "force": True, "reason": "faults"})
         yield stack.enter_context(connected(run, config, REGION, Pace))

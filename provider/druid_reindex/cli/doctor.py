@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -69,7 +70,7 @@ def _checks(file: Path, configs: Path, principal: str | None) -> Iterator[Check]
 
     text = (configs / "boundaries.yaml").read_text(encoding="utf-8")
     yield Check("account's values", lambda: doctor_judge.filled_in(text))
-    yield from druid_checks(pipeline, druid_config)
+    yield from druid_checks(pipeline, partial(druid_config, protected=False))
     yield from aws_checks(Night(pipeline, profile, boundaries, principal))
 
 

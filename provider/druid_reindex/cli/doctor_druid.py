@@ -14,7 +14,7 @@ from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.errors import ConfigurationError, NotAuthorizedError, NotFoundError
 from druid_reindex.model.interval import Interval
-from druid_reindex.model.pipeline import Pipeline
+from druid_reindex.model.pipeline import Classification, Pipeline
 
 ADDRESS, TLS = "Druid's address", "Druid's TLS"
 _SECONDS = 10.0
@@ -25,7 +25,7 @@ def druid_checks(pipeline: Pipeline, find_druid: Callable[[], DruidConfig]) -> l
     """The checks, each of one try; ``find_druid`` raises ConfigurationError when nobody says where Druid is."""
     return [
         Check(ADDRESS, lambda: _resolved(find_druid())),
-        Check(TLS, lambda: _secured(find_druid()), needs=ADDRESS),
+        Check(TLS, lambda: _secured(find_druid(), pipeline), needs=ADDRESS),
         Check("Druid's release", lambda: _release(find_druid(), pipeline), needs=TLS),
         Check(
             "Druid's user",
@@ -42,9 +42,10 @@ def _resolved(config: DruidConfig) -> Outcome:
     return good(", ".join(f"{host} is {' '.join(addresses)}" for host, addresses in found.items()))
 
 
-def _secured(config: DruidConfig) -> Outcome:
+def _secured(config: DruidConfig, pipeline: Pipeline) -> Outcome:
     open_urls = [url for url in _urls(config.urls) if url.scheme != "https"]
-    exposed = [f"{url.host}:{_port(url)}" for url in open_urls if url.host not in _LOOPBACK]
+    spared = set() if pipeline.classification is Classification.PHI else _LOOPBACK
+    exposed = [f"{url.host}:{_port(url)}" for url in open_urls if url.host not in spared]
     if exposed:
         return wrong(f"plain HTTP to {', '.join(exposed)}", "give Druid a TLS port, and write https:// and the CA file")
     versions = {

@@ -11,7 +11,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from druid_reindex import __version__
-from druid_reindex.cli import doctor, init, lease, orphans, pipeline, posture, runs, status
+from druid_reindex.cli import certificates, doctor, druid_user, init, lease, orphans, pipeline, posture, runs, status
 from druid_reindex.errors import ConfigurationError, DruidReindexError
 
 
@@ -47,7 +47,9 @@ runs.register(app)
 orphans.register(app)
 doctor.register(app)
 posture.register(app)
+druid_user.register(app)
 app.add_typer(lease.app, name="lease")
+app.add_typer(certificates.app, name="certificates")
 app.add_typer(
     typer.Typer(cls=_Sandbox, no_args_is_help=True, help="An AWS account and a Druid/Hadoop cluster on this machine."),
     name="sandbox",

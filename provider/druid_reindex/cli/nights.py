@@ -21,7 +21,7 @@ from druid_reindex.evidence.night_state import MISSING_RUN
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.config_files import load_boundaries, load_profile
 from druid_reindex.model.identity import RunId
-from druid_reindex.model.pipeline import Pipeline
+from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.prices import load_prices
 from druid_reindex.ports import EmrPort, ObjectStorePort
@@ -80,6 +80,11 @@ class Desk:
             remedy="name one of these, or their folder with --pipelines; `druid-reindex pipeline check` reads a file",
         )
 
+    @property
+    def protected(self) -> bool:
+        """Whether any of the pipelines is about protected health information."""
+        return any(pipeline.classification is Classification.PHI for pipeline in self.by_name.values())
+
     def boundary(self, pipeline: Pipeline) -> Boundary:
         """The pipeline's side of the boundary."""
         return self.boundaries.of(pipeline.classification)
@@ -128,7 +133,7 @@ class Desk:
     @contextmanager
     def sources(self) -> Iterator[Sources]:
         """Yield Druid, EMR and S3 as the environment names them; none is reached before it is asked."""
-        opened = _Opened(self.boundaries.region)
+        opened = _Opened(self.boundaries.region, protected=self.protected)
         try:
             yield Sources(lambda: opened.druid, lambda: opened.emr, lambda: opened.store)
         finally:
@@ -158,13 +163,14 @@ def airflow_api() -> AirflowApi:
 class _Opened:
     """The clients that were asked for; boto3 is imported only then, because that takes a while."""
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, *, protected: bool) -> None:
         self._region = region
+        self._protected = protected
 
     @cached_property
     def druid(self) -> DruidClient:
         """Druid by the environment."""
-        return DruidClient(druid_config())
+        return DruidClient(druid_config(protected=self._protected))
 
     @cached_property
     def emr(self) -> EmrPort:

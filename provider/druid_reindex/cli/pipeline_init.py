@@ -71,14 +71,18 @@ def _of_spec(file: Path, belongs: dict[str, str]) -> Draft:
 
 
 def _of_datasource(name: str, belongs: dict[str, str]) -> Draft:
-    with DruidClient(druid_config()) as druid:
+    protected = belongs["classification"] == Classification.PHI.value
+    with DruidClient(druid_config(protected=protected)) as druid:
         rows = druid.query(COLUMNS_SQL, [{"type": "VARCHAR", "value": name}])
         segments = druid.used_segments(name, [_ALL_TIME])
     return from_datasource(name, {row["COLUMN_NAME"]: row["DATA_TYPE"] for row in rows}, segments, **belongs)
 
 
-def druid_config() -> DruidConfig:
-    """Druid as the environment names it. Raises ConfigurationError that lists the variables that are not set."""
+def druid_config(*, protected: bool) -> DruidConfig:
+    """Druid as the environment names it.
+
+    Raises ConfigurationError that lists the variables that are not set, or for plain http to ``protected`` data.
+    """
     missing = [name for name in _URLS if not os.environ.get(name)]
     if missing:
         raise ConfigurationError(
@@ -96,6 +100,7 @@ def druid_config() -> DruidConfig:
         user=os.environ.get("DRUID_USER", ""),
         password=os.environ.get("DRUID_PASSWORD", ""),
         ca_file=Path(ca_file) if ca_file else None,
+        protected=protected,
     )
 
 

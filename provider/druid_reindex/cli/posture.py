@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -69,7 +70,7 @@ def _judged(file: Path, configs: Path, ask: Callable[[str], None]) -> PostureRep
     night = Night(pipeline, boundaries, profile, security_of(profile, boundary))
     intent = night.intent(RunId.of(boundaries.deployment_id, dag_id=pipeline.dag_id, run_id=_ASKED))
     session = build_session(region=boundaries.region)
-    return judge(Gathering(night, intent, session, druid_config, ask).facts(), exceptions)
+    return judge(Gathering(night, intent, session, partial(druid_config, protected=False), ask).facts(), exceptions)
 
 
 def _show(out: Console, report: PostureReport) -> None:

@@ -77,7 +77,7 @@ _CODES_BY_KIND: Mapping[Kind, str] = {
     CapacityError: "InsufficientInstanceCapacity InsufficientCapacity",
     ConflictError: """
         OperationAborted ConditionalRequestConflict PreconditionFailed PreconditionNotMetException ConflictException
-        409 412
+        ResourceExistsException 409 412
     """,
     IntegrityError: """
         BadDigest InvalidDigest XAmzContentSHA256Mismatch XAmzContentChecksumMismatch InvalidCiphertextException

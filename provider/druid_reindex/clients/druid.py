@@ -14,18 +14,17 @@ import httpx
 
 from druid_reindex.clients.druid_answers import json_object, json_objects, json_rows, text
 from druid_reindex.clients.druid_errors import quoted
-from druid_reindex.clients.druid_http import Ask, DruidConfig, DruidHttp, Pace
+from druid_reindex.clients.druid_http import Ask, DruidConfig, DruidHttp, Pace, unknown_form
+from druid_reindex.clients.druid_statuses import FOUND_OR_NOT, read_status, task_of
 from druid_reindex.clients.druid_versions import require_engine
 from druid_reindex.clients.task_failure import report_text, root_cause
-from druid_reindex.errors import DruidReindexError, NotFoundError, ProtocolError, RefusedError
+from druid_reindex.errors import DruidReindexError, NotFoundError, RefusedError
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
 from druid_reindex.model.interval import Interval, format_instant, umbrella
 from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import Segment
 
 _LOG_TAIL_BYTES = 200_000
-_UNKNOWN_TASK = "Cannot find any task with id"
-_FOUND_OR_NOT = frozenset({200, 404})
 _ROWS_SQL = (
     'SELECT "segment_id", "start", "end", "num_rows" FROM sys.segments '
     'WHERE "datasource" = ? AND "is_available" = 1 AND "start" < ? AND "end" > ?'
@@ -72,17 +71,13 @@ class DruidClient:
                 raise
             return str(task_id)
         if not isinstance(accepted, str):
-            raise _unknown_form(ask, "an answer without a task id")
+            raise unknown_form(ask, "an answer without a task id")
         return accepted
 
     def task_status(self, task_id: str) -> TaskStatus:
         """The task's status; state ABSENT when the Overlord itself says that it does not know the task."""
-        ask = Ask("read a task's status", "GET", self._task_url(task_id, "status"), expected=_FOUND_OR_NOT)
-        body = self._http.run(ask, _status_reader(ask, task_id))
-        status = body.get("status") if body else None
-        return (
-            _task(status | {"id": task_id}, ask) if isinstance(status, dict) else TaskStatus(task_id, TaskState.ABSENT)
-        )
+        ask = Ask("read a task's status", "GET", self._task_url(task_id, "status"), expected=FOUND_OR_NOT)
+        return self._http.run(ask, partial(read_status, ask=ask, task_id=task_id))
 
     def task_failure(self, task_id: str) -> str:
         """The real reason why a task failed, and where the whole log is. Raises NotFoundError for an unknown task.
@@ -106,7 +101,7 @@ class DruidClient:
     def shutdown_task(self, task_id: str) -> None:
         """Ask the Overlord to stop the task; a task that has ended or that it does not know is left as it is."""
         url = self._task_url(task_id, "shutdown")
-        self._http.run(Ask("stop a task", "POST", url, expected=_FOUND_OR_NOT), lambda response: response.status_code)
+        self._http.run(Ask("stop a task", "POST", url, expected=FOUND_OR_NOT), lambda response: response.status_code)
 
     def active_tasks(self, datasource: str) -> list[TaskStatus]:
         """The tasks of ``datasource`` that wait, are pending or run; each once.
@@ -120,7 +115,7 @@ class DruidClient:
             ask = Ask("list active tasks", "GET", f"{self._overlord}/druid/indexer/v1/tasks",
                       params={"state": state, "datasource": datasource})  # fmt: skip
             listed = self._http.run(ask, partial(json_rows, attempted=ask.attempted))
-            found |= {status.task_id: status for status in (_task(row, ask) for row in listed)}
+            found |= {status.task_id: status for status in (task_of(row, ask) for row in listed)}
         return [status for status in found.values() if not status.state.is_ended]
 
     def used_segments(self, datasource: str, intervals: Sequence[Interval]) -> list[Segment]:
@@ -154,7 +149,7 @@ class DruidClient:
             }
         except (KeyError, ValueError, TypeError) as error:
             ask = Ask("count rows by segment", "POST", f"{self._broker}/druid/v2/sql")
-            raise _unknown_form(ask, f"a row without a usable {error}") from error
+            raise unknown_form(ask, f"a row without a usable {error}") from error
 
     def load_status(self, datasource: str, interval: Interval, *, refresh: bool) -> LoadStatus:
         """How many used segments of ``interval`` no Historical serves yet; 204 means that there are no used segments.
@@ -173,7 +168,7 @@ class DruidClient:
             return LoadStatus(datasource, None)
         left = body.get(datasource)
         if not isinstance(left, int):
-            raise _unknown_form(ask, "no count of segments")
+            raise unknown_form(ask, "no count of segments")
         return LoadStatus(datasource, left)
 
     def query(self, sql: str, parameters: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
@@ -186,7 +181,7 @@ class DruidClient:
         return self._http.run(ask, lambda response: json_rows(response, ask.attempted))
 
     def _report(self, task_id: str) -> str:
-        ask = Ask("read a task's report", "GET", self._task_url(task_id, "reports"), expected=_FOUND_OR_NOT)
+        ask = Ask("read a task's report", "GET", self._task_url(task_id, "reports"), expected=FOUND_OR_NOT)
         report = self._http.run(
             ask, lambda response: {} if response.status_code == 404 else json_object(response, ask.attempted)
         )
@@ -194,7 +189,7 @@ class DruidClient:
 
     def _log_tail(self, task_id: str) -> str:
         ask = Ask("read a task's log", "GET", self._task_url(task_id, "log"),
-                  params={"offset": str(-_LOG_TAIL_BYTES)}, expected=_FOUND_OR_NOT)  # fmt: skip
+                  params={"offset": str(-_LOG_TAIL_BYTES)}, expected=FOUND_OR_NOT)  # fmt: skip
         return self._http.run(ask, lambda response: "" if response.status_code == 404 else text(response))
 
     def _readable(self, unread: list[str], read: Callable[[], str]) -> str:
@@ -211,47 +206,8 @@ class DruidClient:
         return f"{self._overlord}/druid/indexer/v1/task/{quote(task_id, safe='')}/{part}"
 
 
-def _status_reader(ask: Ask, task_id: str) -> Callable[[httpx.Response], dict[str, Any] | None]:
-    """Reads a status; a 404 is the Overlord's only when it names the task or says so in its own words.
-
-    Source: https://github.com/apache/druid/blob/25.0.0/indexing-service/src/main/java/org/apache/druid/indexing/overlord/http/security/TaskResourceFilter.java
-    """
-
-    def read(response: httpx.Response) -> dict[str, Any] | None:
-        if response.status_code == 200:
-            return json_object(response, ask.attempted)
-        said = text(response)
-        if _UNKNOWN_TASK in said or f'"task":"{task_id}"' in said.replace('": "', '":"'):
-            return None
-        raise _unknown_form(ask, "HTTP 404 that is not the Overlord's")
-
-    return read
-
-
-def _task(status: Mapping[str, Any], ask: Ask) -> TaskStatus:
-    """The status in the Overlord's words: ``statusCode`` is RUNNING for a task that waits or is pending, too."""
-    task_id = status.get("id")
-    if not isinstance(task_id, str):
-        raise _unknown_form(ask, "a task without an id")
-    try:
-        state = TaskState(str(status.get("statusCode")))
-    except ValueError as error:
-        raise _unknown_form(ask, f"task state {status.get('statusCode')!r}") from error
-    duration_seconds = max(0.0, float(status.get("duration") or 0) / 1000)
-    return TaskStatus(task_id, state, str(status.get("errorMsg") or ""), duration_seconds)
-
-
 def _segment(payload: Mapping[str, Any], ask: Ask) -> Segment:
     try:
         return Segment.from_payload(payload)
     except (KeyError, ValueError, TypeError) as error:
-        raise _unknown_form(ask, f"a segment without a usable {error}") from error
-
-
-def _unknown_form(ask: Ask, came_back: str) -> ProtocolError:
-    return ProtocolError(
-        ask.attempted,
-        resource=ask.url.split("?", 1)[0],
-        came_back=came_back,
-        remedy="check that the URL is Druid's own, of a release that is supported (25 to 36)",
-    )
+        raise unknown_form(ask, f"a segment without a usable {error}") from error

@@ -54,6 +54,12 @@ STATUSES: Mapping[int, type[DruidReindexError]] = {
     429: ThrottledError,
 }
 
+# What is missing for whoever is not let in: a login that is known, or a permission of a user who is.
+_REFUSALS = {
+    401: "check the connection's login and password: Druid does not know this user by them",
+    403: "let this user: name all pipeline files of its classification to `druid-reindex druid-user --apply`",
+}
+
 REMEDIES: Mapping[type[DruidReindexError], str] = {
     NotAuthorizedError: "check the connection's login and the user's permissions in Druid",
     NotFoundError: "check the connection's URLs: this server does not know the path or the name",
@@ -82,7 +88,8 @@ def from_answer(response: httpx.Response, *, attempted: str, resource: str) -> D
     body = _json(response)
     kind = kind_of(response.status_code, body)
     came_back = f"HTTP {response.status_code}{_said(response, body)}"
-    return kind(attempted, resource=resource, came_back=came_back, remedy=REMEDIES[kind])
+    refusal = _REFUSALS.get(response.status_code) if kind is NotAuthorizedError else None
+    return kind(attempted, resource=resource, came_back=came_back, remedy=refusal or REMEDIES[kind])
 
 
 def kind_of(status: int, body: Any) -> type[DruidReindexError]:

@@ -17,7 +17,7 @@ import httpx
 
 from druid_reindex import __version__
 from druid_reindex.clients.druid_errors import from_answer, from_httpx
-from druid_reindex.errors import ConfigurationError, NoAnswerError, ThrottledError, UnavailableError
+from druid_reindex.errors import ConfigurationError, NoAnswerError, ProtocolError, ThrottledError, UnavailableError
 
 T = TypeVar("T")
 
@@ -30,6 +30,7 @@ _REPEATED = (NoAnswerError, ThrottledError, UnavailableError)
 class DruidConfig:
     """Where Druid is and how to speak to it; all three URLs may be the Router's.
 
+    ``protected``: what travels is protected health information, and plain http is refused wherever the server is.
     ``leader_hosts`` are further ``host:port``s that a server may redirect to as the leader. A request that is safe to
     repeat is repeated until ``deadline_seconds`` have passed. Raises ConfigurationError for a URL that cannot work.
     """
@@ -44,6 +45,7 @@ class DruidConfig:
     read_seconds: float = 60.0
     deadline_seconds: float = 120.0
     leader_hosts: tuple[str, ...] = ()
+    protected: bool = False
 
     def __post_init__(self) -> None:
         for url in self.urls:
@@ -52,8 +54,19 @@ class DruidConfig:
                 raise _bad_url(url, "it is not an http(s) URL", "write https://host:port")
             if parsed.userinfo:
                 raise _bad_url(parsed.host, "the URL carries credentials", "use the connection's login and password")
-            if self.password and parsed.scheme == "http" and parsed.host not in _LOOPBACK:
-                raise _bad_url(url, "the password would travel in clear text", "write https:// and name the CA file")
+            if parsed.scheme == "http":
+                self._refuse_exposed(url, parsed.host)
+
+    def _refuse_exposed(self, url: str, host: str) -> None:
+        """Raise ConfigurationError for a plain URL that would show protected data or the password."""
+        if self.protected:
+            raise _bad_url(
+                url,
+                "plain http, and the pipeline's data are protected health information",
+                "write https:// with Druid's TLS port (druid.tlsPort), and name in ca_file the CA that signed for it",
+            )
+        if self.password and host not in _LOOPBACK:
+            raise _bad_url(url, "the password would travel in clear text", "write https:// and name the CA file")
 
     @property
     def urls(self) -> tuple[str, str, str]:
@@ -213,6 +226,16 @@ def _netloc(url: httpx.URL) -> str:
 def where(url: httpx.URL) -> str:
     """The address without its query and credentials."""
     return str(url.copy_with(query=None, userinfo=b""))
+
+
+def unknown_form(ask: Ask, came_back: str) -> ProtocolError:
+    """The error for an answer whose form this release does not know."""
+    return ProtocolError(
+        ask.attempted,
+        resource=ask.url.split("?", 1)[0],
+        came_back=came_back,
+        remedy="check that the URL is Druid's own, of a release that is supported (25 to 36)",
+    )
 
 
 def _bad_url(resource: str, came_back: str, remedy: str) -> ConfigurationError:

@@ -34,14 +34,17 @@ class DruidConnectionHook(BaseHook):
         from druid_reindex.operators import connections  # noqa: PLC0415
 
         try:
-            return True, _answers(connections.druid_config(BaseHook.get_connection(self.druid_conn_id)))
+            return True, _answers(
+                connections.druid_config(BaseHook.get_connection(self.druid_conn_id), protected=False)
+            )
         except DruidReindexError as error:
             return False, str(error)
 
 
 def console_url(conn_id: str) -> str:
-    """The web console's URL that the connection names; empty when it names none."""
-    return str(BaseHook.get_connection(conn_id).extra_dejson.get("console_url") or "")
+    """The web console's URL that the connection names; empty when it names none that is https."""
+    url = str(BaseHook.get_connection(conn_id).extra_dejson.get("console_url") or "")
+    return url if url.startswith("https://") else ""
 
 
 def _answers(config: DruidConfig) -> str:
@@ -54,4 +57,4 @@ def _answers(config: DruidConfig) -> str:
 def _transport(config: DruidConfig) -> str:
     if all(url.startswith("https://") for url in config.urls):
         return f"TLS, checked against {config.ca_file or 'the authorities of the system'}."
-    return "Not encrypted: at least one URL is http."
+    return "Not encrypted: at least one URL is http, and nights of protected data refuse it."

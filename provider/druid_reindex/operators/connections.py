@@ -25,27 +25,28 @@ if TYPE_CHECKING:
     from druid_reindex.posture.facts import Facts, Intent
 
 
-def druid_client(conn_id: str) -> DruidClient:
-    """Druid by the connection."""
+def druid_client(conn_id: str, *, protected: bool) -> DruidClient:
+    """Druid by the connection. Raises ConfigurationError for plain http to ``protected`` data."""
     from druid_reindex.clients.druid import DruidClient  # noqa: PLC0415
 
-    return DruidClient(druid_config(BaseHook.get_connection(conn_id)))
+    return DruidClient(druid_config(BaseHook.get_connection(conn_id), protected=protected))
 
 
 @asynccontextmanager
-async def async_druid(conn_id: str) -> AsyncIterator[AsyncDruid]:
-    """Druid by the connection, on asyncio, until the block ends."""
+async def async_druid(conn_id: str, *, protected: bool) -> AsyncIterator[AsyncDruid]:
+    """Druid by the connection, on asyncio, until the block ends; refuses as ``druid_client`` does."""
     from druid_reindex.clients.druid_async import open_druid  # noqa: PLC0415
 
-    async with open_druid(druid_config(await BaseHook.aget_connection(conn_id))) as druid:
+    config = druid_config(await BaseHook.aget_connection(conn_id), protected=protected)
+    async with open_druid(config) as druid:
         yield druid
 
 
-def druid_config(connection: Connection) -> DruidConfig:
+def druid_config(connection: Connection, *, protected: bool) -> DruidConfig:
     """Where Druid is: host and port of the Router, or each server's URL in the extras.
 
     The extras ``overlord_url``, ``coordinator_url``, ``broker_url`` and ``ca_file`` are read, no others.
-    Raises ConfigurationError that lists every place looked.
+    Raises ConfigurationError that lists every place looked, or for plain http to ``protected`` data.
     """
     from druid_reindex.clients.druid_http import DruidConfig  # noqa: PLC0415
 
@@ -57,6 +58,7 @@ def druid_config(connection: Connection) -> DruidConfig:
         user=connection.login or "",
         password=connection.password or "",
         ca_file=Path(extra["ca_file"]) if extra.get("ca_file") else None,
+        protected=protected,
     )
 
 
@@ -111,7 +113,11 @@ def posture_facts(conn_id: str, druid_conn_id: str, night: Night, intent: Intent
     from druid_reindex.clients.survey_facts import Gathering  # noqa: PLC0415
 
     session = aws_session(conn_id, intent.region)
-    return Gathering(night, intent, session, lambda: druid_config(BaseHook.get_connection(druid_conn_id))).facts()
+
+    def config() -> DruidConfig:
+        return druid_config(BaseHook.get_connection(druid_conn_id), protected=False)  # plain http is a finding
+
+    return Gathering(night, intent, session, config).facts()
 
 
 def aws_session(conn_id: str, region: str) -> boto3.Session:

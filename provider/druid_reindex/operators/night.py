@@ -77,9 +77,14 @@ class NightSettings:
         """The Airflow connection to AWS."""
         return self.pipeline.connections.aws or self.boundary.aws_conn_id
 
+    @property
+    def protected(self) -> bool:
+        """Whether the pipeline's data are protected health information."""
+        return self.pipeline.classification is Classification.PHI
+
     def task_wait(self, task_id: str) -> Wait:
         """The wait for a Druid task to end."""
-        return Wait(f"task {task_id}", DruidTaskTrigger, {"conn_id": self.druid_conn_id, "task": task_id})
+        return Wait(f"task {task_id}", DruidTaskTrigger, self.druid_arguments | {"task": task_id})
 
     def step_wait(self, cluster_id: str, step_id: str) -> Wait:
         """The wait for a step to end."""
@@ -92,13 +97,18 @@ class NightSettings:
         return Wait(f"cluster {cluster_id}", EmrClusterTrigger, arguments)
 
     @property
+    def druid_arguments(self) -> dict[str, Any]:
+        """Where a trigger asks Druid."""
+        return {"conn_id": self.druid_conn_id, "protected": self.protected}
+
+    @property
     def aws_arguments(self) -> dict[str, str]:
         """Where a trigger asks AWS."""
         return {"conn_id": self.aws_conn_id, "region": self.boundaries.region}
 
     def refuse_general_dag(self, tags: set[str], task_id: str) -> None:
         """Raise ConfigurationError when a protected pipeline's task is put into a DAG that is tagged as general."""
-        if self.pipeline.classification is Classification.PHI and Classification.GENERAL.value in tags:
+        if self.protected and Classification.GENERAL.value in tags:
             raise ConfigurationError(
                 "parse a DAG",
                 resource=f"task {task_id}",
@@ -159,7 +169,7 @@ class NightOperator(BaseOperator):
     @cached_property
     def druid(self) -> DruidClient:
         """Druid, by the pipeline's connection."""
-        return connections.druid_client(self.settings.druid_conn_id)
+        return connections.druid_client(self.settings.druid_conn_id, protected=self.settings.protected)
 
     @cached_property
     def emr(self) -> EmrPort:

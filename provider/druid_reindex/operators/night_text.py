@@ -94,7 +94,7 @@ def _state(settings: NightSettings, run_id: RunId, facts: AirflowFacts, profile:
     subject = Subject(run_id, settings.pipeline, settings.boundary, asked.profile, load_prices(settings.configs))
     region = settings.boundaries.region
     sources = Sources(
-        cache(partial(connections.druid_client, settings.druid_conn_id)),
+        cache(partial(connections.druid_client, settings.druid_conn_id, protected=settings.protected)),
         cache(partial(connections.emr_client, settings.aws_conn_id, region)),
         cache(partial(connections.s3_client, settings.aws_conn_id, region)),
     )

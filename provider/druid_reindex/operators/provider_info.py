@@ -26,7 +26,7 @@ _CONNECTION_TYPES: list[dict[str, Any]] = [
             "overlord_url": _field("Overlord's URL", "Empty: the Router's host and port are asked."),
             "coordinator_url": _field("Coordinator's URL", "Empty: the Router's host and port are asked."),
             "broker_url": _field("Broker's URL", "Empty: the Router's host and port are asked."),
-            "console_url": _field("Web console's URL", "Where browsers reach it; the links on tasks lead there."),
+            "console_url": _field("Web console's URL", "https://…, where browsers reach it; tasks link to it."),
             "ca_file": _field("CA bundle", "A PEM file on each Airflow machine; empty: the system's authorities."),
         },
     }

@@ -94,7 +94,7 @@ class ValidateSegmentsOperator(NightOperator):
     def _wait_for_load(self, batch: Batch) -> None:
         """Wait until no segment is left to load, and each visible one is announced by a Historical."""
         datasource, whole = self.settings.pipeline.datasource, umbrella(batch.intervals)
-        arguments = {"conn_id": self.settings.druid_conn_id, "datasource": datasource, "interval": str(whole)}
+        arguments = self.settings.druid_arguments | {"datasource": datasource, "interval": str(whole)}
         wait = Wait(f"load of {datasource} {whole}", DruidLoadTrigger, arguments)
         self.waiting.until(
             lambda: self.druid.load_status(datasource, whole, refresh=True),

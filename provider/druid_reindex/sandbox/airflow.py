@@ -17,10 +17,12 @@ from urllib.parse import urlsplit
 import druid_reindex
 from druid_reindex.clients.airflow import AirflowApi, AirflowConfig
 from druid_reindex.errors import ConfigurationError
+from druid_reindex.model.pipeline import Classification
 from druid_reindex.sandbox import postgres
 from druid_reindex.sandbox.addresses import LOOPBACK
 from druid_reindex.sandbox.aws import service as aws
 from druid_reindex.sandbox.aws.site import REGION
+from druid_reindex.sandbox.druid_security import api_config
 from druid_reindex.sandbox.home import SandboxHome, replace
 from druid_reindex.sandbox.processes import OwnedProcess, ServiceSpec, answers
 from druid_reindex.sandbox.state import Endpoints, endpoints
@@ -135,21 +137,25 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
 def connections(home: SandboxHome, found: Endpoints) -> dict[str, str]:
     """The variables that give an Airflow the connections of both boundaries."""
     key = aws.access_key(home, "airflow")
-    druid = {
-        "conn_type": "druid_reindex_druid",
-        "extra": {
-            "overlord_url": found.overlord,
-            "coordinator_url": found.coordinator,
-            "broker_url": found.druid,
-        },
-    }
-    made = {f"DRUID_{name.upper()}": druid for name in BOUNDARIES} | {
-        f"AWS_{name.upper()}": {
+    made: dict[str, object] = {f"DRUID_{kind.name}": _druid(home, found, kind) for kind in Classification}
+    made |= {
+        f"AWS_{kind.name}": {
             "conn_type": "aws",
             "login": key.id,
             "password": key.secret,
-            "extra": {"region_name": REGION, "role_arn": aws.airflow_role_arn(name)},
+            "extra": {"region_name": REGION, "role_arn": aws.airflow_role_arn(kind.value)},
         }
-        for name in BOUNDARIES
+        for kind in Classification
     }
-    return {f"AIRFLOW_CONN_{name}": json.dumps(connection) for name, connection in made.items()}
+    return {f"AIRFLOW_CONN_{name}": json.dumps(value) for name, value in made.items()}
+
+
+def _druid(home: SandboxHome, found: Endpoints, kind: Classification) -> dict[str, object]:
+    config = api_config(home, found, kind)
+    servers = {
+        "overlord_url": config.overlord_url,
+        "coordinator_url": config.coordinator_url,
+        "broker_url": config.broker_url,
+    }
+    extra = servers | {"ca_file": str(config.ca_file)}
+    return {"conn_type": "druid_reindex_druid", "login": config.user, "password": config.password, "extra": extra}

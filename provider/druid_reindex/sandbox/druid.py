@@ -8,7 +8,9 @@ import time
 
 import httpx
 
+from druid_reindex.clients.druid_http import DruidConfig, client_arguments
 from druid_reindex.errors import DeadlineError
+from druid_reindex.sandbox import druid_security
 from druid_reindex.sandbox.addresses import LOOPBACK, free_port
 from druid_reindex.sandbox.druid_conf import (
     PASSWORD_VARIABLE,
@@ -19,6 +21,7 @@ from druid_reindex.sandbox.druid_conf import (
     write_configuration,
     zookeeper_file,
 )
+from druid_reindex.sandbox.pki import server_certificate
 from druid_reindex.sandbox.processes import POLL_SECONDS, ServiceSpec, answers, listens
 
 READY_SECONDS = 240.0
@@ -27,12 +30,13 @@ SETTLE_SECONDS = 60.0
 MAIN = "org.apache.druid.cli.Main"
 ZOOKEEPER_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 # A coordinator that leads is one that has polled its metadata; an idle broker is ready once it knows its historicals.
+# These paths ask for no user; that the overlord has its middleManager is what `settle` waits for.
 # Source: https://druid.apache.org/docs/25.0.0/operations/api-reference.html
 READY_PATHS = {
     "coordinator": "/druid/indexer/v1/isLeader",
     "broker": "/druid/broker/v1/readiness",
     "historical": "/druid/historical/v1/readiness",
-    "middleManager": "/druid/worker/v1/enabled",
+    "middleManager": "/status/health",
 }
 HEAP_MEGABYTES = {"coordinator": 384, "broker": 320, "historical": 320, "middleManager": 128}
 
@@ -56,24 +60,25 @@ def druid_services(site: DruidSite) -> list[ServiceSpec]:
     """
     shutil.rmtree(site.work)
     shutil.rmtree(site.home.data("zookeeper"))
+    server_certificate(site.home, druid_security.CERTIFICATE)
     write_configuration(site)
     return [_zookeeper(site), *(_druid(site, process) for process in HEAP_MEGABYTES)]
 
 
-def settle(ports: DruidPorts) -> None:
+def settle(admin: DruidConfig) -> None:
     """Return once the overlord has a worker, with one replica as the default load rule: there is one historical.
 
     Raises DeadlineError, or httpx.HTTPError where the coordinator answers with an error.
     """
     rule = {"type": "loadForever", "tieredReplicants": {"_default_tier": 1}}
     deadline = time.monotonic() + SETTLE_SECONDS
-    with httpx.Client(base_url=url(ports.coordinator), timeout=30.0, trust_env=False) as coordinator:
+    with httpx.Client(**client_arguments(admin), base_url=admin.coordinator_url) as coordinator:
         coordinator.post("/druid/coordinator/v1/rules/_default", json=[rule]).raise_for_status()
         while not coordinator.get("/druid/indexer/v1/workers").raise_for_status().json():
             if time.monotonic() > deadline:
                 raise DeadlineError(
                     "Waiting for Druid's overlord to find its middleManager",
-                    resource=url(ports.coordinator),
+                    resource=admin.coordinator_url,
                     came_back=f"no worker after {SETTLE_SECONDS:g} seconds",
                     remedy="read coordinator.log and middleManager.log in the sandbox's logs",
                 )
@@ -82,7 +87,7 @@ def settle(ports: DruidPorts) -> None:
 
 def url(port: int) -> str:
     """Return the address of a Druid process."""
-    return f"http://{LOOPBACK}:{port}"
+    return f"https://{LOOPBACK}:{port}"
 
 
 def _zookeeper(site: DruidSite) -> ServiceSpec:
@@ -112,7 +117,7 @@ def _druid(site: DruidSite, process: str) -> ServiceSpec:
         env=_environment(site),
         cwd=site.work,
         log=site.home.logs() / f"{process}.log",
-        ready=answers(url(ports[process]) + READY_PATHS[process]),
+        ready=answers(url(ports[process]) + READY_PATHS[process], site.home.ca_file),
         ready_seconds=READY_SECONDS,
         stop_seconds=STOP_SECONDS,
     )
@@ -124,6 +129,7 @@ def _environment(site: DruidSite) -> dict[str, str]:
     return (
         machine
         | dict(site.aws_environment)
+        | druid_security.environment(site.home)
         | {
             PASSWORD_VARIABLE: site.metadata.password,
             "AWS_REGION": site.storage.region,

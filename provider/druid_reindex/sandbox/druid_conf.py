@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from druid_reindex.model.uri import S3Uri
+from druid_reindex.sandbox import druid_security
 from druid_reindex.sandbox.addresses import LOOPBACK
 from druid_reindex.sandbox.distributions import HADOOP_VERSION, DruidLayout
 from druid_reindex.sandbox.home import SandboxHome
@@ -27,6 +28,7 @@ EXTENSIONS = (
     "postgresql-metadata-storage",
     "druid-datasketches",
     "druid-histogram",
+    *druid_security.EXTENSIONS,
 )
 HADOOP_COORDINATES = [
     f"org.apache.hadoop:{name}:{HADOOP_VERSION}"
@@ -156,6 +158,7 @@ def _common(site: DruidSite) -> dict[str, object]:
         "druid.processing.numMergeBuffers": 2,
         "druid.server.http.numThreads": 20,
         "druid.global.http.numConnections": 10,
+        **druid_security.properties(site.home),
         **_metadata(site.metadata),
         **_deep_storage(site.storage),
     }
@@ -198,13 +201,13 @@ def _processes(site: DruidSite) -> dict[str, dict[str, object]]:
         "coordinator": _coordinator(site.ports.coordinator),
         "broker": {
             "druid.service": "druid/broker",
-            "druid.plaintextPort": site.ports.broker,
+            "druid.tlsPort": site.ports.broker,
             "druid.broker.http.numConnections": 5,
             "druid.sql.planner.metadataRefreshPeriod": "PT2S",
         },
         "historical": {
             "druid.service": "druid/historical",
-            "druid.plaintextPort": site.ports.historical,
+            "druid.tlsPort": site.ports.historical,
             "druid.segmentCache.locations": [{"path": str(_made(site.work / "segment-cache")), "maxSize": "20g"}],
             "druid.segmentCache.announceIntervalMillis": 500,
         },
@@ -216,7 +219,7 @@ def _coordinator(port: int) -> dict[str, object]:
     """Return a coordinator that is the overlord too, acts within seconds, and never kills unused segments."""
     return {
         "druid.service": "druid/coordinator",
-        "druid.plaintextPort": port,
+        "druid.tlsPort": port,
         "druid.coordinator.asOverlord.enabled": "true",
         "druid.coordinator.asOverlord.overlordService": "druid/overlord",
         "druid.coordinator.startDelay": "PT1S",
@@ -235,7 +238,7 @@ def _coordinator(port: int) -> dict[str, object]:
 def _middle_manager(site: DruidSite) -> dict[str, object]:
     return {
         "druid.service": "druid/middleManager",
-        "druid.plaintextPort": site.ports.middle_manager,
+        "druid.tlsPort": site.ports.middle_manager,
         "druid.worker.capacity": WORKER_CAPACITY,
         "druid.worker.ip": LOOPBACK,
         "druid.indexer.runner.ports": list(site.ports.peons),

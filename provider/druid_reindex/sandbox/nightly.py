@@ -11,7 +11,6 @@ from typing import Any
 
 from druid_reindex.clients.airflow import AirflowApi, TaskInstance
 from druid_reindex.clients.druid import DruidClient
-from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.session import build_session
 from druid_reindex.errors import DeadlineError, DruidReindexError, NotFoundError
@@ -22,6 +21,7 @@ from druid_reindex.model.uri import S3Uri
 from druid_reindex.sandbox import airflow, stack
 from druid_reindex.sandbox.aws import druid_package
 from druid_reindex.sandbox.aws import service as aws
+from druid_reindex.sandbox.druid_security import admin_config
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.ingestion import WINDOW, Ingestion, Landing
 from druid_reindex.sandbox.patients import prepare_patients
@@ -146,10 +146,10 @@ def ingest(
     boundary = load_boundaries(aws.emr_configs()).phi
     os.environ.update(aws.user_environment(home, "operator"))
     landing = Landing(S3Client(build_session()), S3Uri.parse(boundary.data_uri) / "landing", boundary.kms_key_arn)
-    with druid_client(endpoints) as druid:
+    with druid_client(home, endpoints) as druid:
         Ingestion(druid, landing, datasource, report).complete(files.days)
 
 
-def druid_client(endpoints: Endpoints) -> DruidClient:
-    """A client of the sandbox's Druid."""
-    return DruidClient(DruidConfig(endpoints.overlord, endpoints.coordinator, endpoints.druid))
+def druid_client(home: SandboxHome, endpoints: Endpoints) -> DruidClient:
+    """The sandbox's Druid for its administrator, who may ingest into any datasource."""
+    return DruidClient(admin_config(home, endpoints))

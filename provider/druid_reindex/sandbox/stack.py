@@ -20,9 +20,11 @@ from pathlib import Path
 import psutil
 
 from druid_reindex.errors import RefusedError
+from druid_reindex.model.pipeline import Classification
 from druid_reindex.sandbox import airflow, distributions
 from druid_reindex.sandbox.aws import service as aws
 from druid_reindex.sandbox.distributions import Report
+from druid_reindex.sandbox.druid_security import api_config
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
 from druid_reindex.sandbox.processes import SandboxStartError, tail
 from druid_reindex.sandbox.state import Endpoints, Phase, SandboxState, endpoints, read_state, supervisor_pid
@@ -106,15 +108,20 @@ def reset(home: SandboxHome) -> None:
 def environment(home: SandboxHome) -> dict[str, str]:
     """Return the variables with which `aws`, boto3, curl, pydruid and `druid-reindex` reach the sandbox.
 
-    AWS as the IAM user `operator`, Airflow as the user that may do all.
+    AWS as the IAM user `operator`, Druid as the user of the connection of protected data, Airflow as the user that may
+    do all.
 
     Raises NotFoundError when no sandbox is running.
     """
     found = endpoints(home)
+    druid = api_config(home, found, Classification.PHI)
     variables = aws.user_environment(home, "operator") | {
         "DRUID_URL": found.druid,
         "DRUID_COORDINATOR_URL": found.coordinator,
         "DRUID_OVERLORD_URL": found.overlord,
+        "DRUID_USER": druid.user,
+        "DRUID_PASSWORD": druid.password,
+        "DRUID_CA_FILE": str(home.ca_file),
     }
     if not found.airflow:
         return variables

@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from druid_reindex.errors import DruidReindexError
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.sandbox import addresses, distributions, druid, pki, postgres
+from druid_reindex.sandbox import addresses, distributions, druid, druid_security, pki, postgres
 from druid_reindex.sandbox.aws import service as aws
 from druid_reindex.sandbox.druid_conf import DeepStorage, DruidSite
+from druid_reindex.sandbox.druid_users import make_users, pipelines_in
 from druid_reindex.sandbox.guard import become_subreaper, kill_descendants
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.processes import POLL_SECONDS, OwnedProcess, ServiceSpec, tail
@@ -68,7 +69,7 @@ class Supervisor:
         if with_airflow:
             self._launch(_airflow(self.home))
         self._await(self._processes())
-        druid.settle(site.ports)
+        _settle_druid(self.home, self.endpoints)
         if self.endpoints.airflow is not None:
             _settle_airflow(self.home, self.endpoints.airflow)
         self._report(Phase.UP)
@@ -194,6 +195,14 @@ def _deep_storage(endpoint_url: str) -> DeepStorage:
         region=boundaries.region,
         endpoint_url=endpoint_url,
     )
+
+
+def _settle_druid(home: SandboxHome, found: Endpoints) -> None:
+    """Return once Druid has its workers and knows the users of Airflow's connections."""
+    from druid_reindex.sandbox.airflow import dags_folder  # noqa: PLC0415
+
+    druid.settle(druid_security.admin_config(home, found))
+    make_users(home, found, pipelines_in(dags_folder() / "pipelines", load_boundaries(aws.emr_configs())))
 
 
 def _airflow(home: SandboxHome) -> list[ServiceSpec]:

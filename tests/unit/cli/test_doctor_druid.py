@@ -16,6 +16,7 @@ from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.druid_server import Handshake
+from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_server import CONFIG, DruidServer, client
 from twins import FakeDruid
@@ -40,8 +41,8 @@ def served(monkeypatch: pytest.MonkeyPatch, handler: object) -> None:
     monkeypatch.setattr(doctor_druid, "DruidClient", make)
 
 
-def looked(config: DruidConfig) -> dict[str, Line]:
-    checks = doctor_druid.druid_checks(PIPELINE, lambda: config)
+def looked(config: DruidConfig, pipeline: Pipeline = PIPELINE) -> dict[str, Line]:
+    checks = doctor_druid.druid_checks(pipeline, lambda: config)
     return {line.name: line for line in examine(checks, lambda _name: None)}
 
 
@@ -54,9 +55,12 @@ def test_all_is_good_over_tls() -> None:
     assert lines["Druid's user"].outcome.found.startswith("airflow, reads patient_vitals")
 
 
-def test_plain_http_is_for_loopback_alone() -> None:
-    assert looked(PLAIN)["Druid's TLS"].outcome.found == "plain HTTP on loopback"
-    away = looked(replace(PLAIN, broker_url="http://druid:8082"))
+def test_plain_http_is_for_general_pipelines_on_loopback_alone() -> None:
+    protected = looked(PLAIN)["Druid's TLS"].outcome
+    assert (protected.mark, "plain HTTP to 127.0.0.1:1" in protected.found) == (Mark.WRONG, True)
+    general = PIPELINE.model_copy(update={"classification": Classification.GENERAL})
+    assert looked(PLAIN, general)["Druid's TLS"].outcome.found == "plain HTTP on loopback"
+    away = looked(replace(PLAIN, broker_url="http://druid:8082"), general)
     assert away["Druid's TLS"].outcome.mark is Mark.WRONG
     assert "plain HTTP to druid:8082" in away["Druid's TLS"].outcome.found
     assert away["Druid's user"].outcome.mark is Mark.UNREAD

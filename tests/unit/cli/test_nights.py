@@ -95,4 +95,8 @@ def test_clients_are_made_when_they_are_asked(monkeypatch: pytest.MonkeyPatch) -
         assert cast("Any", sources.emr()) is sources.emr()
         for name in ("DRUID_URL", "DRUID_COORDINATOR_URL", "DRUID_OVERLORD_URL"):
             monkeypatch.setenv(name, "http://127.0.0.1:1")
+        with pytest.raises(ConfigurationError, match="plain http"):
+            sources.druid()
+        for name in ("DRUID_URL", "DRUID_COORDINATOR_URL", "DRUID_OVERLORD_URL"):
+            monkeypatch.setenv(name, "https://127.0.0.1:1")
         assert sources.druid() is sources.druid()

@@ -51,7 +51,7 @@ DEFAULTED = {
     "InvalidGrantTokenException", "InvalidImportTokenException", "InvalidMarkerException", "InvalidNextTokenException",
     "InvalidPrefix", "InvalidWriteOffset", "JWTPayloadSizeExceededException", "MalformedPolicyDocumentException",
     "ObjectAlreadyInActiveTierError", "ObjectNotInActiveTierError", "OutboundWebIdentityFederationDisabledException",
-    "PackedPolicyTooLarge", "PublicPolicyException", "ResourceExistsException", "TagException", "TooManyParts",
+    "PackedPolicyTooLarge", "PublicPolicyException", "TagException", "TooManyParts",
     "UnsupportedMediaType", "UnsupportedOperationException", "XksKeyAlreadyInUseException",
     "XksKeyInvalidConfigurationException", "XksKeyNotFoundException",
     "XksProxyIncorrectAuthenticationCredentialException", "XksProxyInvalidConfigurationException",

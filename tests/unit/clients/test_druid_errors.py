@@ -93,3 +93,10 @@ def test_a_body_cut_short_is_no_answer(text: str, kind: type[Exception]) -> None
 
 def test_the_module_cites_both_forms() -> None:
     assert "DruidException" in (druid_errors.__doc__ or "")
+
+
+@pytest.mark.parametrize(("status", "said"), [(401, "login and password"), (403, "druid-user --apply")])
+def test_who_is_not_known_and_who_is_not_let_are_told_apart(status: int, said: str) -> None:
+    error = from_answer(httpx.Response(status), attempted="read", resource="https://druid:8281")
+    assert isinstance(error, NotAuthorizedError)
+    assert said in error.remedy

@@ -64,7 +64,10 @@ def test_the_test_tells_releases_user_and_tls(monkeypatch: pytest.MonkeyPatch) -
 def test_the_test_tells_of_clear_text(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, {"Overlord": "25.0.0"})
     works, told = saved(monkeypatch, host="127.0.0.1", schema="http").test_connection()
-    assert (works, told.endswith("User: none. Not encrypted: at least one URL is http.")) == (True, True)
+    assert (
+        works,
+        told.endswith("User: none. Not encrypted: at least one URL is http, and nights of protected data refuse it."),
+    ) == (True, True)
 
 
 def test_the_test_tells_the_failure_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,5 +97,6 @@ def test_a_connection_that_cannot_work_is_told_as_such(
 def test_the_web_consoles_url(monkeypatch: pytest.MonkeyPatch) -> None:
     saved(monkeypatch, extra=json.dumps({"console_url": "https://druid.example.org:9088"}))
     assert console_url("druid_phi") == "https://druid.example.org:9088"
-    saved(monkeypatch)
-    assert console_url("druid_phi") == ""
+    for extra in ({}, {"console_url": "http://druid.example.org:8888"}):
+        saved(monkeypatch, extra=json.dumps(extra))
+        assert console_url("druid_phi") == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -34,14 +35,35 @@ def test_a_password_over_plain_http_is_refused(monkeypatch: pytest.MonkeyPatch) 
     found = connection(host="druid.example.org", schema="http", login="u", password="canary-password")
     monkeypatch.setattr(BaseHook, "get_connection", lambda _conn_id: found)
     with pytest.raises(ConfigurationError) as error:
-        connections.druid_client("druid_phi")
+        connections.druid_client("druid_phi", protected=False)
     assert "canary-password" not in str(error.value)
 
 
 def test_druid_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BaseHook, "get_connection", lambda _conn_id: connection(host="127.0.0.1", schema="http"))
-    with connections.druid_client("druid_phi") as client:
+    with connections.druid_client("druid_general", protected=False) as client:
         assert isinstance(client, DruidClient)
+
+
+def test_protected_data_go_over_tls_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback is no exception, a user's password or none makes no difference, and each URL counts."""
+    plain = connection(host="127.0.0.1", schema="http", port=8082)
+    one = connection(host="druid.example.org", extra=json.dumps({"broker_url": "http://127.0.0.1:8082"}))
+    for found in (plain, one):
+        monkeypatch.setattr(BaseHook, "get_connection", lambda _conn_id, found=found: found)
+        with pytest.raises(ConfigurationError, match=r"plain http.*protected health information.*https://.*ca_file"):
+            connections.druid_client("druid_phi", protected=True)
+
+        async def connect(found: Connection = found) -> None:
+            async def get(_conn_id: str) -> Connection:
+                return found
+
+            monkeypatch.setattr(BaseHook, "aget_connection", get)
+            async with connections.async_druid("druid_phi", protected=True):
+                raise AssertionError("it was opened")
+
+        with pytest.raises(ConfigurationError, match="plain http"):
+            asyncio.run(connect())
 
 
 def test_clients_of_aws_are_made_of_the_amazon_providers_session(monkeypatch: pytest.MonkeyPatch) -> None:

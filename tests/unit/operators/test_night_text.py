@@ -33,7 +33,8 @@ def test_a_verdict_that_fails_alone_is_its_own_reason() -> None:
 
 
 def test_what_cannot_be_told_is_said_and_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(_conn_id: str) -> None:
+    def away(_conn_id: str, *, protected: bool) -> None:
+        assert protected
         raise NoAnswerError("ask", resource="Druid", came_back="nothing", remedy="wait")
 
     monkeypatch.setattr(connections, "druid_client", away)

@@ -106,7 +106,7 @@ def test_secrets_stand_in_the_environment_and_in_private_files_alone(
     assert not [name for name, value in home.known_secrets().items() if value in shown]
 
 
-def test_the_connections_are_those_that_the_boundaries_name(services: list[ServiceSpec]) -> None:
+def test_the_connections_are_those_that_the_boundaries_name(home: SandboxHome, services: list[ServiceSpec]) -> None:
     boundaries = load_boundaries(aws.emr_configs())
     role_of = {"aws_phi": "DrxAirflowPhi", "aws_general": "DrxAirflowGeneral"}
     for boundary in (boundaries.phi, boundaries.general):
@@ -115,7 +115,10 @@ def test_the_connections_are_those_that_the_boundaries_name(services: list[Servi
             "overlord_url": "http://127.0.0.1:4",
             "coordinator_url": "http://127.0.0.1:3",
             "broker_url": "http://127.0.0.1:2",
+            "ca_file": str(home.ca_file),
         }
+        user = f"airflow_{boundary.pool.rpartition('_')[2]}"
+        assert (druid["login"], druid["password"]) == (user, home.secret(f"druid_{user}_password"))
         account = json.loads(services[0].env[f"AIRFLOW_CONN_{boundary.aws_conn_id.upper()}"])
         role = f"arn:aws:iam::111122223333:role/{role_of[boundary.aws_conn_id]}"
         assert account["extra"] == {"region_name": boundaries.region, "role_arn": role}

@@ -7,12 +7,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.errors import DeadlineError
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.sandbox import druid
 from druid_reindex.sandbox.distributions import DruidLayout
 from druid_reindex.sandbox.druid_conf import DeepStorage, DruidSite
 from druid_reindex.sandbox.home import SandboxHome
+from druid_reindex.sandbox.pki import ensure_ca
 from druid_reindex.sandbox.postgres import Database
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
@@ -35,6 +37,11 @@ def site(tmp_path: Path) -> DruidSite:
         ),
         aws_environment={"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example-secret"},
     )
+
+
+def admin(site: DruidSite) -> DruidConfig:
+    ensure_ca(site.home)
+    return DruidConfig(*["https://127.0.0.1:2"] * 3, "admin", "secret", site.home.ca_file)
 
 
 def coordinator(monkeypatch: pytest.MonkeyPatch, workers: list[list[str]]) -> list[httpx.Request]:
@@ -60,7 +67,9 @@ def test_secrets_travel_in_the_environment_alone(site: DruidSite) -> None:
     for spec in druid.druid_services(site):
         assert spec.env["AWS_SECRET_ACCESS_KEY"] == "example-secret"
         assert spec.env["DRUID_METADATA_PASSWORD"] == site.metadata.password
-        assert not {"example-secret", site.metadata.password} & set(spec.argv)
+        passwords = {spec.env[f"DRUID_{name}_PASSWORD"] for name in ("ADMIN", "INTERNAL", "KEYSTORE")}
+        assert len(passwords) == 3
+        assert not {"example-secret", site.metadata.password, *passwords} & set(" ".join(spec.argv).split("="))
 
 
 def test_the_state_of_an_earlier_account_is_dropped(site: DruidSite) -> None:
@@ -81,8 +90,9 @@ def test_ports_differ_and_there_is_one_for_each_peon() -> None:
 
 def test_settling_waits_for_a_worker(site: DruidSite, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = coordinator(monkeypatch, [[], [], ["worker"]])
-    druid.settle(site.ports)
+    druid.settle(admin(site))
     assert [request.method for request in seen] == ["POST", "GET", "GET", "GET"]
+    assert all(request.headers["authorization"].startswith("Basic ") for request in seen)
     assert seen[0].url.path == "/druid/coordinator/v1/rules/_default"
     assert b'"_default_tier":1' in seen[0].content.replace(b" ", b"")
 
@@ -91,4 +101,4 @@ def test_no_worker_in_time_is_an_error(site: DruidSite, monkeypatch: pytest.Monk
     coordinator(monkeypatch, [])
     monkeypatch.setattr(druid, "SETTLE_SECONDS", 0.05)
     with pytest.raises(DeadlineError, match=r"middleManager\.log"):
-        druid.settle(site.ports)
+        druid.settle(admin(site))

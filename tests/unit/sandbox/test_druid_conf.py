@@ -112,7 +112,7 @@ def test_a_task_cannot_move_the_endpoint(site: DruidSite) -> None:
 
 def test_each_process_has_its_port(site: DruidSite) -> None:
     ports = {
-        name: read(site.conf(name) / "runtime.properties")["druid.plaintextPort"]
+        name: read(site.conf(name) / "runtime.properties")["druid.tlsPort"]
         for name in ("coordinator", "broker", "historical", "middleManager")
     }
     assert ports == {"coordinator": "1002", "broker": "1003", "historical": "1004", "middleManager": "1005"}

@@ -138,6 +138,8 @@ def test_the_environment_reaches_every_endpoint(home: SandboxHome, supervised: C
     assert found["AWS_CA_BUNDLE"] == str(home.ca_file)
     assert found["DRUID_URL"] == "http://127.0.0.1:2"
     assert found["DRUID_COORDINATOR_URL"] == found["DRUID_OVERLORD_URL"] == "http://127.0.0.1:3"
+    user = (found["DRUID_USER"], found["DRUID_PASSWORD"], found["DRUID_CA_FILE"])
+    assert user == ("airflow_phi", home.secret("druid_airflow_phi_password"), str(home.ca_file))
     assert found["AIRFLOW_URL"] == "http://127.0.0.1:5"
     assert (found["AIRFLOW_USER"], found["AIRFLOW_PASSWORD"]) == ("admin", home.secret("airflow_admin_password"))
     assert found["AWS_ACCESS_KEY_ID"] == stack.aws.access_key(home, "operator").id

@@ -63,6 +63,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     names = ("zookeeper", "coordinator", "broker")
     monkeypatch.setattr(supervisor.druid, "druid_services", lambda _: [stage.spec(name) for name in names])
     monkeypatch.setattr(supervisor.druid, "settle", lambda _: stage.calls.append("settled"))
+    monkeypatch.setattr(supervisor, "make_users", lambda *_: stage.calls.append("users"))
     monkeypatch.setattr(supervisor, "_airflow", lambda _: [stage.spec("airflow")])
     monkeypatch.setattr(supervisor, "_settle_airflow", lambda _, url: stage.calls.append(url))
     monkeypatch.setattr(supervisor, "WATCH_SECONDS", 0.05)
@@ -91,7 +92,7 @@ def test_everything_starts_and_says_where_it_is(home: SandboxHome, stage: Stage,
         ("postgres", "aws", "zookeeper", "coordinator", "broker", "airflow"), "ready"
     )
     assert found.endpoints is not None
-    assert stage.calls == ["databases", "settled", found.endpoints.airflow]
+    assert stage.calls == ["databases", "settled", "users", found.endpoints.airflow]
 
 
 def test_without_airflow_there_is_none(home: SandboxHome, owner: Supervisor) -> None:

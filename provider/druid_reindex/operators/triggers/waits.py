@@ -196,11 +196,14 @@ class EmrStepTrigger(LookAgainTrigger):
 
 
 class DruidTaskTrigger(LookAgainTrigger):
-    """Waits until a Druid task has ended; one request asks the Overlord for all. Killed, the task is shut down."""
+    """Waits until a Druid task has ended. Killed, the task is shut down.
 
-    def __init__(self, *, task: str, **kwargs: Any) -> None:
+    :param protected: whether plain http is refused
+    """
+
+    def __init__(self, *, task: str, protected: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.task_name = task
+        self.task_name, self.protected = task, protected
 
     @property
     def item(self) -> str:
@@ -208,8 +211,8 @@ class DruidTaskTrigger(LookAgainTrigger):
         return self.task_name
 
     def waited_for(self) -> dict[str, Any]:
-        """The task."""
-        return {"task": self.task_name}
+        """The task, and how Druid is reached."""
+        return {"task": self.task_name, "protected": self.protected}
 
     def question(self) -> Question:
         """The states of all tasks that are waited for at this Overlord."""
@@ -218,7 +221,11 @@ class DruidTaskTrigger(LookAgainTrigger):
             found: dict[str, Any] = await druid.task_statuses(items)
             return found
 
-        return Question(("tasks", self.conn_id), lambda: connections.async_druid(self.conn_id), ask)
+        return Question(
+            ("tasks", self.conn_id, self.protected),
+            lambda: connections.async_druid(self.conn_id, protected=self.protected),
+            ask,
+        )
 
     def judge(self, answers: Mapping[str, Any]) -> str | None:
         """The task's state once it has ended, or is not known."""
@@ -229,16 +236,19 @@ class DruidTaskTrigger(LookAgainTrigger):
 
     async def on_kill(self) -> None:
         """Shut the task down."""
-        async with connections.async_druid(self.conn_id) as druid:
+        async with connections.async_druid(self.conn_id, protected=self.protected) as druid:
             await druid.shutdown_task(self.task_name)
 
 
 class DruidLoadTrigger(LookAgainTrigger):
-    """Waits until Historicals have announced every published segment of an interval. There is nothing to cancel."""
+    """Waits until Historicals have announced every published segment of an interval. There is nothing to cancel.
 
-    def __init__(self, *, datasource: str, interval: str, **kwargs: Any) -> None:
+    :param protected: whether plain http is refused
+    """
+
+    def __init__(self, *, datasource: str, interval: str, protected: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.datasource, self.interval = datasource, interval
+        self.datasource, self.interval, self.protected = datasource, interval, protected
 
     @property
     def item(self) -> str:
@@ -246,8 +256,8 @@ class DruidLoadTrigger(LookAgainTrigger):
         return self.interval
 
     def waited_for(self) -> dict[str, Any]:
-        """The datasource and the interval."""
-        return {"datasource": self.datasource, "interval": self.interval}
+        """The datasource and the interval, and how Druid is reached."""
+        return {"datasource": self.datasource, "interval": self.interval, "protected": self.protected}
 
     def question(self) -> Question:
         """How many segments of each interval nobody serves."""
@@ -255,7 +265,11 @@ class DruidLoadTrigger(LookAgainTrigger):
         async def ask(druid: Any, items: frozenset[str]) -> dict[str, Any]:
             return {item: await druid.unannounced(self.datasource, Interval.parse(item)) for item in items}
 
-        return Question(("load", self.conn_id, self.datasource), lambda: connections.async_druid(self.conn_id), ask)
+        return Question(
+            ("load", self.conn_id, self.protected, self.datasource),
+            lambda: connections.async_druid(self.conn_id, protected=self.protected),
+            ask,
+        )
 
     def judge(self, answers: Mapping[str, Any]) -> str | None:
         """That everything is served."""
