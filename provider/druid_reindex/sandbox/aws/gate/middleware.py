@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 
 import xmltodict
 
-from druid_reindex.sandbox.aws.gate import authorisation, calls, encryption, identities, objects, operations, refusals
+from druid_reindex.sandbox.aws.gate import (
+    authorisation,
+    calls,
+    encryption,
+    identities,
+    objects,
+    operations,
+    refusals,
+    sealed,
+)
 from druid_reindex.sandbox.aws.gate import signatures as sigv4
 from druid_reindex.sandbox.aws.gate.authorisation import Context, Judged
 from druid_reindex.sandbox.aws.gate.encryption import KeyUnusable
@@ -95,6 +104,8 @@ class Gate:
         incoming = asked.incoming
         operation, parameters = calls.read(incoming)
         checks = operations.checks(asked.service, operation, parameters)
+        if checks is not None and asked.service == sealed.SERVICE:
+            checks += sealed.checks(operation, parameters)
         said = self._denial(asked, checks, f"{asked.service}:{operation}")
         if said is not None and self._enforcing:
             return _refused(asked.protocol, refusals.denied(asked.protocol, said), incoming, start_response)
