@@ -7,7 +7,7 @@ that does not exist, or is disabled) is refused either way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -116,6 +116,7 @@ class Gate:
         call = objects.read(incoming)
         if call.operation == MULTIPART_DELETE:
             return self._deletions(asked, call, inner, start_response)
+        asked = replace(asked, about={**asked.about, **encryption.upload_keys(call)})
         checks = [*call.checks(), *_existence(call)] if call.operation else None
         said = self._denial(asked, checks, f"s3:{call.operation or incoming.method}")
         refusal = refusals.denied(Protocol.S3, said) if said is not None and self._enforcing else None
