@@ -133,8 +133,9 @@ def _reset_encryption(backend: S3Backend, bucket_name: str) -> None:
 
 def _with_buckets_encryption(backend: S3Backend, bucket_name: str, *arguments: Any, **options: Any) -> Any:
     """A multipart upload without an encryption of its own has the bucket's, and so have its parts."""
-    upload = _create_upload(backend, bucket_name, *arguments, **options)
+    upload: Any = _create_upload(backend, bucket_name, *arguments, **options)
     algorithm, key, _ = encryption.default(bucket_name)
+    upload.asked = (upload.sse_encryption, upload.kms_key_id)
     upload.sse_encryption = upload.sse_encryption or algorithm
     if upload.sse_encryption == encryption.KMS:
         upload.kms_key_id = upload.kms_key_id or key

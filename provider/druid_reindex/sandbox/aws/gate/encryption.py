@@ -85,6 +85,18 @@ def upload(name: str, upload_id: str) -> Any:
     return found.multiparts.get(upload_id) if found is not None else None
 
 
+def upload_keys(call: ObjectCall) -> dict[str, tuple[str, ...]]:
+    """Return the condition keys that a part has from the headers with which its upload was begun.
+
+    A part cannot carry these headers itself, and bucket policies that ask for them are written for PutObject, which is
+    a part's action too. AWS's pages do not spell this out: an inference.
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html (the headers belong to the upload)
+    """
+    found = upload(call.bucket, call.incoming.arguments.get("uploadId", "")) if call.operation in PARTS else None
+    asked = zip((SSE, SSE_KEY), found.asked, strict=True) if found is not None else ()
+    return {f"s3:{name}": (str(value),) for name, value in asked if value}
+
+
 def default(name: str) -> tuple[str | None, str | None, bool]:
     """Return the bucket's default encryption: algorithm, key, and whether it uses bucket keys."""
     found = bucket(name)

@@ -7,14 +7,23 @@ that does not exist, or is disabled) is refused either way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import xmltodict
 
-from druid_reindex.sandbox.aws.gate import authorisation, calls, encryption, identities, objects, operations, refusals
+from druid_reindex.sandbox.aws.gate import (
+    authorisation,
+    calls,
+    encryption,
+    identities,
+    objects,
+    operations,
+    refusals,
+    sealed,
+)
 from druid_reindex.sandbox.aws.gate import signatures as sigv4
 from druid_reindex.sandbox.aws.gate.authorisation import Context, Judged
 from druid_reindex.sandbox.aws.gate.encryption import KeyUnusable
@@ -95,6 +104,8 @@ class Gate:
         incoming = asked.incoming
         operation, parameters = calls.read(incoming)
         checks = operations.checks(asked.service, operation, parameters)
+        if checks is not None and asked.service == sealed.SERVICE:
+            checks += sealed.checks(operation, parameters)
         said = self._denial(asked, checks, f"{asked.service}:{operation}")
         if said is not None and self._enforcing:
             return _refused(asked.protocol, refusals.denied(asked.protocol, said), incoming, start_response)
@@ -105,6 +116,7 @@ class Gate:
         call = objects.read(incoming)
         if call.operation == MULTIPART_DELETE:
             return self._deletions(asked, call, inner, start_response)
+        asked = replace(asked, about={**asked.about, **encryption.upload_keys(call)})
         checks = [*call.checks(), *_existence(call)] if call.operation else None
         said = self._denial(asked, checks, f"s3:{call.operation or incoming.method}")
         refusal = refusals.denied(Protocol.S3, said) if said is not None and self._enforcing else None

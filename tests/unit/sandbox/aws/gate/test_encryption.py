@@ -8,7 +8,7 @@ import pytest
 
 from druid_reindex.sandbox.aws.gate import encryption
 from druid_reindex.sandbox.aws.site import REGION
-from gated_account import Account, allow
+from gated_account import Account, allow, document
 
 S3 = allow("s3:*")
 
@@ -82,6 +82,17 @@ def test_a_multipart_upload_needs_decrypt_for_its_parts(account: Account, key: A
     upload = begun.text.partition("<UploadId>")[2].partition("</UploadId>")[0]
     refused = account.s3_ask(writer, "PUT", f"/bkt/x?partNumber=1&uploadId={upload}", b"part")
     assert "kms:Decrypt" in refused.text
+
+
+def test_a_part_is_judged_by_the_headers_of_its_upload(account: Account, key: Any) -> None:
+    other = {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*", "Condition": other}
+    account.s3.put_bucket_policy("bkt", document(deny).encode())
+    alice = account.user("alice", allow("*"))
+    assert account.s3_ask(alice, "POST", "/bkt/x?uploads").status == 403
+    begun = account.s3_ask(alice, "POST", "/bkt/x?uploads", x_amz_server_side_encryption="aws:kms").text
+    upload = begun.partition("<UploadId>")[2].partition("</UploadId>")[0]
+    assert account.s3_ask(alice, "PUT", f"/bkt/x?partNumber=1&uploadId={upload}", b"part").status == 200
 
 
 @pytest.mark.parametrize(
