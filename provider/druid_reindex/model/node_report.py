@@ -80,7 +80,7 @@ class NodeReport(_Part):
 
     schema_: Literal["druid-reindex/node-attestation/1"] = Field(alias="schema")
     nonce: str
-    cluster_id: str
+    cluster_id: str | None
     instance_id: str
     role: str | None
     reported_at: AwareDatetime

@@ -121,7 +121,7 @@ def _reported(told: Fact[NodeReport] | None, instance_id: str, expected: Expecte
         raise UnreadFactError("the node has not reported")
     found = known(told)
     wanted = {"nonce": expected.nonce, "cluster_id": expected.cluster_id, "instance_id": instance_id}
-    other = [name for name, value in wanted.items() if getattr(found, name) != value]
+    other = [name for name, value in wanted.items() if _read(name, getattr(found, name)) != value]
     return judged((f"its report has another {name}" for name in other), f"reported at {found.reported_at:%H:%M:%S} UTC")
 
 

@@ -59,6 +59,7 @@ SPOILT: list[tuple[str, dict[str, Any], Status]] = [
     ("ATT-01", {"nonce": "another"}, Status.FAIL),
     ("ATT-01", {"cluster_id": "j-another"}, Status.FAIL),
     ("ATT-01", {"instance_id": "i-another"}, Status.FAIL),
+    ("ATT-01", {"cluster_id": None}, Status.UNKNOWN),
     ("ATT-02", {"volumes": [VOLUME | {"encryption": "none"}]}, Status.FAIL),
     ("ATT-02", {"volumes": [VOLUME | {"encryption": None}]}, Status.UNKNOWN),
     ("ATT-02", {"volumes": None}, Status.UNKNOWN),
