@@ -12,7 +12,7 @@ from hashlib import md5
 from typing import Any
 
 from druid_reindex.errors import ConfigurationError, ConflictError, NotFoundError, RefusedError
-from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
+from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
@@ -151,15 +151,19 @@ class FakeEmr:
     launched: list[Mapping[str, Any]] = field(default_factory=list)
     added: list[Mapping[str, Any]] = field(default_factory=list)
     terminated: list[str] = field(default_factory=list)
+    configurations: dict[str, StoredConfiguration] = field(default_factory=dict)
 
     def run_job_flow(self, payload: Mapping[str, Any]) -> str:
+        named = payload.get("SecurityConfiguration", "")
+        if named and named not in self.configurations:
+            raise RefusedError("launch a cluster", resource="EMR", came_back=f"no {named}", remedy="create it")
         self.launched.append(payload)
         cluster_id = f"j-{len(self.launched):013d}"
         self.clusters[cluster_id] = Cluster(
             cluster_id, payload["Name"], ClusterState.STARTING,
             tags={tag["Key"]: tag["Value"] for tag in payload.get("Tags", ())},
             log_uri=payload.get("LogUri", ""), release_label=payload.get("ReleaseLabel", ""),
-            created_at=EPOCH + timedelta(minutes=len(self.launched)),
+            created_at=EPOCH + timedelta(minutes=len(self.launched)), security_configuration=named,
         )  # fmt: skip
         self.ahead[cluster_id], self.steps[cluster_id] = list(self.lifecycle), []
         return cluster_id
@@ -211,6 +215,18 @@ class FakeEmr:
         if not step.state.is_ended:
             self._put_step(cluster_id, replace(step, state=StepState.CANCELLED))
 
+    def create_security_configuration(self, name: str, text: str) -> None:
+        self.configurations.setdefault(name, StoredConfiguration(name, text, EPOCH))
+
+    def security_configuration(self, name: str) -> StoredConfiguration | None:
+        return self.configurations.get(name)
+
+    def security_configuration_names(self) -> list[str]:
+        return sorted(self.configurations)
+
+    def delete_security_configuration(self, name: str) -> None:
+        self.configurations.pop(name, None)
+
     def _known(self, cluster_id: str) -> Cluster:
         if cluster_id not in self.clusters:
             raise NotFoundError("read a cluster", resource=cluster_id, came_back="not valid", remedy="check the id")
@@ -235,6 +251,20 @@ class FakeEmr:
 
     def _put_step(self, cluster_id: str, changed: Step) -> None:
         self.steps[cluster_id] = [changed if s.step_id == changed.step_id else s for s in self.steps[cluster_id]]
+
+
+@dataclass
+class FakeSecrets:
+    """Secrets by their id; ``asked`` are those that were read."""
+
+    secrets: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def read(self, secret_id: str) -> Mapping[str, str]:
+        self.asked.append(secret_id)
+        if secret_id not in self.secrets:
+            raise NotFoundError("read a secret", resource=secret_id, came_back="no such secret", remedy="make it")
+        return self.secrets[secret_id]
 
 
 @dataclass

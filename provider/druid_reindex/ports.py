@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from druid_reindex.model.cluster import Cluster, Step
+from druid_reindex.model.cluster import Cluster, Step, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskStatus
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
@@ -80,6 +80,25 @@ class EmrPort(Protocol):
 
     def cancel_step(self, cluster_id: str, step_id: str) -> None:
         """Ask EMR to cancel the step, terminating its process."""
+
+    def create_security_configuration(self, name: str, text: str) -> None:
+        """Store the security configuration; one of this name that is there already is left as it is."""
+
+    def security_configuration(self, name: str) -> StoredConfiguration | None:
+        """The security configuration of this name; None when there is none."""
+
+    def security_configuration_names(self) -> list[str]:
+        """The names of all security configurations of the account and Region, in order."""
+
+    def delete_security_configuration(self, name: str) -> None:
+        """Delete the security configuration; one that is not there is left so."""
+
+
+class SecretsPort(Protocol):
+    """AWS Secrets Manager, of which secrets are read at the moment that they are used."""
+
+    def read(self, secret_id: str) -> Mapping[str, str]:
+        """The secret's JSON object of texts. Raises NotFoundError; IntegrityError when it is no such object."""
 
 
 class RecordStorePort(Protocol):

@@ -8,11 +8,12 @@ from typing import get_type_hints
 import pytest
 
 from druid_reindex import ports
-from twins import FakeDruid, FakeEmr, FakeStore
+from twins import FakeDruid, FakeEmr, FakeSecrets, FakeStore
 
 PORTS = {
     ports.DruidPort: FakeDruid,
     ports.EmrPort: FakeEmr,
+    ports.SecretsPort: FakeSecrets,
     ports.RecordStorePort: FakeStore,
     ports.ObjectStorePort: FakeStore,
 }

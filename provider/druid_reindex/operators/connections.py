@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from druid_reindex.clients.emr import EmrClient
     from druid_reindex.clients.emr_async import AsyncEmr
     from druid_reindex.clients.s3 import S3Client
+    from druid_reindex.clients.secrets_manager import SecretsManagerClient
 
 
 def druid_client(conn_id: str) -> DruidClient:
@@ -94,6 +95,13 @@ def s3_client(conn_id: str, region: str) -> S3Client:
     from druid_reindex.clients.s3 import S3Client  # noqa: PLC0415
 
     return S3Client(aws_session(conn_id, region))
+
+
+def secrets_client(conn_id: str, region: str) -> SecretsManagerClient:
+    """Secrets Manager by the connection."""
+    from druid_reindex.clients.secrets_manager import SecretsManagerClient  # noqa: PLC0415
+
+    return SecretsManagerClient(aws_session(conn_id, region))
 
 
 def aws_session(conn_id: str, region: str) -> boto3.Session:
