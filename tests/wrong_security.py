@@ -226,7 +226,7 @@ def fleets(**changes: Any) -> dict[str, Any]:
     return {"instance_groups": GONE, "instance_fleets": [FLEETS[0], FLEETS[1] | changes]}
 
 
-# The profile `secure`, changed.
+# The profile `secure_step`, changed.
 PROFILES = [
     Wrong("groups and fleets", {"instance_fleets": FLEETS}, "instance_fleets", "keep one of the two"),
     Wrong("neither", {"instance_groups": GONE}, "instance_groups", "exactly one MASTER group"),
@@ -351,20 +351,20 @@ BOUNDARIES = [
           "phi.kerberos.external_kdc.active_directory.realm", "the other's name"),
 ]  # fmt: skip
 
-# The pipeline patient_vitals on the profile `secure`; what is changed beside it stands in `also`.
+# The pipeline patient_vitals on the profile `secure_step`; what is changed beside it stands in `also`.
 PAIRINGS = [
     Wrong("Overlord with a dedicated KDC", {"submit": "overlord"}, "submit", "write emr_step"),
     Wrong("step with an external KDC", {}, "submit", "write overlord",
-          {"profiles/secure.yaml": {"security": "external_kdc"}}),
+          {"profiles/secure_step.yaml": {"security": "external_kdc"}}),
     Wrong("Overlord with an external KDC that nobody named", {"submit": "overlord"}, "cluster.profile",
           "add phi.kerberos.external_kdc to boundaries.yaml",
-          {"profiles/secure.yaml": {"security": "external_kdc"}, "boundaries.yaml": {"phi.kerberos": {}}}),
+          {"profiles/secure_step.yaml": {"security": "external_kdc"}, "boundaries.yaml": {"phi.kerberos": {}}}),
     Wrong("trust that nobody named", {}, "cluster.profile", "add phi.kerberos.trusted_realm",
           {"security/dedicated_kdc.yaml": {"kerberos.cross_realm_trust": True}}),
     Wrong("certificates that nobody made", {}, "cluster.profile", "add phi.certificates_uri",
           {"boundaries.yaml": {"phi.certificates_uri": GONE}}),
     Wrong("dedicated on a shared VPC", {}, "cluster.profile", "subnets of a VPC with dedicated tenancy",
-          {"profiles/secure.yaml": {"tenancy": "dedicated"}}),
+          {"profiles/secure_step.yaml": {"tenancy": "dedicated"}}),
     Wrong("shared on a dedicated VPC", {}, "cluster.profile", "tenancy: dedicated in the profile",
           {"boundaries.yaml": {"phi.network.tenancy": "dedicated"}}),
     Wrong("S3's own keys for PHI", {}, "cluster.profile", "protected health information: write SSE-KMS",
@@ -384,5 +384,5 @@ PAIRINGS = [
     Wrong("a bucket under a key of another Region", {}, "cluster.profile", "a key of us-east-1",
           {"security/dedicated_kdc.yaml": {"s3_other_buckets": [{"bucket": "b-one", "kms_key_arn": FRANKFURT}]}}),
     Wrong("a release without IMDSv2", {}, "cluster.profile", "emr-5.32.0 or emr-6.2.0",
-          {"profiles/secure.yaml": {"release_label": "emr-5.31.0"}}),
+          {"profiles/secure_step.yaml": {"release_label": "emr-5.31.0"}}),
 ]  # fmt: skip

@@ -77,9 +77,9 @@ def test_init_is_among_the_commands() -> None:
 
 
 def test_a_pipeline_that_does_not_go_with_its_profile_is_wrong(copy: Path) -> None:
-    rewrite(copy, {"cluster.profile": "secure", "submit": "overlord"})
+    rewrite(copy, {"cluster.profile": "secure_step", "submit": "overlord"})
     result = check(copy)
     assert result.exit_code == 1
-    assert "submit: found 'overlord' with 'secure', whose KDC is dedicated" in result.stderr
+    assert "submit: found 'overlord' with 'secure_step', whose KDC is dedicated" in result.stderr
     rewrite(copy, {"submit": "emr_step"})
     assert check(copy).exit_code == 0

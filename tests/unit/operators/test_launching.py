@@ -28,13 +28,13 @@ OVER = (ClusterState.STARTING, ClusterState.TERMINATED_WITH_ERRORS)
 
 @pytest.fixture
 def secure(tmp_path: Path) -> NightSettings:
-    return settings_of(tmp_path, SHIPPED, {"cluster.profile": "secure", "submit": "emr_step"})
+    return settings_of(tmp_path, SHIPPED, {"cluster.profile": "secure_step", "submit": "emr_step"})
 
 
 @pytest.fixture
 def outside(tmp_path: Path) -> NightSettings:
-    configs = changed_configs(tmp_path, {"profiles/secure.yaml": {"security": "external_kdc"}})
-    return settings_of(tmp_path, configs, {"cluster.profile": "secure", "submit": "overlord"})
+    configs = changed_configs(tmp_path, {"profiles/secure_step.yaml": {"security": "external_kdc"}})
+    return settings_of(tmp_path, configs, {"cluster.profile": "secure_step", "submit": "overlord"})
 
 
 def settings_of(folder: Path, configs: Path, changes: dict[str, Any]) -> NightSettings:
@@ -114,7 +114,7 @@ def test_an_external_kdcs_password_comes_from_its_secret(world: World, outside: 
     plan(world, outside)
     up(world, outside)
     attributes = world.emr.launched[0]["KerberosAttributes"]
-    assert attributes == {"Realm": "REINDEX.INTERNAL", "KdcAdminPassword": "of the KDC"}
+    assert attributes == {"Realm": "SITE.INTERNAL", "KdcAdminPassword": "of the KDC"}
     assert world.vault.asked == ["druid-reindex/kdc"]
 
 

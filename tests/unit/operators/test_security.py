@@ -17,7 +17,7 @@ from night_world import World, make
 
 def test_it_is_made_once_and_named(world: World, tmp_path: Path) -> None:
     file = Path(shutil.copy(PIPELINE, tmp_path / PIPELINE.name))
-    rewrite(file, {"cluster.profile": "secure", "submit": "emr_step"})
+    rewrite(file, {"cluster.profile": "secure_step", "submit": "emr_step"})
     task = make(EmrSecurityConfigurationOperator, "security")
     task.settings = settings = NightSettings.read(file, configs=SHIPPED)
     assert settings.security is not None

@@ -16,7 +16,7 @@ from druid_reindex.plan.pairing import refuse_pairing
 from emr_documents import GONE
 from wrong_security import PAIRINGS, REALM, Wrong
 
-SECURE = {"cluster.profile": "secure", "submit": "emr_step"}
+SECURE = {"cluster.profile": "secure_step", "submit": "emr_step"}
 
 
 def pair(configs: Path, file: Path, *, named: bool = True) -> None:
@@ -47,13 +47,13 @@ def test_a_wrong_pair_is_refused_with_line_field_and_remedy(case: Wrong, tmp_pat
     ("submit", "also"),
     [
         ("emr_step", {}),
-        ("overlord", {"profiles/secure.yaml": {"security": "external_kdc"}}),
+        ("overlord", {"profiles/secure_step.yaml": {"security": "external_kdc"}}),
         ("overlord", {"boundaries.yaml": {"phi.kerberos.trusted_realm": REALM},
                       "security/dedicated_kdc.yaml": {"kerberos.cross_realm_trust": True}}),
         ("emr_step", {"boundaries.yaml": {"phi.kerberos.trusted_realm": REALM},
                       "security/dedicated_kdc.yaml": {"kerberos.cross_realm_trust": True}}),
         ("emr_step", {"boundaries.yaml": {"phi.network.tenancy": "dedicated"},
-                      "profiles/secure.yaml": {"tenancy": "dedicated"}}),
+                      "profiles/secure_step.yaml": {"tenancy": "dedicated"}}),
     ],
 )  # fmt: skip
 def test_sound_pairs(submit: str, also: dict[str, dict[str, object]], tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_what_kerberos_needs_is_named_by_its_secrets(tmp_path: Path) -> None:
         "EC2.INTERNAL", trust_secret_id="druid-reindex/trust", join_secret_id="druid-reindex/join"
     )
     assert security.kerberos_needs(EXTERNAL, phi) == KerberosNeeds(
-        "REINDEX.INTERNAL", "druid-reindex/kdc", join_secret_id="druid-reindex/join"
+        "SITE.INTERNAL", "druid-reindex/kdc", join_secret_id="druid-reindex/join"
     )
     for choice in (trusting, EXTERNAL):
         assert judged(security.document(choice, phi), phi_rules(phi))[1] == []
