@@ -11,7 +11,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from druid_reindex import __version__
-from druid_reindex.cli import doctor, init, lease, orphans, pipeline, runs, status
+from druid_reindex.cli import doctor, init, lease, orphans, pipeline, runs, security_config, status
 from druid_reindex.errors import ConfigurationError, DruidReindexError
 
 
@@ -47,6 +47,7 @@ runs.register(app)
 orphans.register(app)
 doctor.register(app)
 app.add_typer(lease.app, name="lease")
+app.add_typer(security_config.app, name="security-config")
 app.add_typer(
     typer.Typer(cls=_Sandbox, no_args_is_help=True, help="An AWS account and a Druid/Hadoop cluster on this machine."),
     name="sandbox",
