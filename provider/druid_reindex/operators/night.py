@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from druid_reindex.errors import ConfigurationError, DruidReindexError, IntegrityError, NotFoundError, Terminal
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.cluster_security import ClusterSecurity
-from druid_reindex.model.config_files import load_boundaries, load_shape
+from druid_reindex.model.config_files import load_boundaries, load_shape, profile_names
 from druid_reindex.model.identity import RunId, digest
 from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
@@ -76,6 +76,18 @@ class NightSettings:
         profile, security = load_shape(self.configs, name)
         refuse_pairing(self.pipeline, self.boundaries, profile, security)
         return replace(self, profile=profile, security=security)
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The cluster profiles that a run may ask for: those that go together with the pipeline."""
+        return tuple(name for name in profile_names(self.configs) if self._goes_with(name))
+
+    def _goes_with(self, name: str) -> bool:
+        try:
+            self.on_profile(name)
+        except ConfigurationError:
+            return False  # whoever names it in a pipeline's file is told why
+        return True
 
     @property
     def boundary(self) -> Boundary:
