@@ -18,7 +18,7 @@ from async_twins import AsyncFakeDruid, AsyncFakeEmr, opened
 from druid_reindex.operators import connection_types, connections
 from druid_reindex.operators.night import NightOperator, NightSettings
 from druid_reindex.operators.plan import PlanNightOperator
-from twins import FakeClusterSurvey, FakeDruid, FakeEmr, FakeStore, Outcome, segment
+from twins import FakeClusterSurvey, FakeDruid, FakeEmr, FakeSecrets, FakeStore, Outcome, segment
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = NightSettings.read(ROOT / "dags" / "pipelines" / "patient_vitals.yaml", configs=ROOT / "emr_configs")
@@ -50,6 +50,7 @@ class World:
     emr: FakeEmr = field(default_factory=FakeEmr)
     store: FakeStore = field(default_factory=FakeStore)
     survey: FakeClusterSurvey = field(default_factory=FakeClusterSurvey)
+    vault: FakeSecrets = field(default_factory=FakeSecrets)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     conf: dict[str, Any] = field(default_factory=lambda: {"interval": "2026-09-01/2026-09-03", "reason": "a test"})
@@ -125,4 +126,5 @@ def connect(world: World, patch: pytest.MonkeyPatch) -> World:
     patch.setattr(connections, "async_druid", opened(AsyncFakeDruid(world.druid)))
     patch.setattr(connections, "async_emr", opened(AsyncFakeEmr(world.emr)))
     patch.setattr(connections, "s3_client", lambda _conn_id, _region: world.store)
+    patch.setattr(connections, "secrets_client", lambda _conn_id, _region: world.vault)
     return world

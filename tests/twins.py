@@ -5,6 +5,7 @@ The suite ``tests/unit/clients/test_port_contracts.py`` runs on the clients and 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any
 
 from druid_reindex.errors import ConfigurationError, ConflictError, NotFoundError, RefusedError
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
-from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
+from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
@@ -152,15 +153,19 @@ class FakeEmr:
     launched: list[Mapping[str, Any]] = field(default_factory=list)
     added: list[Mapping[str, Any]] = field(default_factory=list)
     terminated: list[str] = field(default_factory=list)
+    configurations: dict[str, StoredConfiguration] = field(default_factory=dict)
 
     def run_job_flow(self, payload: Mapping[str, Any]) -> str:
+        named = payload.get("SecurityConfiguration", "")
+        if named and named not in self.configurations:
+            raise RefusedError("launch a cluster", resource="EMR", came_back=f"no {named}", remedy="create it")
         self.launched.append(payload)
         cluster_id = f"j-{len(self.launched):013d}"
         self.clusters[cluster_id] = Cluster(
             cluster_id, payload["Name"], ClusterState.STARTING,
             tags={tag["Key"]: tag["Value"] for tag in payload.get("Tags", ())},
             log_uri=payload.get("LogUri", ""), release_label=payload.get("ReleaseLabel", ""),
-            created_at=EPOCH + timedelta(minutes=len(self.launched)),
+            created_at=EPOCH + timedelta(minutes=len(self.launched)), security_configuration=named,
         )  # fmt: skip
         self.ahead[cluster_id], self.steps[cluster_id] = list(self.lifecycle), []
         return cluster_id
@@ -211,6 +216,18 @@ class FakeEmr:
         step = self._step(cluster_id, step_id)
         if not step.state.is_ended:
             self._put_step(cluster_id, replace(step, state=StepState.CANCELLED))
+
+    def create_security_configuration(self, name: str, text: str) -> None:
+        self.configurations.setdefault(name, StoredConfiguration(name, text, EPOCH))
+
+    def security_configuration(self, name: str) -> StoredConfiguration | None:
+        return self.configurations.get(name)
+
+    def security_configuration_names(self) -> list[str]:
+        return sorted(self.configurations)
+
+    def delete_security_configuration(self, name: str) -> None:
+        self.configurations.pop(name, None)
 
     def _known(self, cluster_id: str) -> Cluster:
         if cluster_id not in self.clusters:
@@ -314,12 +331,26 @@ def _datasource(task: Mapping[str, Any]) -> str:
 
 @dataclass
 class FakeSecrets:
-    """Secrets in a dict of name → (text, KMS key ARN)."""
+    """Secrets in a dict of name → (text, KMS key ARN); ``asked`` are those that were read."""
 
     held: dict[str, tuple[str, str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, **secrets: Mapping[str, str]) -> FakeSecrets:
+        """Secrets that are JSON objects of texts."""
+        return cls({name: (json.dumps(held), "") for name, held in secrets.items()})
 
     def text(self, secret_id: str) -> str | None:
+        self.asked.append(secret_id)
         return self.held[secret_id][0] if secret_id in self.held else None
+
+    def read(self, secret_id: str) -> Mapping[str, str]:
+        found = self.text(secret_id)
+        if found is None:
+            raise NotFoundError("read a secret", resource=secret_id, came_back="no such secret", remedy="make it")
+        read: dict[str, str] = json.loads(found)
+        return read
 
     def make(self, name: str, text: str, *, kms_key_arn: str, description: str) -> str:
         assert description

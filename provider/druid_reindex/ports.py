@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
-from druid_reindex.model.cluster import Cluster, Step
+from druid_reindex.model.cluster import Cluster, Step, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskStatus
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
@@ -82,6 +82,31 @@ class EmrPort(Protocol):
     def cancel_step(self, cluster_id: str, step_id: str) -> None:
         """Ask EMR to cancel the step, terminating its process."""
 
+    def create_security_configuration(self, name: str, text: str) -> None:
+        """Store the security configuration; one of this name that is there already is left as it is."""
+
+    def security_configuration(self, name: str) -> StoredConfiguration | None:
+        """The security configuration of this name; None when there is none."""
+
+    def security_configuration_names(self) -> list[str]:
+        """The names of all security configurations of the account and Region, in order."""
+
+    def delete_security_configuration(self, name: str) -> None:
+        """Delete the security configuration; one that is not there is left so."""
+
+
+class SecretsPort(Protocol):
+    """AWS Secrets Manager: secrets are read at the moment that they are used, each under a key that its maker names."""
+
+    def text(self, secret_id: str) -> str | None:
+        """The secret's text; None when there is no such secret."""
+
+    def make(self, name: str, text: str, *, kms_key_arn: str, description: str) -> str:
+        """The text of the secret ``name``: ``text`` where this made it, another's where that one was first."""
+
+    def read(self, secret_id: str) -> Mapping[str, str]:
+        """The secret's JSON object of texts. Raises NotFoundError; IntegrityError when it is no such object."""
+
 
 class ClusterSurveyPort(Protocol):
     """What AWS says of a live cluster's protection, read-only."""
@@ -130,13 +155,3 @@ class ObjectStorePort(RecordStorePort, Protocol):
 
     def kms_keys(self, uris: Iterable[S3Uri]) -> dict[S3Uri, str]:
         """The KMS key ARN on each object as S3 reports it; an empty text where the object has none."""
-
-
-class SecretStorePort(Protocol):
-    """AWS Secrets Manager, where each secret is encrypted with a KMS key that its maker names."""
-
-    def text(self, secret_id: str) -> str | None:
-        """The secret's text; None when there is no such secret."""
-
-    def make(self, name: str, text: str, *, kms_key_arn: str, description: str) -> str:
-        """The text of the secret ``name``: ``text`` where this made it, another's where that one was first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -144,7 +145,8 @@ def test_tags_policy_and_concurrency_can_change(emr: Any, launch: Launch) -> Non
 
 
 def test_passwords_are_never_told(emr: Any, launch: Launch) -> None:
-    configuration = '{"AuthenticationConfiguration": {"KerberosConfiguration": {"Provider": "ClusterDedicatedKdc"}}}'
+    kerberos = {"Provider": "ClusterDedicatedKdc", "ClusterDedicatedKdcConfiguration": {"TicketLifetimeInHours": 24}}
+    configuration = json.dumps({"AuthenticationConfiguration": {"KerberosConfiguration": kerberos}})
     emr.create_security_configuration(Name="kerberos", SecurityConfiguration=configuration)
     attributes = {"Realm": "EC2.INTERNAL", "KdcAdminPassword": "never told"}
     cluster_id = launch(SecurityConfiguration="kerberos", KerberosAttributes=attributes)

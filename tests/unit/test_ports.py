@@ -8,12 +8,13 @@ from typing import get_type_hints
 import pytest
 
 from druid_reindex import ports
-from twins import FakeClusterSurvey, FakeDruid, FakeEmr, FakeStore
+from twins import FakeClusterSurvey, FakeDruid, FakeEmr, FakeSecrets, FakeStore
 
 PORTS = {
     ports.DruidPort: FakeDruid,
     ports.EmrPort: FakeEmr,
     ports.ClusterSurveyPort: FakeClusterSurvey,
+    ports.SecretsPort: FakeSecrets,
     ports.RecordStorePort: FakeStore,
     ports.ObjectStorePort: FakeStore,
 }

@@ -11,7 +11,19 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from druid_reindex import __version__
-from druid_reindex.cli import certificates, doctor, druid_user, init, lease, orphans, pipeline, posture, runs, status
+from druid_reindex.cli import (
+    certificates,
+    doctor,
+    druid_user,
+    init,
+    lease,
+    orphans,
+    pipeline,
+    posture,
+    runs,
+    security_config,
+    status,
+)
 from druid_reindex.errors import ConfigurationError, DruidReindexError
 
 
@@ -50,6 +62,7 @@ posture.register(app)
 druid_user.register(app)
 app.add_typer(lease.app, name="lease")
 app.add_typer(certificates.app, name="certificates")
+app.add_typer(security_config.app, name="security-config")
 app.add_typer(
     typer.Typer(cls=_Sandbox, no_args_is_help=True, help="An AWS account and a Druid/Hadoop cluster on this machine."),
     name="sandbox",

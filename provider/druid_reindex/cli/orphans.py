@@ -34,27 +34,32 @@ def orphans(
     grace_minutes: Annotated[
         int, typer.Option(help="How old a cluster must be, and how long ago a lease must have ended.", min=0)
     ] = 60,
-    keep_days: Annotated[int, typer.Option(help="How old working files must be.", min=0)] = 30,
+    keep_days: Annotated[
+        int, typer.Option(help="How old working files and security configurations must be.", min=0)
+    ] = 30,
     configs: ConfigsOption = CONFIGS,
     *,
     reap: Annotated[bool, typer.Option("--reap", help="Take them away: terminate, break, delete.")] = False,
     as_document: JsonOption = False,
 ) -> None:
-    """List the clusters, leases and working files that no live run of this deployment owns. Changes nothing by itself.
+    """List what no live run of this deployment owns. Changes nothing by itself.
 
-    cluster         not ended; its tags name a run that is not live
-    lease           not given back, ended; its run is not live
-    working files   of jobs, in S3, whose run is not live
+    cluster                  not ended; its tags name a run that is not live
+    lease                    not given back, ended; its run is not live
+    working files            of jobs, in S3, whose run is not live
+    security configuration   made by the provider; no cluster runs under it
 
     Only what proves that it is of the deployment in emr_configs is listed. --reap terminates the clusters, breaks the
-    leases (the next night then ends what the run had submitted), and deletes the files; plans, pages and results stay.
+    leases (the next night then ends what the run had submitted), and deletes files and security configurations (the
+    next launch makes its own again); plans, pages and results stay.
 
     Exit 2 when something could not be read, 1 when something could not be taken away.
     """
     desk = Desk(PIPELINES, configs)
     unread: list[str] = []
     now = datetime.now(UTC)
-    ages = Ages(timedelta(minutes=grace_minutes), timedelta(minutes=grace_minutes), timedelta(days=keep_days))
+    grace, keep = timedelta(minutes=grace_minutes), timedelta(days=keep_days)
+    ages = Ages(grace, grace, keep, keep)
     with desk.sources() as sources:
         sides = [_side(desk.boundaries, each, sources, unread) for each in Classification]
         found = [(side, side.find()) for side in sides]
@@ -94,12 +99,13 @@ def _tell(left: list[Orphan], *, as_document: bool, whole: bool) -> None:
         typer.echo(f"nothing is left that no live run owns{'' if whole else ', in what could be read'}")
 
 
-def _document(orphan: Orphan) -> dict[str, str]:
+def _document(orphan: Orphan) -> dict[str, str | None]:
+    run_id = orphan.run_id
     return {
         "kind": orphan.kind.value,
         "name": orphan.name,
-        "dag_id": orphan.run_id.dag_id,
-        "run_id": orphan.run_id.dag_run_id,
+        "dag_id": run_id.dag_id if run_id else None,
+        "run_id": run_id.dag_run_id if run_id else None,
         "since": orphan.since.isoformat(),
     }
 

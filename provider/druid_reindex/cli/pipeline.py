@@ -12,11 +12,12 @@ from rich.console import Console
 
 from druid_reindex.cli import pipeline_init
 from druid_reindex.errors import ConfigurationError
-from druid_reindex.model.config_files import load_boundaries, load_profile
+from druid_reindex.model.config_files import load_boundaries, load_shape
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.pipeline_schema import json_schema
 from druid_reindex.model.reference import reference as fields_page
+from druid_reindex.plan.pairing import refuse_pairing
 
 app = typer.Typer(no_args_is_help=True, help="Check and make pipeline files.")
 pipeline_init.register(app)
@@ -30,7 +31,7 @@ def schema() -> None:
 
 @app.command()
 def reference() -> None:
-    """Print the fields of pipelines, cluster profiles and boundaries as Markdown."""
+    """Print the fields of pipelines, cluster profiles, security files and boundaries as Markdown."""
     typer.echo(fields_page(), nl=False)
 
 
@@ -46,7 +47,7 @@ def check(
     for file in dict.fromkeys(files):
         try:
             pipeline = load_pipeline(file, boundaries)
-            load_profile(configs, pipeline.cluster.profile)
+            refuse_pairing(pipeline, boundaries, *load_shape(configs, pipeline.cluster.profile), file=file)
             _refuse_same_datasource(file, pipeline, good)
         except ConfigurationError as error:
             console.print(str(error), style="red", markup=False)

@@ -26,7 +26,7 @@ from druid_reindex.model.pipeline import Classification
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import certificates as plan
 from druid_reindex.plan.certificates import Wanted
-from druid_reindex.ports import ObjectStorePort, SecretStorePort
+from druid_reindex.ports import ObjectStorePort, SecretsPort
 
 KEY_BITS = 3072
 AUTHORITY_LIFE = timedelta(days=3650)
@@ -52,7 +52,7 @@ class Certificates:
     boundaries: Boundaries
     kind: Classification
     store: ObjectStorePort
-    secrets: SecretStorePort
+    secrets: SecretsPort
 
     def zip_uri(self, profile: str, now: datetime) -> S3Uri:
         """Where the zip lies that clusters of ``profile`` use at ``now``; it is made when the period has none yet.

@@ -16,7 +16,7 @@ import boto3
 from druid_reindex.clients.aws_errors import translated
 from druid_reindex.clients.session import ATTEMPTS, client_config
 from druid_reindex.errors import NotFoundError, ProtocolError, RefusedError
-from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
+from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState, StoredConfiguration
 
 S = TypeVar("S", ClusterState, StepState)
 
@@ -117,6 +117,43 @@ class EmrClient:
                     remedy="end the cluster if the step must not go on",
                 )
 
+    def create_security_configuration(self, name: str, text: str) -> None:
+        """Store the security configuration; one of this name that is there already is left as it is."""
+        try:
+            with translated("create a security configuration", name):
+                self._emr.create_security_configuration(Name=name, SecurityConfiguration=text)
+        except RefusedError:
+            if name not in self.security_configuration_names():
+                raise
+
+    def security_configuration(self, name: str) -> StoredConfiguration | None:
+        """The security configuration of this name; None when EMR refuses to tell of it and does not list it either."""
+        try:
+            with translated("describe a security configuration", name):
+                found = self._emr.describe_security_configuration(Name=name)
+        except RefusedError:
+            if name in self.security_configuration_names():
+                raise
+            return None
+        return StoredConfiguration(
+            found["Name"], found["SecurityConfiguration"], found["CreationDateTime"].astimezone(UTC)
+        )
+
+    def security_configuration_names(self) -> list[str]:
+        """The names of all security configurations of the account and Region, in order."""
+        with translated("list security configurations", self._where):
+            pages = self._emr.get_paginator("list_security_configurations").paginate()
+            return sorted(each["Name"] for page in pages for each in page.get("SecurityConfigurations", []))
+
+    def delete_security_configuration(self, name: str) -> None:
+        """Delete the security configuration; one that is not there is left so."""
+        try:
+            with translated("delete a security configuration", name):
+                self._emr.delete_security_configuration(Name=name)
+        except RefusedError:
+            if name in self.security_configuration_names():
+                raise
+
 
 def _newest_first(clusters: Iterable[Cluster]) -> list[Cluster]:
     return sorted(clusters, key=lambda c: c.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
@@ -141,6 +178,7 @@ def cluster_of(found: Mapping[str, Any]) -> Cluster:
         ready_at=_utc(timeline.get("ReadyDateTime")),
         ended_at=_utc(timeline.get("EndDateTime")),
         normalized_instance_hours=int(found.get("NormalizedInstanceHours", 0)),
+        security_configuration=found.get("SecurityConfiguration", ""),
     )
 
 

@@ -31,9 +31,7 @@ def cluster_failure(cluster: Cluster, *, attempted: str) -> DruidReindexError:
     A reason that the table does not name is a person's to read. EMR reports missing EC2 capacity under several reasons,
     with an error code that says so: that is a CapacityError whatever the reason.
     """
-    kind, remedy = REASONS.get(cluster.reason_code, _UNKNOWN)
-    if _CAPACITY_CODE in cluster.reason_message:
-        kind, remedy = REASONS["INSTANCE_FLEET_TIMEOUT"]
+    kind, remedy = _kind(cluster)
     reason = f"{cluster.reason_code or 'no reason'}: {cluster.reason_message or 'no message'}"
     return kind(
         attempted,
@@ -41,3 +39,14 @@ def cluster_failure(cluster: Cluster, *, attempted: str) -> DruidReindexError:
         came_back=f"{cluster.state.value}, {reason}",
         remedy=f"{remedy} (logs: {cluster.log_uri or 'none'})",
     )
+
+
+def is_without_capacity(cluster: Cluster) -> bool:
+    """Whether the cluster ended because EC2 had not what it needed there, so that another subnet may help."""
+    return cluster.state.is_over and _kind(cluster)[0] is CapacityError
+
+
+def _kind(cluster: Cluster) -> tuple[type[DruidReindexError], str]:
+    if _CAPACITY_CODE in cluster.reason_message:
+        return REASONS["INSTANCE_FLEET_TIMEOUT"]
+    return REASONS.get(cluster.reason_code, _UNKNOWN)

@@ -15,7 +15,7 @@ from druid_reindex.clients.run_end import end_cluster
 from druid_reindex.errors import DruidReindexError
 from druid_reindex.model import lease as stored
 from druid_reindex.model.boundary import Boundaries, Boundary
-from druid_reindex.model.cluster import Cluster
+from druid_reindex.model.cluster import Cluster, StoredConfiguration
 from druid_reindex.model.group import Group
 from druid_reindex.model.lease import Lease
 from druid_reindex.model.pipeline import Classification
@@ -32,6 +32,8 @@ from druid_reindex.plan.orphans import (
     owner_of,
     working_files,
 )
+from druid_reindex.plan.security import PREFIX
+from druid_reindex.plan.security import is_ours as is_made
 from druid_reindex.ports import EmrPort, ObjectStorePort
 
 T = TypeVar("T")
@@ -65,13 +67,14 @@ class Leftovers:
             leases=tuple(lease for lease in self._leases() if is_ours(lease, self.deployment_id)),
             files=tuple(self._read(self._files)),
             groups=tuple(self._groups()),
+            unused=tuple(self._read(self._unused)),
         )
 
     def take_away(self, orphan: Orphan, *, by: str, now: datetime, log: Callable[[str], None]) -> None:
-        """Terminate the cluster, break the lease, or delete the files. Raises what EMR or S3 raises.
+        """Terminate the cluster, break the lease, delete the files or the security configuration.
 
-        A lease is broken and not deleted: its fence stays, and the next owner ends what the run had submitted. Raises
-        ConflictError when a run has begun to share the cluster since it was found.
+        A lease is broken and not deleted: its fence stays, and the next owner ends what the run had submitted.
+        Raises what EMR or S3 raises, and ConflictError when a run has begun to share the cluster since it was found.
         """
         match orphan.thing:
             case Cluster():
@@ -88,9 +91,26 @@ class Leftovers:
                 log(f"deleting {len(orphan.thing.uris)} working files below {orphan.thing.prefix}")
                 for uri in orphan.thing.uris:
                     self.store().delete(uri)
+            case StoredConfiguration():
+                log(f"deleting security configuration {orphan.thing.name}")
+                self.emr().delete_security_configuration(orphan.thing.name)
 
     def _clusters(self) -> list[Cluster]:
         return self.emr().living_clusters(names.RUN_TAG)
+
+    def _unused(self) -> list[StoredConfiguration]:
+        """The security configurations that the provider made for this side and that no cluster of it runs under."""
+        emr = self.emr()
+        listed = [name for name in emr.security_configuration_names() if name.startswith(PREFIX)]
+        used = {each.security_configuration for each in self._clusters()} if listed else set()
+        told = [emr.security_configuration(name) for name in listed if name not in used]
+        return [each for each in told if each and is_made(each.name, each.text) and self._is_of_this_side(each)]
+
+    def _is_of_this_side(self, configuration: StoredConfiguration) -> bool:
+        """Whether it names this side's key; one that names neither side's is the general one's."""
+        keys = {each: self.boundaries.of(each).kms_key_arn for each in Classification}
+        named = next((side for side, key in keys.items() if key in configuration.text), Classification.GENERAL)
+        return named is self.classification
 
     def _leases(self) -> Iterator[Lease]:
         folder = S3Uri.parse(self.boundary.runs_uri) / "leases"

@@ -100,9 +100,9 @@ def night_state(subject: Subject, told: AirflowFacts, sources: Sources) -> Night
 
 def usd_per_hour(profile: ClusterProfile, prices: PriceTable | None) -> float | None:
     """What a cluster of ``profile`` costs for an hour; None when the table has no price for one of its instances."""
-    if prices is None or any(group.instance_type not in prices.instance_types for group in profile.instance_groups):
+    if prices is None or any(group.instance_type not in prices.instance_types for group in profile.nodes):
         return None
-    return sum(g.count * prices.instance_types[g.instance_type].usd_per_hour for g in profile.instance_groups)
+    return sum(g.count * prices.instance_types[g.instance_type].usd_per_hour for g in profile.nodes)
 
 
 def results(subject: Subject, store: ObjectStorePort) -> frozenset[int]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, field_validator
 
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.pipeline import Classification, Frozen
+from druid_reindex.model.realm import Realms
 from druid_reindex.model.uri import Arn, S3Uri
 
 _GROUP = r"^sg-[0-9a-f]{8,17}$"
@@ -30,6 +31,9 @@ class Network(Frozen):
     service_access_security_group: str = Field(
         pattern=_GROUP, description="a security group: sg- and its hexadecimal id"
     )
+    tenancy: Literal["default", "dedicated"] = Field(
+        "default", description="default or dedicated: the InstanceTenancy of the subnets' VPC"
+    )
 
 
 class Boundary(Frozen):
@@ -41,6 +45,13 @@ class Boundary(Frozen):
     druid_conn_id: str = Field(min_length=1, description="the Airflow connection to Druid")
     aws_conn_id: str = Field(min_length=1, description="the Airflow connection to AWS")
     kms_key_arn: str = Field(description="the full ARN of the KMS key that these data are encrypted with")
+    disk_kms_key_arn: str | None = Field(
+        None, description="the full ARN of the KMS key of clusters' disks; left out, kms_key_arn"
+    )
+    certificates_uri: str | None = Field(
+        None, description="s3://bucket/key of the zip of PEM files for clusters' TLS; a new zip has a new address"
+    )
+    kerberos: Realms = Field(Realms(), description="the realms that clusters belong to and trust")
     data_uri: str = Field(description="s3://bucket/prefix that all of these data lie under")
     runs_uri: str = Field(description="s3://bucket/prefix of the nights' own files, under data_uri")
     segments_uri: str = Field(description="s3://bucket/prefix of Druid's deep storage, under data_uri")
@@ -54,13 +65,27 @@ class Boundary(Frozen):
     metadata_secret_id: str = Field(min_length=1, description="the Secrets Manager secret of Druid's metadata store")
     network: Network = Field(description="subnet_ids and the three security groups")
 
-    @field_validator("kms_key_arn", "emr_log_kms_key_arn")
+    @field_validator("kms_key_arn", "emr_log_kms_key_arn", "disk_kms_key_arn")
     @classmethod
-    def _full_arn(cls, text: str) -> str:
+    def _full_arn(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
         arn = Arn.parse(text)
         if arn.service != "kms" or not arn.resource.startswith("key/"):
             raise ValueError("write the KMS key's full ARN (arn:aws:kms:region:account:key/id), no alias")
         return text
+
+    @field_validator("certificates_uri")
+    @classmethod
+    def _zip(cls, text: str | None) -> str | None:
+        if text is not None and not S3Uri.parse(text).key.endswith(".zip"):
+            raise ValueError("EMR reads PEM files out of a zip")
+        return text
+
+    @property
+    def disk_key_arn(self) -> str:
+        """The ARN of the KMS key that clusters' disks are encrypted with."""
+        return self.disk_kms_key_arn or self.kms_key_arn
 
     @field_validator("data_uri", "runs_uri", "segments_uri", "task_logs_uri", "emr_log_uri")
     @classmethod

@@ -72,6 +72,16 @@ class Cluster:
     ready_at: datetime | None = None
     ended_at: datetime | None = None
     normalized_instance_hours: int = 0
+    security_configuration: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConfiguration:
+    """A security configuration as EMR has it: its name, its text, and since when (UTC)."""
+
+    name: str
+    text: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,51 @@ from pydantic import Field
 
 from druid_reindex.model.pipeline import Frozen
 
+INSTANCE_TYPE = r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$"
+
 
 class InstanceGroup(Frozen):
     """One instance group; ``role`` is EMR's ``InstanceRole``."""
 
     role: Literal["MASTER", "CORE", "TASK"] = Field(description="MASTER, CORE or TASK")
-    instance_type: str = Field(
-        pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$", description="an EC2 instance type such as r6g.xlarge"
-    )
+    instance_type: str = Field(pattern=INSTANCE_TYPE, description="an EC2 instance type such as r6g.xlarge")
     count: int = Field(1, ge=1, le=2_000, strict=True, description="how many instances")
     market: Literal["ON_DEMAND", "SPOT"] = Field("ON_DEMAND", description="ON_DEMAND or SPOT")
+
+
+class FleetInstance(Frozen):
+    """One instance type that a fleet may launch."""
+
+    instance_type: str = Field(pattern=INSTANCE_TYPE, description="an EC2 instance type such as r6g.xlarge")
+    weight: int = Field(1, ge=1, le=999, strict=True, description="units of the fleet's capacity that one instance is")
+
+
+class InstanceFleet(Frozen):
+    """One instance fleet: EMR launches what it can get of several types, in the best of the boundary's subnets."""
+
+    role: Literal["MASTER", "CORE", "TASK"] = Field(description="MASTER, CORE or TASK")
+    on_demand_units: int = Field(0, ge=0, le=4_000, strict=True, description="units of On-Demand capacity")
+    spot_units: int = Field(0, ge=0, le=4_000, strict=True, description="units of Spot capacity")
+    instance_types: tuple[FleetInstance, ...] = Field(
+        min_length=1, max_length=30, description="a list of {instance_type, weight}, at most 30"
+    )
+    spot_timeout_minutes: int = Field(
+        20, ge=5, le=1_440, strict=True, description="minutes that EMR looks for Spot capacity, 5 to 1440"
+    )
+    spot_timeout_action: Literal["SWITCH_TO_ON_DEMAND", "TERMINATE_CLUSTER"] = Field(
+        "SWITCH_TO_ON_DEMAND", description="SWITCH_TO_ON_DEMAND or TERMINATE_CLUSTER: what follows then"
+    )
+
+    def as_group(self) -> InstanceGroup:
+        """The group that costs and computes as much, if EMR launches the first type alone."""
+        first = self.instance_types[0]
+        units = self.on_demand_units + self.spot_units
+        return InstanceGroup(
+            role=self.role,
+            instance_type=first.instance_type,
+            count=max(1, -(-units // first.weight)),
+            market="SPOT" if self.spot_units else "ON_DEMAND",
+        )
 
 
 class BootstrapScript(Frozen):
@@ -77,8 +112,20 @@ class ClusterProfile(Frozen):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the file's own name without .yaml")
     release_label: str = Field(pattern=r"^emr-\d+\.\d+\.\d+$", description="an EMR release such as emr-7.2.0")
     applications: tuple[str, ...] = Field(("Hadoop",), min_length=1, description="a list of EMR applications: [Hadoop]")
-    instance_groups: tuple[InstanceGroup, ...] = Field(
-        min_length=1, description="a list of {role, instance_type, count}"
+    instance_groups: tuple[InstanceGroup, ...] = Field((), description="a list of {role, instance_type, count}")
+    instance_fleets: tuple[InstanceFleet, ...] = Field(
+        (), description="a list of {role, on_demand_units, spot_units, instance_types}, in the place of instance_groups"
+    )
+    spot_policy: Literal["none", "task", "core_and_task"] = Field(
+        "task", description="none, task or core_and_task: which nodes may be Spot instances; core nodes hold HDFS"
+    )
+    tenancy: Literal["shared", "dedicated"] = Field(
+        "shared", description="shared, or dedicated hardware: EMR takes that from the subnets' VPC alone"
+    )
+    security: str | None = Field(
+        None,
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="a file of emr_configs/security/, without .yaml; null for no security configuration",
     )
     step_concurrency_level: int = Field(1, ge=1, le=256, strict=True, description="steps at a time, 1 to 256")
     idle_timeout_seconds: int = Field(
@@ -97,3 +144,8 @@ class ClusterProfile(Frozen):
     )
     job: JobResources = Field(JobResources(), description="what one MapReduce job may use")
     tags: dict[str, str] = Field(default_factory=dict, description="AWS tags, each value in quotes")
+
+    @property
+    def nodes(self) -> tuple[InstanceGroup, ...]:
+        """The groups, or of each fleet the group that costs and computes as much."""
+        return self.instance_groups or tuple(fleet.as_group() for fleet in self.instance_fleets)

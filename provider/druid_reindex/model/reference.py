@@ -9,12 +9,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from druid_reindex.model.boundary import Boundaries
+from druid_reindex.model.cluster_security import ClusterSecurity
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.profile import ClusterProfile
 
 _FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("A pipeline: `dags/pipelines/<name>.yaml`", "One datasource and its nights.", Pipeline),
     ("A cluster profile: `emr_configs/profiles/<name>.yaml`", "The shape of a night's cluster.", ClusterProfile),
+    (
+        "A cluster's security: `emr_configs/security/<name>.yaml`",
+        "What a night's cluster is protected with; `druid-reindex security-config show` shows EMR's document of it.",
+        ClusterSecurity,
+    ),
     (
         "The boundaries: `emr_configs/boundaries.yaml`",
         "What belongs to the account, once for `phi` and once for `general`.",

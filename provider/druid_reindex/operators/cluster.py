@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from druid_reindex.errors import DeadlineError, NoAnswerError
+from druid_reindex.errors import DeadlineError
 from druid_reindex.model.group import shown
 from druid_reindex.operators import links
+from druid_reindex.operators.launching import Launch
 from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.plan import emr as payloads
 from druid_reindex.plan import names
 from druid_reindex.plan.group import of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from airflow.sdk import Context
 
     from druid_reindex.model.cluster import Cluster
@@ -48,16 +47,13 @@ class LaunchEmrClusterOperator(NightOperator):
             self.log.info("every batch of the plan has left its result: no cluster is needed")
             return {"cluster_id": None, "primary_dns": None}
         self._sharing = self.sharing(context)
-        cluster_id = self._shared(context, self._sharing) if self._sharing else self._own(context, run_id)
-        self._waited_for = cluster_id
-        links.tell_cluster(context, self.settings, cluster_id)
-        cluster = self._settled(cluster_id)
-        if not cluster.state.is_up:
-            from druid_reindex.clients.emr_states import cluster_failure  # noqa: PLC0415
-
-            raise cluster_failure(cluster, attempted="launch a cluster")
-        self.log.info("cluster %s is up: %s", cluster_id, cluster.primary_dns)
-        return {"cluster_id": cluster_id, "primary_dns": cluster.primary_dns}
+        launch = Launch(self.asked_settings(context), run_id, self.emr, lambda: self.vault, self.require, self.log.info)
+        cluster = self._up(context, launch, self.waiting.resumed)
+        while not cluster.state.is_up:
+            launch.refuse_unless_another_subnet(cluster)
+            cluster = self._up(context, launch, None)
+        self.log.info("cluster %s is up: %s", cluster.cluster_id, cluster.primary_dns)
+        return {"cluster_id": cluster.cluster_id, "primary_dns": cluster.primary_dns}
 
     def on_kill(self) -> None:
         """End the cluster: its teardown does not run when it never came up. A shared one is left to its other runs."""
@@ -65,6 +61,14 @@ class LaunchEmrClusterOperator(NightOperator):
             self._sharing.leave()
         elif self._waited_for is not None:
             self.emr.terminate(self._waited_for)
+
+    def _up(self, context: Context, launch: Launch, resumed: str | None) -> Cluster:
+        """The run's cluster, or its group's, once it is up or over; the one that was waited for is ``resumed``."""
+        sharing = self._sharing
+        cluster_id = self._shared(launch, sharing, resumed) if sharing else resumed or self._own(launch)
+        self._waited_for = cluster_id
+        links.tell_cluster(context, self.settings, cluster_id)
+        return self._settled(cluster_id)
 
     def _all_done(self, context: Context, run_id: RunId, batches: list[int]) -> bool:
         uris = (names.result_uri(self.settings.boundary, run_id, batch) for batch in batches)
@@ -82,49 +86,27 @@ class LaunchEmrClusterOperator(NightOperator):
             self.on_kill()
             raise
 
-    def _own(self, context: Context, run_id: RunId) -> str:
+    def _own(self, launch: Launch) -> str:
         """The run's own cluster, found by its tag or launched."""
 
         def find() -> Cluster | None:
-            tagged = of_run(self.emr.find_clusters(names.RUN_TAG, str(run_id)), run_id)
+            tagged = of_run(self.emr.find_clusters(names.RUN_TAG, str(launch.run_id)), launch.run_id)
             return next((each for each in tagged if not each.state.is_over), None)
 
-        return self.waiting.resumed or self._find_or_launch(find, self._request(context, run_id))
+        return launch.find_or_launch(find, launch.request)
 
-    def _shared(self, context: Context, sharing: Sharing) -> str:
+    def _shared(self, launch: Launch, sharing: Sharing, resumed: str | None) -> str:
         """The cluster that the run shares, once it is launched, by this run or another."""
-        resumed, until_launched = self.waiting.resumed, sharing.until_launched
         if resumed not in {None, sharing.shelf.key}:
             return str(resumed)
-        group = self.waiting.until(sharing.join, sharing.may_go_on, until_launched, tell=lambda g: str(g.launcher))
+        group = self.waiting.until(
+            sharing.join, sharing.may_go_on, sharing.until_launched, tell=lambda g: str(g.launcher)
+        )
         if group.cluster_id is not None:
             self.log.info("cluster %s of group %s is shared by: %s", group.cluster_id, group.key, shown(group.members))
             return group.cluster_id
-        request = payloads.shared(self._request(context, sharing.run_id), group)
-        return sharing.launched(group, self._find_or_launch(lambda: sharing.find(group), request))
-
-    def _request(self, context: Context, run_id: RunId) -> dict[str, Any]:
-        settings = self.asked_settings(context)
-        return payloads.run_job_flow(
-            settings.pipeline, settings.boundaries, settings.boundary, settings.profile, run_id
-        )
-
-    def _find_or_launch(self, find: Callable[[], Cluster | None], request: Mapping[str, Any]) -> str:
-        living = find()
-        if living is not None:
-            self.log.info("attaching to cluster %s (%s)", living.cluster_id, living.state.value)
-            return living.cluster_id
-        self.require()
-        try:
-            cluster_id = self.emr.run_job_flow(request)
-        except NoAnswerError:
-            # EMR may have accepted it: the tags tell.
-            launched = find()
-            if launched is None:
-                raise
-            return launched.cluster_id
-        self.log.info("launched cluster %s (%s)", cluster_id, request["Name"])
-        return cluster_id
+        request = payloads.shared(launch.request, group)
+        return sharing.launched(group, launch.find_or_launch(lambda: sharing.find(group), request))
 
 
 class TerminateEmrClusterOperator(NightOperator):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from druid_reindex.clients.emr import EmrClient
     from druid_reindex.clients.emr_async import AsyncEmr
     from druid_reindex.clients.s3 import S3Client
+    from druid_reindex.clients.secrets import SecretsClient
     from druid_reindex.clients.survey_emr import EmrSurvey
     from druid_reindex.clients.survey_facts import Night
     from druid_reindex.posture.facts import Facts, Intent
@@ -118,6 +119,13 @@ def posture_facts(conn_id: str, druid_conn_id: str, night: Night, intent: Intent
         return druid_config(BaseHook.get_connection(druid_conn_id), protected=False)  # plain http is a finding
 
     return Gathering(night, intent, session, config).facts()
+
+
+def secrets_client(conn_id: str, region: str) -> SecretsClient:
+    """Secrets Manager by the connection."""
+    from druid_reindex.clients.secrets import SecretsClient  # noqa: PLC0415
+
+    return SecretsClient(aws_session(conn_id, region))
 
 
 def aws_session(conn_id: str, region: str) -> boto3.Session:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
 
 from druid_reindex.errors import ConfigurationError
-from druid_reindex.model.config_files import profile_names
 from druid_reindex.operators.approve import APPROVE_TASK, ApproveNightOperator
 from druid_reindex.operators.attest import ATTEST_TASK, AttestClusterOperator
 from druid_reindex.operators.callbacks import deadline_alert, failure_callbacks
@@ -113,7 +112,7 @@ def _dag(settings: NightSettings, file: Path, notifiers: Sequence[SyncCallback])
         catchup=False,
         max_active_runs=1,
         deadline=deadline_alert(settings, file, notifiers),
-        params=trigger_form(pipeline, profile_names(settings.configs)),
+        params=trigger_form(pipeline, settings.profiles),
         default_args={"owner": pipeline.owner},
         tags={"druid-reindex", pipeline.classification.value, *pipeline.tags},
     ) as dag:

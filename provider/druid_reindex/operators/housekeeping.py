@@ -32,7 +32,7 @@ HOURLY = "17 * * * *"
 
 
 class HousekeepingOperator(BaseOperator):
-    """Terminates clusters, breaks leases and deletes working files that no live run of this deployment owns.
+    """Takes away clusters, leases, working files and security configurations that no live run of this deployment owns.
 
     Asks Airflow about exactly the runs that something was found of. What cannot be read or taken away fails the task
     after all the rest is done. Returns ``found`` and ``taken_away``, a line each; with the param ``reap`` false, what
@@ -128,7 +128,9 @@ def _dag(boundaries: Boundaries, classification: Classification) -> DAG:
 
 
 _DOCUMENTATION = """\
-Looks, once an hour, for clusters, leases and working files of this deployment whose run is neither queued nor running.
-It terminates clusters an hour after they were launched, deletes working files 30 days after they were written, and
-breaks leases that ended 30 days ago. Plans, pages and results stay. From a shell: `druid-reindex orphans`.
+Looks, once an hour, for clusters, leases and working files of this deployment whose run is neither queued nor running,
+and for security configurations of the provider's making that no cluster runs under.
+It terminates clusters an hour after they were launched, deletes working files 30 days after they were written and
+security configurations 30 days after they were made (the next launch makes its own again), and breaks leases that ended
+30 days ago. Plans, pages and results stay. From a shell: `druid-reindex orphans`.
 """

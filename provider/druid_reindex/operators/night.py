@@ -16,7 +16,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from druid_reindex.errors import ConfigurationError, DruidReindexError, IntegrityError, NotFoundError, Terminal
 from druid_reindex.model.boundary import Boundaries, Boundary
-from druid_reindex.model.config_files import load_boundaries, load_profile
+from druid_reindex.model.cluster_security import ClusterSecurity
+from druid_reindex.model.config_files import load_boundaries, load_shape, profile_names
 from druid_reindex.model.identity import RunId, digest
 from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
@@ -26,6 +27,7 @@ from druid_reindex.operators.triggers.waits import DruidTaskTrigger, EmrClusterT
 from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import document, names
 from druid_reindex.plan.night import NightPlan
+from druid_reindex.plan.pairing import refuse_pairing
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from druid_reindex.model.uri import S3Uri
     from druid_reindex.operators.sharing import Sharing
     from druid_reindex.operators.tenure import Tenure
-    from druid_reindex.ports import EmrPort, ObjectStorePort
+    from druid_reindex.ports import EmrPort, ObjectStorePort, SecretsPort
 
 PLAN_TASK = "plan"
 NIGHT_KEY = "night"
@@ -44,23 +46,48 @@ _NIGHT_TEMPLATE = f"{{{{ ti.xcom_pull(task_ids='{PLAN_TASK}', key='{NIGHT_KEY}')
 
 @dataclass(frozen=True, slots=True)
 class NightSettings:
-    """One pipeline with its boundary's and its cluster profile's values; ``configs`` is the folder ``emr_configs``."""
+    """One pipeline with its boundary's, its cluster profile's and that one's security's values.
+
+    ``configs`` is the folder ``emr_configs``.
+    """
 
     pipeline: Pipeline
     boundaries: Boundaries
     profile: ClusterProfile
     configs: Path
+    security: ClusterSecurity | None = None
 
     @classmethod
     def read(cls, file: Path, *, configs: Path) -> NightSettings:
         """The settings of the pipeline in ``file``. Raises ConfigurationError that names file, line and field."""
         boundaries = load_boundaries(configs)
         pipeline = load_pipeline(file, boundaries)
-        return cls(pipeline, boundaries, load_profile(configs, pipeline.cluster.profile), configs)
+        profile, security = load_shape(configs, pipeline.cluster.profile)
+        refuse_pairing(pipeline, boundaries, profile, security, file=file)
+        return cls(pipeline, boundaries, profile, configs, security)
 
     def on_profile(self, name: str) -> NightSettings:
-        """The same pipeline on the cluster profile ``name``. Raises ConfigurationError that names those there are."""
-        return self if name == self.profile.name else replace(self, profile=load_profile(self.configs, name))
+        """The same pipeline on the cluster profile ``name``.
+
+        Raises ConfigurationError that names those there are, or what does not go together with this one.
+        """
+        if name == self.profile.name:
+            return self
+        profile, security = load_shape(self.configs, name)
+        refuse_pairing(self.pipeline, self.boundaries, profile, security)
+        return replace(self, profile=profile, security=security)
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The cluster profiles that a run may ask for: those that go together with the pipeline."""
+        return tuple(name for name in profile_names(self.configs) if self._goes_with(name))
+
+    def _goes_with(self, name: str) -> bool:
+        try:
+            self.on_profile(name)
+        except ConfigurationError:
+            return False  # whoever names it in a pipeline's file is told why
+        return True
 
     @property
     def boundary(self) -> Boundary:
@@ -175,6 +202,11 @@ class NightOperator(BaseOperator):
     def emr(self) -> EmrPort:
         """EMR, by the pipeline's connection."""
         return connections.emr_client(self.settings.aws_conn_id, self.settings.boundaries.region)
+
+    @cached_property
+    def vault(self) -> SecretsPort:
+        """Secrets Manager, by the pipeline's connection."""
+        return connections.secrets_client(self.settings.aws_conn_id, self.settings.boundaries.region)
 
     @cached_property
     def store(self) -> ObjectStorePort:

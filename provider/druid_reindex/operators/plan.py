@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import ConfigurationError
-from druid_reindex.model.config_files import profile_names
 from druid_reindex.model.identity import digest
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
@@ -46,7 +45,7 @@ class PlanNightOperator(NightOperator):
         from druid_reindex.plan.planner import plan_night  # noqa: PLC0415
 
         run_id = self.run_identity(context)
-        asked = night_request(context["dag_run"], self.settings.pipeline, profile_names(self.settings.configs))
+        asked = night_request(context["dag_run"], self.settings.pipeline, self.settings.profiles)
         self.druid.check_engine(asked.engine)
         fence = None if asked.dry_run else self.take(context)
         forced = (asked.window,) if asked.force else ()

@@ -52,7 +52,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "Druid reindex",
                 "python-modules": [
                     f"druid_reindex.operators.{module}"
-                    for module in ("plan", "cluster", "reindex", "validate", "verdict")
+                    for module in ("plan", "cluster", "security", "reindex", "validate", "verdict")
                 ],
             }
         ],

@@ -5,14 +5,14 @@ Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_RunJobFlow.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.group import Group
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Pipeline, Submission
-from druid_reindex.model.profile import BootstrapScript, ClusterProfile, InstanceGroup
+from druid_reindex.model.profile import BootstrapScript, ClusterProfile, InstanceFleet, InstanceGroup
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import names
 
@@ -26,7 +26,7 @@ def run_job_flow(
     pipeline: Pipeline, boundaries: Boundaries, boundary: Boundary, profile: ClusterProfile, run_id: RunId
 ) -> dict[str, Any]:
     """The RunJobFlow request; equal for every try of one run, and tagged so that a retry finds the cluster."""
-    return {
+    request = {
         "Name": names.cluster_name(pipeline, run_id),
         "ReleaseLabel": profile.release_label,
         "Applications": [{"Name": name} for name in profile.applications],
@@ -46,6 +46,7 @@ def run_job_flow(
         "VisibleToAllUsers": True,
         "Tags": _as_aws(_tags(pipeline, profile, run_id)),
     }
+    return placed(request, boundary.network.subnet_ids, failures=0)
 
 
 def shared(request: Mapping[str, Any], group: Group) -> dict[str, Any]:
@@ -57,6 +58,32 @@ def shared(request: Mapping[str, Any], group: Group) -> dict[str, Any]:
         "StepConcurrencyLevel": max(SHARED_STEPS, request["StepConcurrencyLevel"]),
         "Tags": _as_aws(own | {names.GROUP_TAG: group.key, names.GENERATION_TAG: str(group.generation)}),
     }
+
+
+def secured(request: Mapping[str, Any], configuration: str) -> dict[str, Any]:
+    """The ``request`` for a cluster under the security configuration of this name.
+
+    KerberosAttributes are added when it is sent: they are passwords, which stand in no plan.
+    """
+    return {**request, "SecurityConfiguration": configuration}
+
+
+def placed(request: Mapping[str, Any], subnet_ids: Sequence[str], failures: int) -> dict[str, Any]:
+    """The ``request`` in the subnet that is next after ``failures`` for want of capacity; a fleet is offered them all.
+
+    Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_JobFlowInstancesConfig.html
+    """
+    instances = {**request["Instances"]}
+    if "InstanceFleets" in instances:
+        instances["Ec2SubnetIds"] = list(subnet_ids)
+    else:
+        instances["Ec2SubnetId"] = subnet_ids[failures % len(subnet_ids)]
+    return {**request, "Instances": instances}
+
+
+def has_another_subnet(request: Mapping[str, Any], subnet_ids: Sequence[str], failures: int) -> bool:
+    """Whether a subnet is left to try after ``failures`` for want of capacity; EMR itself tries all for a fleet."""
+    return "InstanceFleets" not in request["Instances"] and failures % len(subnet_ids) != 0
 
 
 def reindex_step(name: str, spec_uri: S3Uri, boundary: Boundary, *, limit_seconds: int) -> dict[str, Any]:
@@ -72,14 +99,40 @@ def reindex_step(name: str, spec_uri: S3Uri, boundary: Boundary, *, limit_second
 def _instances(boundary: Boundary, profile: ClusterProfile) -> dict[str, Any]:
     network = boundary.network
     return {
-        "InstanceGroups": [_group(group) for group in profile.instance_groups],
-        "Ec2SubnetId": network.subnet_ids[0],
+        **_nodes(profile),
         "EmrManagedMasterSecurityGroup": network.primary_security_group,
         "EmrManagedSlaveSecurityGroup": network.core_security_group,
         "ServiceAccessSecurityGroup": network.service_access_security_group,
         "KeepJobFlowAliveWhenNoSteps": True,
         "TerminationProtected": False,
     }
+
+
+def _nodes(profile: ClusterProfile) -> dict[str, Any]:
+    if profile.instance_fleets:
+        return {"InstanceFleets": [_fleet(fleet) for fleet in profile.instance_fleets]}
+    return {"InstanceGroups": [_group(group) for group in profile.instance_groups]}
+
+
+def _fleet(fleet: InstanceFleet) -> dict[str, Any]:
+    """Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_InstanceFleetConfig.html."""
+    made: dict[str, Any] = {
+        "Name": fleet.role.lower(),
+        "InstanceFleetType": fleet.role,
+        "TargetOnDemandCapacity": fleet.on_demand_units,
+        "TargetSpotCapacity": fleet.spot_units,
+        "InstanceTypeConfigs": [
+            {"InstanceType": each.instance_type, "WeightedCapacity": each.weight} for each in fleet.instance_types
+        ],
+    }
+    if fleet.spot_units:
+        spot = {
+            "TimeoutDurationMinutes": fleet.spot_timeout_minutes,
+            "TimeoutAction": fleet.spot_timeout_action,
+            "AllocationStrategy": "capacity-optimized",
+        }
+        made["LaunchSpecifications"] = {"SpotSpecification": spot}
+    return made
 
 
 def _group(group: InstanceGroup) -> dict[str, Any]:

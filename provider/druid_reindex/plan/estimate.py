@@ -41,11 +41,11 @@ def estimate_night(batches: Sequence[Batch], profile: ClusterProfile, prices: Pr
     speed = profile.job.estimated_bytes_per_core_hour
     hours = profile.job.estimated_idle_hours
     hours += sum(_bytes(batch) / (speed * min(cores, len(batch.chunks) * batch.shards)) for batch in batches)
-    instance_hours = round(hours * sum(group.count for group in profile.instance_groups), 2)
+    instance_hours = round(hours * sum(group.count for group in profile.nodes), 2)
     unpriced = _unpriced(profile, prices)
     if prices is None or unpriced:
         return Estimate(read, instance_hours, None, f"the price of {', '.join(unpriced)} in prices.yaml")
-    per_hour = sum(g.count * prices.instance_types[g.instance_type].usd_per_hour for g in profile.instance_groups)
+    per_hour = sum(g.count * prices.instance_types[g.instance_type].usd_per_hour for g in profile.nodes)
     return Estimate(read, instance_hours, round(hours * per_hour, 2))
 
 
@@ -80,7 +80,7 @@ def vcpus(instance_type: str) -> int | None:
 
 def _worker_vcpus(profile: ClusterProfile) -> int | None:
     """The vCPUs that run containers; None when any is unknown. The primary node of EMR runs none."""
-    known = [(group.count, vcpus(group.instance_type)) for group in profile.instance_groups if group.role != "MASTER"]
+    known = [(group.count, vcpus(group.instance_type)) for group in profile.nodes if group.role != "MASTER"]
     return None if any(each is None for _, each in known) else sum(count * (each or 0) for count, each in known)
 
 
@@ -90,4 +90,4 @@ def _bytes(batch: Batch) -> int:
 
 def _unpriced(profile: ClusterProfile, prices: PriceTable | None) -> list[str]:
     known: Iterable[str] = prices.instance_types if prices else ()
-    return sorted({group.instance_type for group in profile.instance_groups} - set(known))
+    return sorted({group.instance_type for group in profile.nodes} - set(known))

@@ -1,8 +1,9 @@
-"""What no live run owns: clusters that cost, leases that block, working files that stay.
+"""What no live run owns: clusters that cost, leases that block, working files and security configurations that stay.
 
 Only what proves that it is this deployment's is looked at: a cluster by its tags, a lease by its owner, working files
 by the ``owner.json`` beside them, each of which names DAG and run, from which the run's identity is made again and
-compared. Whatever cannot prove it is left alone, and so is what is younger than its grace.
+compared. A security configuration is nobody's own: its name, made of its content, proves that the provider made it, and
+whatever launches makes it again. Whatever cannot prove it is left alone, and so is what is younger than its grace.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from druid_reindex.model.cluster import Cluster
+from druid_reindex.model.cluster import Cluster, StoredConfiguration
 from druid_reindex.model.group import Group
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.lease import Lease
@@ -34,18 +35,21 @@ class Kind(StrEnum):
     CLUSTER = "cluster"
     LEASE = "lease"
     FILES = "working files"
+    CONFIGURATION = "security configuration"
 
 
 @dataclass(frozen=True, slots=True)
 class Ages:
     """How old each kind must be: a cluster since it was created, a lease since it ended, files since they were written.
 
-    A lease that has ended blocks nobody, and its run can still go on with it (``resume``) until it is broken.
+    A security configuration that no cluster runs under counts since it was created. A lease that has ended blocks
+    nobody, and its run can still go on with it (``resume``) until it is broken.
     """
 
     cluster: timedelta = timedelta(hours=1)
     lease: timedelta = timedelta(hours=1)
     files: timedelta = timedelta(days=30)
+    configuration: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +78,16 @@ class SharedCluster:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is of this deployment, whoever owns it; a cluster whose group is not among ``groups`` is let be."""
+    """What there is of this deployment, whoever owns it; a cluster whose group is not among ``groups`` is let be.
+
+    ``unused`` are security configurations that no cluster runs under.
+    """
 
     clusters: tuple[tuple[Cluster, RunId], ...] = ()
     leases: tuple[Lease, ...] = ()
     files: tuple[WorkingFiles, ...] = ()
     groups: tuple[Group, ...] = ()
+    unused: tuple[StoredConfiguration, ...] = ()
 
     @property
     def owners(self) -> frozenset[RunId]:
@@ -91,21 +99,25 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """One thing that no live run owns: its name outside, the run that made it, and since when it is there."""
+    """One thing that no live run owns: its name outside, the run that made it, and since when it is there.
+
+    A security configuration, which any run may have made, has no ``run_id``.
+    """
 
     kind: Kind
     name: str
-    run_id: RunId
+    run_id: RunId | None
     since: datetime
-    thing: Cluster | SharedCluster | Lease | WorkingFiles
+    thing: Cluster | SharedCluster | Lease | WorkingFiles | StoredConfiguration
 
     @property
     def owners(self) -> frozenset[RunId]:
         """The runs that may need it: the one that made it, and those that share it."""
-        return frozenset([self.run_id]) | (self.thing.users if isinstance(self.thing, SharedCluster) else frozenset())
+        made = frozenset([self.run_id]) if self.run_id is not None else frozenset[RunId]()
+        return made | (self.thing.users if isinstance(self.thing, SharedCluster) else frozenset())
 
     def __str__(self) -> str:
-        whose = f"of {self.run_id.dag_id} {self.run_id.dag_run_id}"
+        whose = f"of {self.run_id.dag_id} {self.run_id.dag_run_id}" if self.run_id else "that no cluster uses"
         return f"{self.kind} {self.name} {whose}, since {self.since:%Y-%m-%d %H:%M} UTC"
 
 
@@ -114,8 +126,13 @@ def orphans(found: Found, live: Collection[RunId], now: datetime, ages: Ages) ->
 
     ``live`` must be read after ``found``: whose run was live when it was found, and is not in ``live``, has ended.
     """
-    old_enough = {Kind.CLUSTER: ages.cluster, Kind.LEASE: ages.lease, Kind.FILES: ages.files}
-    everything = [*_clusters(found), *_leases(found), *_files(found)]
+    old_enough = {
+        Kind.CLUSTER: ages.cluster,
+        Kind.LEASE: ages.lease,
+        Kind.FILES: ages.files,
+        Kind.CONFIGURATION: ages.configuration,
+    }
+    everything = [*_clusters(found), *_leases(found), *_files(found), *_unused(found)]
     unowned = (each for each in everything if each.owners.isdisjoint(live))
     return tuple(each for each in unowned if now - each.since >= old_enough[each.kind])
 
@@ -182,3 +199,7 @@ def _leases(found: Found) -> Iterator[Orphan]:
 
 def _files(found: Found) -> Iterator[Orphan]:
     return (Orphan(Kind.FILES, str(each.prefix), each.run_id, each.written_at, each) for each in found.files)
+
+
+def _unused(found: Found) -> Iterator[Orphan]:
+    return (Orphan(Kind.CONFIGURATION, each.name, None, each.created_at, each) for each in found.unused)

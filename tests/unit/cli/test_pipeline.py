@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from changed_configs import rewrite
 from druid_reindex.cli.main import app
 
 ROOT = Path(__file__).parents[3]
@@ -73,3 +74,12 @@ def test_without_boundaries_nothing_is_checked(tmp_path: Path) -> None:
 
 def test_init_is_among_the_commands() -> None:
     assert "--from-datasource" in run("init", "--help").stdout
+
+
+def test_a_pipeline_that_does_not_go_with_its_profile_is_wrong(copy: Path) -> None:
+    rewrite(copy, {"cluster.profile": "secure_step", "submit": "overlord"})
+    result = check(copy)
+    assert result.exit_code == 1
+    assert "submit: found 'overlord' with 'secure_step', whose KDC is dedicated" in result.stderr
+    rewrite(copy, {"submit": "emr_step"})
+    assert check(copy).exit_code == 0

@@ -11,8 +11,8 @@ import pytest
 from botocore.stub import Stubber
 
 from druid_reindex.clients.emr import EmrClient
-from druid_reindex.errors import NotFoundError, ProtocolError, RefusedError, ThrottledError
-from druid_reindex.model.cluster import ClusterState, StepState
+from druid_reindex.errors import NotAuthorizedError, NotFoundError, ProtocolError, RefusedError, ThrottledError
+from druid_reindex.model.cluster import ClusterState, StepState, StoredConfiguration
 
 ID = "j-1AAAAAAAAAAAA"
 STEP = {"Id": "s-1", "Name": "reindex", "Status": {"State": "RUNNING"}}
@@ -152,3 +152,58 @@ def test_a_cancellation_that_fails_is_told_unless_the_step_has_ended(
 def test_a_cancellation_that_is_submitted_is_enough(emr: EmrClient, stub: Stubber) -> None:
     stub.add_response("cancel_steps", {"CancelStepsInfoList": [{"StepId": "s-1", "Status": "SUBMITTED"}]})
     emr.cancel_step(ID, "s-1")
+
+
+MADE = datetime(2026, 10, 6, 2, 30, tzinfo=UTC)
+LISTED = {"SecurityConfigurations": [{"Name": "drx-b", "CreationDateTime": MADE}]}
+
+
+def test_a_security_configuration_is_told(emr: EmrClient, stub: Stubber) -> None:
+    answer = {"Name": "drx", "SecurityConfiguration": "{}", "CreationDateTime": MADE}
+    stub.add_response("describe_security_configuration", answer, {"Name": "drx"})
+    assert emr.security_configuration("drx") == StoredConfiguration("drx", "{}", MADE)
+
+
+def test_one_that_is_neither_told_nor_listed_is_absent(emr: EmrClient, stub: Stubber) -> None:
+    stub.add_client_error("describe_security_configuration", "InvalidRequestException", "does not exist")
+    stub.add_response("list_security_configurations", {"SecurityConfigurations": [], "Marker": "m"})
+    stub.add_response("list_security_configurations", LISTED, {"Marker": "m"})
+    assert emr.security_configuration("drx") is None
+
+
+def test_one_that_is_listed_and_not_told_is_no_absence(emr: EmrClient, stub: Stubber) -> None:
+    stub.add_client_error("describe_security_configuration", "InvalidRequestException", "not now")
+    stub.add_response("list_security_configurations", LISTED)
+    with pytest.raises(RefusedError, match="not now"):
+        emr.security_configuration("drx-b")
+
+
+def test_one_that_could_not_be_read_is_no_absence(emr: EmrClient, stub: Stubber) -> None:
+    stub.add_client_error("describe_security_configuration", "AccessDeniedException", "no")
+    with pytest.raises(NotAuthorizedError):
+        emr.security_configuration("drx")
+
+
+@pytest.mark.parametrize("operation", ["create_security_configuration", "delete_security_configuration"])
+@pytest.mark.parametrize("name", ["drx-a", "drx-b"])
+def test_making_or_deleting_twice_is_once_and_other_refusals_are_told(
+    emr: EmrClient, stub: Stubber, operation: str, name: str
+) -> None:
+    stub.add_client_error(operation, "InvalidRequestException", "no")
+    stub.add_response("list_security_configurations", LISTED)
+    is_done = (name == "drx-b") == operation.startswith("create")
+    call = getattr(emr, operation)
+    arguments = (name, "{}") if operation.startswith("create") else (name,)
+    if is_done:
+        call(*arguments)
+        return
+    with pytest.raises(RefusedError):
+        call(*arguments)
+
+
+def test_a_security_configuration_is_made_and_deleted(emr: EmrClient, stub: Stubber) -> None:
+    asked = {"Name": "drx", "SecurityConfiguration": "{}"}
+    stub.add_response("create_security_configuration", {"Name": "drx", "CreationDateTime": MADE}, asked)
+    stub.add_response("delete_security_configuration", {}, {"Name": "drx"})
+    emr.create_security_configuration("drx", "{}")
+    emr.delete_security_configuration("drx")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import botocore.session
 import pytest
 
-from druid_reindex.clients.emr_states import REASONS, cluster_failure
+from druid_reindex.clients.emr_states import REASONS, cluster_failure, is_without_capacity
 from druid_reindex.errors import CapacityError, ClusterFailedError, Transient, UnavailableError
 from druid_reindex.model.cluster import Cluster, ClusterState, StepState
 
@@ -53,3 +55,11 @@ def test_missing_capacity_is_transient_under_any_reason() -> None:
     error = cluster_failure(ended("VALIDATION_ERROR", message), attempted="wait")
     assert isinstance(error, CapacityError)
     assert isinstance(error, Transient)
+
+
+def test_want_of_capacity_is_told_from_other_ends_and_from_living_clusters() -> None:
+    message = "x [INTERNAL_ERROR_EC2_INSUFFICIENT_CAPACITY_AZ]"
+    assert is_without_capacity(ended("VALIDATION_ERROR", message))
+    assert is_without_capacity(ended("INSTANCE_FLEET_TIMEOUT"))
+    assert not is_without_capacity(ended("VALIDATION_ERROR"))
+    assert not is_without_capacity(replace(ended("VALIDATION_ERROR", message), state=ClusterState.STARTING))

@@ -14,12 +14,14 @@ from druid_reindex.clients.leases import LeaseKeeper
 from druid_reindex.clients.leftovers import Leftovers
 from druid_reindex.errors import ConflictError, NoAnswerError
 from druid_reindex.model import lease as stored
-from druid_reindex.model.cluster import ClusterState, StepState
+from druid_reindex.model.cluster import Cluster, ClusterState, StepState
+from druid_reindex.model.cluster_security import ClusterSecurity
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.plan import document, names
 from druid_reindex.plan.lease import Claim
 from druid_reindex.plan.orphans import Ages, Kind, Orphan, SharedCluster, orphans, owner_document
+from druid_reindex.plan.security import needed
 from twins import EPOCH
 
 SUBJECT = DESK.subject(DagRun(DAG, RUN, "failed"))
@@ -71,7 +73,9 @@ def take_away(outside: Outside, orphan: Orphan) -> list[str]:
 
 def test_one_of_each_kind_is_found(outside: Outside) -> None:
     found = left(outside)
-    assert {kind: each.run_id for kind, each in found.items()} == dict.fromkeys(Kind, SUBJECT.run_id)
+    assert {kind: each.run_id for kind, each in found.items()} == dict.fromkeys(
+        [Kind.CLUSTER, Kind.LEASE, Kind.FILES], SUBJECT.run_id
+    )
     assert found[Kind.CLUSTER].name == "j-0000000000001"
     general = side(outside, [], Classification.GENERAL).find()
     assert [cluster.cluster_id for cluster, _ in general.clusters] == ["j-0000000000002"]
@@ -108,7 +112,7 @@ def test_working_files_go_and_records_stay(outside: Outside) -> None:
 
 
 @pytest.mark.parametrize(
-    ("away", "kinds", "times"), [("emr", {Kind.LEASE, Kind.FILES}, 1), ("store", {Kind.CLUSTER}, 3)]
+    ("away", "kinds", "times"), [("emr", {Kind.LEASE, Kind.FILES}, 2), ("store", {Kind.CLUSTER}, 3)]
 )
 def test_what_does_not_answer_hides_nothing_else(outside: Outside, away: str, kinds: set[Kind], times: int) -> None:
     outside.away[away] = AWAY
@@ -168,3 +172,50 @@ def test_a_cluster_of_a_closed_generation_is_taken_away_while_the_next_one_works
     group = shelf.read()
     assert group is not None
     assert group.has(newcomer)
+
+
+def configured(outside: Outside, classification: Classification) -> str:
+    """A security configuration of one side, made."""
+    found = needed(ClusterSecurity(name="x", kerberos=None), DESK.boundaries.of(classification))
+    outside.emr.create_security_configuration(found.name, found.text)
+    return found.name
+
+
+def test_security_configurations_that_no_cluster_uses_are_found_on_their_own_side(outside: Outside) -> None:
+    phi, general = configured(outside, Classification.PHI), configured(outside, Classification.GENERAL)
+    weak = needed(ClusterSecurity(name="x", s3="none", local_disks=False, ebs=False, kerberos=None), SUBJECT.boundary)
+    outside.emr.create_security_configuration(weak.name, weak.text)
+    for name in ("theirs", "druid-reindex-by-hand", names_like(phi)):
+        outside.emr.create_security_configuration(name, outside.emr.configurations[phi].text.replace("true", "false"))
+    assert [each.name for each in side(outside, []).find().unused] == [phi]
+    found = side(outside, [], Classification.GENERAL).find().unused
+    assert {each.name for each in found} == {general, weak.name}
+
+
+def names_like(name: str) -> str:
+    """A name of our form, which is not the content's."""
+    return f"{name[:-1]}{'0' if name[-1] != '0' else '1'}"
+
+
+def test_one_that_a_living_cluster_uses_is_kept(outside: Outside) -> None:
+    name = configured(outside, Classification.PHI)
+    first = outside.emr.clusters["j-0000000000001"]
+    outside.emr.clusters[first.cluster_id] = replace(first, security_configuration=name)
+    assert side(outside, []).find().unused == ()
+    outside.emr.clusters[first.cluster_id] = replace(first, state=ClusterState.TERMINATED, security_configuration=name)
+    (found,) = [each for each in orphans(side(outside, []).find(), (), LATER, Ages()) if each.name == name]
+    assert take_away(outside, found) == [f"deleting security configuration {name}"]
+    assert outside.emr.configurations == {}
+
+
+def test_clusters_that_cannot_be_read_keep_every_security_configuration(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_tag: str) -> list[Cluster]:
+        raise AWAY
+
+    configured(outside, Classification.PHI)
+    monkeypatch.setattr(outside.emr, "living_clusters", away)
+    unread: list[str] = []
+    assert side(outside, unread).find().unused == ()
+    assert unread

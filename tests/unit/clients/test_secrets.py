@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 
 from druid_reindex.clients.secrets import SecretsClient
-from druid_reindex.errors import ConfigurationError, NotAuthorizedError, NotFoundError
+from druid_reindex.errors import IntegrityError, NotAuthorizedError, NotFoundError
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
 CANARY = "canary-secret"
@@ -47,7 +47,7 @@ def test_a_password_stands_alone_or_under_its_name(secrets: SecretsClient, stub:
 @pytest.mark.parametrize("text", [f'{{"token": "{CANARY}"}}', f'["{CANARY}"]', '{"password": 7}'])
 def test_json_without_a_password_is_refused_and_not_quoted(secrets: SecretsClient, stub: Stubber, text: str) -> None:
     stub.add_response("get_secret_value", {"SecretString": text})
-    with pytest.raises(ConfigurationError) as error:
+    with pytest.raises(IntegrityError) as error:
         secrets.password("druid")
     assert CANARY not in str(error.value)
 
@@ -68,3 +68,28 @@ def test_who_comes_second_takes_what_is_there(secrets: SecretsClient, stub: Stub
     stub.add_client_error("create_secret", "ResourceExistsException", http_status_code=400)
     stub.add_response("get_secret_value", {"SecretString": "the first one's"})
     assert secrets.make("ca", "text", kms_key_arn=KEY, description="why") == "the first one's"
+
+
+def test_a_secret_is_read(secrets: SecretsClient, stub: Stubber) -> None:
+    stub.add_response("get_secret_value", {"SecretString": '{"user": "u", "password": "p"}'}, {"SecretId": "kdc"})
+    assert secrets.read("kdc") == {"user": "u", "password": "p"}
+
+
+@pytest.mark.parametrize(
+    "text", [CANARY, f'"{CANARY}"', f'["{CANARY}"]', f'{{"password": 42, "x": "{CANARY}"}}', f'{{"{CANARY}": ']
+)
+def test_what_is_no_object_of_texts_is_refused_and_not_told(secrets: SecretsClient, stub: Stubber, text: str) -> None:
+    stub.add_response("get_secret_value", {"SecretString": text})
+    with pytest.raises(IntegrityError, match="kdc") as refusal:
+        secrets.read("kdc")
+    assert CANARY not in str(refusal.value)
+    assert refusal.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("ResourceNotFoundException", NotFoundError), ("AccessDeniedException", NotAuthorizedError)]
+)
+def test_refusals(secrets: SecretsClient, stub: Stubber, code: str, kind: type[Exception]) -> None:
+    stub.add_client_error("get_secret_value", code, "no", 400)
+    with pytest.raises(kind, match="kdc"):
+        secrets.read("kdc")

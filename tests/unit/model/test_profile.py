@@ -38,7 +38,7 @@ def test_each_field_says_what_works() -> None:
     [
         {"name": "Tiny"},
         {"release_label": "7.2.0"},
-        {"instance_groups": []},
+        {"instance_fleets": [{"role": "MASTER", "instance_types": []}]},
         {"instance_groups": [{"role": "PRIMARY", "instance_type": "m6g.xlarge"}]},
         {"instance_groups": [{"role": "MASTER", "instance_type": "m6g"}]},
         {"instance_groups": [{"role": "MASTER", "instance_type": "m6g.xlarge", "count": "1"}]},

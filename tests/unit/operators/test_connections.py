@@ -11,6 +11,7 @@ from airflow.sdk import BaseHook, Connection
 from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.emr import EmrClient
 from druid_reindex.clients.s3 import S3Client
+from druid_reindex.clients.secrets import SecretsClient
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.operators import connections
 
@@ -75,3 +76,4 @@ def test_clients_of_aws_are_made_of_the_amazon_providers_session(monkeypatch: py
     assert credentials.access_key == "AKIDEXAMPLE"
     assert isinstance(connections.emr_client("aws_phi", "us-east-1"), EmrClient)
     assert isinstance(connections.s3_client("aws_phi", "us-east-1"), S3Client)
+    assert isinstance(connections.secrets_client("aws_phi", "us-east-1"), SecretsClient)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from druid_reindex.model.group import Group
-from druid_reindex.model.profile import BootstrapScript
+from druid_reindex.model.profile import BootstrapScript, FleetInstance, InstanceFleet
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import emr, names
 from timelines import RUN, boundaries, pipeline, profile
@@ -122,3 +122,39 @@ def test_a_shared_cluster_is_its_groups_and_takes_steps_side_by_side(own: int, l
         {"Key": "druid-reindex:group", "Value": "nightly-1"}, {"Key": "druid-reindex:group-generation", "Value": "3"},
     ]  # fmt: skip
     assert len(shared["Tags"]) == len(request["Tags"]) + 2
+
+
+def test_a_launch_goes_to_the_next_subnet_for_each_failure() -> None:
+    request = emr.run_job_flow(pipeline(), boundaries(), PHI, profile(), RUN)
+    subnets = ("subnet-a", "subnet-b", "subnet-c")
+    found = [emr.placed(request, subnets, failures)["Instances"]["Ec2SubnetId"] for failures in range(5)]
+    assert found == ["subnet-a", "subnet-b", "subnet-c", "subnet-a", "subnet-b"]
+    assert [emr.has_another_subnet(request, subnets, n) for n in range(5)] == [False, True, True, False, True]
+    assert not emr.has_another_subnet(request, subnets[:1], 1)
+    assert request["Instances"]["Ec2SubnetId"] == PHI.network.subnet_ids[0]
+
+
+def test_a_fleet_is_offered_every_subnet_and_emr_chooses() -> None:
+    types = (FleetInstance(instance_type="r6g.xlarge", weight=4), FleetInstance(instance_type="r7g.xlarge", weight=4))
+    primary = InstanceFleet(role="MASTER", on_demand_units=1, instance_types=types[:1])
+    task = InstanceFleet(role="TASK", spot_units=8, instance_types=types)
+    shape = profile().model_copy(update={"instance_groups": (), "instance_fleets": (primary, task)})
+    request = emr.run_job_flow(pipeline(), boundaries(), PHI, shape, RUN)
+    instances = request["Instances"]
+    assert instances["Ec2SubnetIds"] == [*PHI.network.subnet_ids]
+    assert not {"Ec2SubnetId", "InstanceGroups"} & instances.keys()
+    assert "LaunchSpecifications" not in instances["InstanceFleets"][0]
+    assert instances["InstanceFleets"][1] == {
+        "Name": "task", "InstanceFleetType": "TASK", "TargetOnDemandCapacity": 0, "TargetSpotCapacity": 8,
+        "InstanceTypeConfigs": [{"InstanceType": "r6g.xlarge", "WeightedCapacity": 4},
+                                {"InstanceType": "r7g.xlarge", "WeightedCapacity": 4}],
+        "LaunchSpecifications": {"SpotSpecification": {
+            "TimeoutDurationMinutes": 20, "TimeoutAction": "SWITCH_TO_ON_DEMAND",
+            "AllocationStrategy": "capacity-optimized"}},
+    }  # fmt: skip
+    assert not emr.has_another_subnet(request, PHI.network.subnet_ids, 1)
+
+
+def test_a_secured_request_names_the_configuration_and_no_password() -> None:
+    request = emr.run_job_flow(pipeline(), boundaries(), PHI, profile(), RUN)
+    assert emr.secured(request, "drx") == request | {"SecurityConfiguration": "drx"}

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from druid_reindex.model.cluster import Cluster, ClusterState
+from druid_reindex.model.cluster import Cluster, ClusterState, StoredConfiguration
 from druid_reindex.model.group import Group, Member
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.lease import Broken, Lease
@@ -35,6 +35,7 @@ DEPLOYMENT, ELSEWHERE = UUID(int=1), UUID(int=2)
 DEAD, LIVE, THEIRS = (RunId.of(d, dag_id="d", run_id=r) for d, r in (
     (DEPLOYMENT, "dead"), (DEPLOYMENT, "live"), (ELSEWHERE, "dead"),
 ))  # fmt: skip
+OF_RUNS = {*Kind} - {Kind.CONFIGURATION}
 RUNS = S3Uri.parse("s3://drx-phi-111122223333/runs/")
 AGES = Ages(timedelta(hours=1), timedelta(hours=2), timedelta(days=3))
 
@@ -63,7 +64,7 @@ def everything(run_id: RunId) -> Found:
 def test_what_a_live_run_owns_is_no_orphan_however_old() -> None:
     later = EPOCH + timedelta(days=900)
     assert orphans(everything(LIVE), {LIVE}, later, AGES) == ()
-    assert {each.kind for each in orphans(everything(DEAD), {LIVE}, later, AGES)} == set(Kind)
+    assert {each.kind for each in orphans(everything(DEAD), {LIVE}, later, AGES)} == OF_RUNS
     assert everything(DEAD).owners == {DEAD}
 
 
@@ -74,7 +75,7 @@ def test_what_a_live_run_owns_is_no_orphan_however_old() -> None:
         (timedelta(minutes=59), set()),
         (timedelta(hours=1), {Kind.CLUSTER}),
         (timedelta(hours=2), {Kind.CLUSTER, Kind.LEASE}),
-        (timedelta(days=3), set(Kind)),
+        (timedelta(days=3), OF_RUNS),
     ],
 )
 def test_each_kind_has_its_own_age(age: timedelta, kinds: set[Kind]) -> None:
@@ -180,3 +181,13 @@ def test_a_shared_cluster_is_left_once_no_run_of_its_generation_lives(
 def test_a_shared_cluster_whose_group_could_not_be_read_is_let_be() -> None:
     shared = cluster(tags=tags(DEAD, **{names.GROUP_TAG: "nightly-1", names.GENERATION_TAG: "1"}))
     assert orphans(Found(((shared, DEAD),)), (), EPOCH + timedelta(days=9), AGES) == ()
+
+
+def test_an_unused_security_configuration_is_left_once_it_is_old_whoever_lives() -> None:
+    unused = StoredConfiguration("druid-reindex-1", "{}", EPOCH)
+    ages = replace(AGES, configuration=timedelta(days=5))
+    assert orphans(Found(unused=(unused,)), (), EPOCH + timedelta(days=4), ages) == ()
+    (left,) = orphans(Found(unused=(unused,)), (DEAD, LIVE), EPOCH + timedelta(days=5), ages)
+    assert (left.kind, left.name, left.run_id, left.owners) == (Kind.CONFIGURATION, unused.name, None, frozenset())
+    assert str(left) == "security configuration druid-reindex-1 that no cluster uses, since 2026-10-06 02:30 UTC"
+    assert Found(unused=(unused,)).owners == frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -52,6 +53,8 @@ class EmrBackend(ElasticMapReduceBackend):
                 remedy="call `install(site)` before the first request",
             )
         cluster = requests.cluster(request)
+        if name := request.get("SecurityConfiguration"):
+            cluster.security = json.loads(self.configuration(name).security_configuration)
         runner = ClusterRunner(cluster, Node(self.site, cluster))
         with self._lock:
             self.flows[cluster.id] = cluster

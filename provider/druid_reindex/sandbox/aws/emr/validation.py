@@ -14,6 +14,7 @@ from moto.ec2.models import ec2_backends
 from moto.emr.exceptions import InvalidRequestException, ValidationException
 from moto.iam.models import iam_backends
 
+from druid_reindex.sandbox.aws.emr import security
 from druid_reindex.sandbox.aws.emr.model import ENDING, Cluster
 from druid_reindex.sandbox.aws.emr.releases import APPLICATIONS, hadoop_version
 from druid_reindex.sandbox.aws.site import ACCOUNT, REGION
@@ -113,26 +114,15 @@ def tags(requested: list[Request]) -> None:
 
 
 def security_configuration(name: str, text: str, existing: dict[str, Any]) -> None:
-    """Refuse an empty or used name, and text that is not a JSON object of known sections.
+    """Refuse an empty or used name, and text that is no security configuration.
 
-    Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-create-security-configuration.html
+    Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_CreateSecurityConfiguration.html
     """
     if not name:
         raise InvalidRequestException("Security configuration name must not be empty.")
     if name in existing:
         raise InvalidRequestException(f"SecurityConfiguration with name '{name}' already exists.")
-    try:
-        sections = json.loads(text)
-    except ValueError as error:
-        raise InvalidRequestException(f"The security configuration is not valid JSON: {error}.") from error
-    known = {
-        "EncryptionConfiguration",
-        "AuthenticationConfiguration",
-        "AuthorizationConfiguration",
-        "InstanceMetadataServiceConfiguration",
-    }
-    if not isinstance(sections, dict) or not sections or not sections.keys() <= known:
-        raise InvalidRequestException(f"The security configuration must be an object of {sorted(known)}.")
+    security.document(text)
 
 
 def _release(request: Request) -> None:
@@ -202,26 +192,30 @@ def _network(instances: Request) -> None:
         (managed[0] in instances) == (managed[1] in instances),
         "You must specify both EmrManagedMasterSecurityGroup and EmrManagedSlaveSecurityGroup, or neither.",
     )
+    private = [each for each in ec2.describe_subnets() if each.id in subnets and not _is_public(each)]
+    _require(
+        not private or managed[0] not in instances or "ServiceAccessSecurityGroup" in instances,
+        "You must specify a ServiceAccessSecurityGroup beside custom managed security groups in a private subnet.",
+    )
     known_groups = {str(group.id) for group in ec2.describe_security_groups()}
     for name in (*managed, "ServiceAccessSecurityGroup"):
         group = instances.get(name)
         _require(group is None or group in known_groups, f"The security group '{group}' does not exist.")
 
 
+def _is_public(subnet: Any) -> bool:
+    return str(subnet.map_public_ip_on_launch).lower() == "true"
+
+
 def _security(request: Request, configurations: dict[str, Any]) -> None:
-    """Refuse a security configuration that does not exist, and Kerberos on one side only.
+    """Refuse a security configuration that does not exist, or that the cluster does not fit.
 
     Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-kerberos-configure.html
     """
     name = request.get("SecurityConfiguration")
-    found = configurations.get(name) if name else None
-    _require(not name or found is not None, f"Security configuration with name '{name}' does not exist.")
-    text = "" if found is None else found.security_configuration
-    wants_kerberos = "KerberosConfiguration" in text
-    _require(
-        wants_kerberos == bool(request.get("KerberosAttributes")),
-        "KerberosAttributes must be specified if, and only if, the security configuration enables Kerberos.",
-    )
+    _require(not name or name in configurations, f"Security configuration with name '{name}' does not exist.")
+    text = configurations[name].security_configuration if name else "{}"
+    security.fits(request | {"Region": REGION}, json.loads(text))
 
 
 def _require(condition: bool, message: str) -> None:

@@ -1,0 +1,32 @@
+"""A security configuration as a task of a hand-written DAG."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from changed_configs import PIPELINE, SHIPPED, rewrite
+from druid_reindex.operators.night import NightSettings
+from druid_reindex.operators.security import EmrSecurityConfigurationOperator
+from druid_reindex.plan.security import needed
+from night_world import World, make
+
+
+def test_it_is_made_once_and_named(world: World, tmp_path: Path) -> None:
+    file = Path(shutil.copy(PIPELINE, tmp_path / PIPELINE.name))
+    rewrite(file, {"cluster.profile": "secure_step", "submit": "emr_step"})
+    task = make(EmrSecurityConfigurationOperator, "security")
+    task.settings = settings = NightSettings.read(file, configs=SHIPPED)
+    assert settings.security is not None
+    wanted = needed(settings.security, settings.boundary)
+    assert world.run(task) == {"name": wanted.name}
+    assert world.run(task) == {"name": wanted.name}
+    assert [*world.emr.configurations] == [wanted.name]
+
+
+def test_a_profile_without_security_is_refused(world: World) -> None:
+    with pytest.raises(AirflowFailException, match="it names no security"):
+        world.run(make(EmrSecurityConfigurationOperator, "security"))
