@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -52,7 +53,9 @@ class EmrBackend(ElasticMapReduceBackend):
                 remedy="call `install(site)` before the first request",
             )
         cluster = requests.cluster(request)
-        runner = ClusterRunner(cluster, Node(self.site, cluster))
+        if name := request.get("SecurityConfiguration"):
+            cluster.security = json.loads(self.configuration(name).security_configuration)
+        runner = ClusterRunner(cluster, Node(self.site, cluster, request.get("KerberosAttributes")))
         with self._lock:
             self.flows[cluster.id] = cluster
             self._runners.append(runner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import string
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -149,6 +150,8 @@ class Cluster:
     timeline: Timeline = field(default_factory=Timeline)
     ending: Ending | None = None
     address: ClusterAddress | None = None
+    # The security configuration's JSON; empty when the cluster has none.
+    security: Mapping[str, Any] = field(default_factory=dict)
     changed: threading.Condition = field(default_factory=threading.Condition, repr=False)
 
     @property
