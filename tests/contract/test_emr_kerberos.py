@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import subprocess
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from druid_reindex.sandbox import distributions, kdc, pki
+from druid_reindex.sandbox import distributions, kdc
 from druid_reindex.sandbox.aws import service
 from druid_reindex.sandbox.aws.emr.releases import hadoop_version
 from druid_reindex.sandbox.aws.site import Daemons
@@ -20,24 +18,15 @@ from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.kdc import SITE_REALM
 from druid_reindex.sandbox.processes import OwnedProcess
 from emulated_account import ARTIFACTS, LOGS, Emulator, request, script, shell, start, state, until
+from secured_clusters import EXTERNAL, dedicated, put_certificates, secured
 
 pytestmark = pytest.mark.sandbox
 BUCKET = "drx-phi-111122223333"
-ZIP = "certificates/test.zip"
 UP_SECONDS = 300
 TRUST = {"Realm": SITE_REALM, "Domain": "site.internal", "AdminServer": "kdc.internal", "KdcServer": "kdc.internal"}
-EXTERNAL = {
-    "Provider": "ExternalKdc",
-    "ExternalKdcConfiguration": {
-        "TicketLifetimeInHours": 24,
-        "KdcServerType": "Single",
-        "AdminServer": "kdc.internal:749",
-        "KdcServer": "kdc.internal:88",
-    },
-}
 REPORTS, NONCE = "tests/attestation/", "0123abcd"
 AS_DRUID = "KRB5PRINCIPAL={principal} KRB5KEYTAB={keytab} hdfs dfs -touchz /user/druid/here 2>&1"
-ECHO = "echo hello | hdfs dfs -put - /tmp/a && hdfs dfs -cp /tmp/a s3a://{bucket}/kerberos/{release}"
+ECHO = "echo hello | hdfs dfs -put - /tmp/a && hdfs dfs -cp /tmp/a s3a://{bucket}/kerberos-{release}"
 WITHOUT_TICKET = "env -u KRB5PRINCIPAL -u KRB5KEYTAB hdfs dfs -ls / 2>&1; true"
 SIMPLE = """
 mkdir simple
@@ -54,43 +43,11 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     started = start(home, Daemons.HADOOP)
     try:
         site.wait_ready()
-        started.client("s3").put_object(Bucket=ARTIFACTS, Key=ZIP, Body=certificates(home))
+        put_certificates(home, started.client("s3"))
         yield started
     finally:
         assert started.process.stop() == 0
         site.stop()
-
-
-def certificates(home: SandboxHome) -> bytes:
-    made = pki.server_certificate(home, "clusters", dns=("*.ec2.internal",), ips=())
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.write(made.key, "privateKey.pem")
-        archive.write(made.certificate, "certificateChain.pem")
-        archive.write(home.ca_file, "trustedCertificates.pem")
-    return packed.getvalue()
-
-
-def secured(emr: Any, name: str, kerberos: dict[str, Any]) -> str:
-    tls = {"CertificateProviderType": "PEM", "S3Object": f"s3://{ARTIFACTS}/{ZIP}"}
-    encryption = {
-        "EnableInTransitEncryption": True,
-        "EnableAtRestEncryption": False,
-        "InTransitEncryptionConfiguration": {"TLSCertificateConfiguration": tls},
-    }
-    document = {
-        "EncryptionConfiguration": encryption,
-        "AuthenticationConfiguration": {"KerberosConfiguration": kerberos},
-    }
-    emr.create_security_configuration(Name=name, SecurityConfiguration=json.dumps(document))
-    return name
-
-
-def dedicated(**trust: Any) -> dict[str, Any]:
-    return {
-        "Provider": "ClusterDedicatedKdc",
-        "ClusterDedicatedKdcConfiguration": {"TicketLifetimeInHours": 24, **trust},
-    }
 
 
 def run(account: Emulator, wanted: dict[str, Any], *steps: dict[str, Any]) -> tuple[str, list[str], list[str]]:
@@ -157,7 +114,7 @@ def test_hadoop_works_with_tickets_and_refuses_who_has_none(account: Emulator, r
     copy = shell(ECHO.format(bucket=BUCKET, release=release))
     cluster_id, states, said = run(account, wanted, copy, job(account, release), shell(WITHOUT_TICKET), shell(SIMPLE))
     assert states == ["COMPLETED"] * 4
-    found = account.client("s3").get_object(Bucket=BUCKET, Key=f"kerberos/{release}")
+    found = account.client("s3").get_object(Bucket=BUCKET, Key=f"kerberos-{release}")
     assert found["Body"].read() == b"hello\n"
     assert "Client cannot authenticate via:[TOKEN, KERBEROS]" in said[2]
     assert "SIMPLE authentication is not enabled" in said[3]
