@@ -24,6 +24,7 @@ pytestmark = pytest.mark.sandbox
 BUCKET = "drx-phi-111122223333"
 UP_SECONDS = 300
 TRUST = {"Realm": SITE_REALM, "Domain": "site.internal", "AdminServer": "kdc.internal", "KdcServer": "kdc.internal"}
+DRUID_USER = f"s3://{ARTIFACTS}/bootstrap/druid_user.sh"
 REPORTS, NONCE = "tests/attestation/", "0123abcd"
 AS_DRUID = "KRB5PRINCIPAL={principal} KRB5KEYTAB={keytab} hdfs dfs -touchz /user/druid/here 2>&1"
 ECHO = "echo hello | hdfs dfs -put - /tmp/a && hdfs dfs -cp /tmp/a s3a://{bucket}/kerberos-{release}"
@@ -168,9 +169,12 @@ def test_an_external_kdc_knows_the_cluster_as_long_as_it_lives(account: Emulator
     refused, states, _ = run(account, {"SecurityConfiguration": name, "KerberosAttributes": wrong})
     assert state(emr, refused) == "TERMINATED_WITH_ERRORS"
     as_druid = shell(AS_DRUID.format(principal=site.druid_principal, keytab=site.druid_keytab))
-    wanted = {"SecurityConfiguration": name, "KerberosAttributes": attributes}
-    cluster_id, states, _ = run(account, wanted, as_druid, job(account, "emr-7.2.0"))
-    assert states == ["COMPLETED"] * 2
+    user = {"Name": "user", "ScriptBootstrapAction": {"Path": DRUID_USER}}
+    wanted = {"SecurityConfiguration": name, "KerberosAttributes": attributes, "BootstrapActions": [user]}
+    made = {"Jar": "script-runner.jar", "Args": [DRUID_USER, "--home"]}
+    home_of_druid = {"Name": "home", "ActionOnFailure": "CONTINUE", "HadoopJarStep": made}
+    cluster_id, states, _ = run(account, wanted, home_of_druid, as_druid, job(account, "emr-7.2.0"))
+    assert states == ["COMPLETED"] * 3
     known = [principal.name for principal in site.realm_file.read()]
     assert [name for name in known if name.startswith("hdfs/ip-")]
     end(account, cluster_id)
