@@ -53,6 +53,9 @@ class IdleNode:
         if self.error is not None:
             raise self.error
 
+    def start_units(self) -> None:
+        """It has none."""
+
     def is_idle(self) -> bool:
         return self.idle
 

@@ -17,6 +17,25 @@ limit_seconds="${3:-14400}"
 home="$(cd "$(dirname "$0")/.." && pwd)"
 conf="${HADOOP_CONF_DIR:-/etc/hadoop/conf}"
 druid="${home}/druid"
+keytab="${DRX_NODE_ROOT:-}/etc/hadoop.keytab"
+krb5_conf="${DRX_NODE_ROOT:-}/etc/krb5.conf"
+
+# On a kerberized cluster Hadoop's clients log in from the keytab that EMR made for this user on this host, and again
+# before a ticket expires.
+use_keytab() {
+  KRB5PRINCIPAL="$(python3 - "${conf}/core-site.xml" "${krb5_conf}" <<'PY'
+import re, sys
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+properties = ElementTree.parse(sys.argv[1]).iter("property")
+values = {item.findtext("name"): item.findtext("value") for item in properties}
+realm = re.search(r"^\s*default_realm\s*=\s*(\S+)", open(sys.argv[2]).read(), re.M).group(1)
+print(f"hadoop/{urlsplit(values['fs.defaultFS']).hostname}@{realm}")
+PY
+)"
+  export KRB5PRINCIPAL KRB5KEYTAB="${keytab}"
+}
 
 # Druid's AWS SDK cannot ask for the Region itself: its EC2MetadataUtils needs a later Jackson than Druid has.
 node_region() {
@@ -133,6 +152,9 @@ extension_names() {
 }
 
 started="$(utc_now)"
+if [[ -r "${keytab}" ]]; then
+  use_keytab
+fi
 aws s3 cp --only-show-errors "${spec_uri}" "${work}/requested.json"
 secret="$(aws secretsmanager get-secret-value --secret-id "${secret_id}" --query SecretString --output text)"
 complete_spec

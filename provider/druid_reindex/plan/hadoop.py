@@ -16,38 +16,24 @@ from druid_reindex.model.pipeline import DatasourceInput, Metric, Pipeline, Stat
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import Arn, S3Uri
+from druid_reindex.plan.hadoop_site import HadoopSite
 from druid_reindex.plan.night import Batch
 from druid_reindex.plan.reading import read_intervals, windows
 
-# EMR's own ports. Source: https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-hadoop-daemons.html
-NAME_NODE_PORT = 8020
-RESOURCE_MANAGER_PORT = 8032
-RESOURCE_MANAGER_SCHEDULER_PORT = 8030
-JOB_HISTORY_PORT = 10020
 HEAP_SHARE = 0.8
-
-_HADOOP_CLASSPATH = ",".join(
-    (
-        "$HADOOP_CONF_DIR",
-        *(
-            f"$HADOOP_{part}_HOME/{jars}"
-            for part in ("COMMON", "HDFS", "MAPRED", "YARN")
-            for jars in ("*", "lib/*")
-        ),
-    )
-)  # fmt: skip
 
 
 def overlord_task(
-    pipeline: Pipeline, boundary: Boundary, profile: ClusterProfile, batch: Batch, *, task_id: str, primary_dns: str
+    pipeline: Pipeline, boundary: Boundary, profile: ClusterProfile, batch: Batch, *, task_id: str, site: HadoopSite
 ) -> dict[str, Any]:
-    """The ``index_hadoop`` task for the Overlord; the cluster's addresses travel in ``jobProperties``.
+    """The ``index_hadoop`` task for the Overlord; the cluster's site settings travel in ``jobProperties``.
 
     The task fails by itself when the used segments are no longer the ones that are listed.
     """
     spec = _spec(pipeline, batch, max_split_bytes=profile.job.max_split_bytes, for_cli=False)
-    spec["tuningConfig"]["jobProperties"] = job_properties(boundary, profile) | cluster_properties(primary_dns)
-    return {"type": "index_hadoop", "id": task_id, "spec": spec}
+    spec["tuningConfig"]["jobProperties"] = job_properties(boundary, profile) | site.job_properties()
+    context = site.task_context()
+    return {"type": "index_hadoop", "id": task_id, "spec": spec} | ({"context": context} if context else {})
 
 
 def cli_spec(
@@ -92,22 +78,6 @@ def job_properties(boundary: Boundary, profile: ClusterProfile) -> dict[str, str
         "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "fs.s3n.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         **job.properties,
-    }
-
-
-def cluster_properties(primary_dns: str) -> dict[str, str]:
-    """Where the cluster is, for a submitter that is not on it."""
-    return {
-        "fs.defaultFS": f"hdfs://{primary_dns}:{NAME_NODE_PORT}",
-        "mapreduce.framework.name": "yarn",
-        "mapreduce.jobhistory.address": f"{primary_dns}:{JOB_HISTORY_PORT}",
-        "mapreduce.application.classpath": _HADOOP_CLASSPATH,
-        "yarn.application.classpath": _HADOOP_CLASSPATH,
-        "yarn.app.mapreduce.am.staging-dir": "/user",
-        "yarn.resourcemanager.hostname": primary_dns,
-        "yarn.resourcemanager.address": f"{primary_dns}:{RESOURCE_MANAGER_PORT}",
-        "yarn.resourcemanager.scheduler.address": f"{primary_dns}:{RESOURCE_MANAGER_SCHEDULER_PORT}",
-        "dfs.client.use.datanode.hostname": "true",
     }
 
 

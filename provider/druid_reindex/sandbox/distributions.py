@@ -1,4 +1,4 @@
-"""The engines as they lie on disk: Druid, Hadoop and Synthea, assembled once from Maven into the download cache.
+"""The engines as they lie on disk: Druid, Hadoop, Synthea and a KDC, assembled once from Maven into the download cache.
 
 A layout is built in a temporary directory and renamed, so that it is there completely or not at all; its name carries
 a digest of what it was asked for, so that a changed recipe is built anew. A layout that is there needs no network.
@@ -7,8 +7,10 @@ a digest of what it was asked for, so that a changed recipe is built anew. A lay
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import shutil
+import subprocess
 import tempfile
 import time
 import zipfile
@@ -17,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from druid_reindex.sandbox.home import SandboxHome, locked
-from druid_reindex.sandbox.maven import Artifact, Pom, copy_jars
+from druid_reindex.sandbox.maven import Artifact, MavenError, Pom, copy_jars
 
 DRUID_VERSION = "25.0.0"
 HADOOP_VERSION = "3.3.6"
@@ -28,6 +30,11 @@ CLIENT_SSLCONTEXT_VERSION = "0.23.0"
 AWS_SDK_VERSION = "1.12.367"
 HADOOP_34_JACKSON_VERSION = "2.12.7"
 WILDFLY_OPENSSL_VERSION = "1.1.3.Final"
+KERBY_VERSION = "2.0.3"
+SLF4J_VERSION = "1.7.36"
+# Compiles the few lines around Kerby on a machine whose Java is no JDK.
+COMPILER = "org.eclipse.jdt:ecj:3.33.0"
+KDC_SOURCE = Path(__file__).with_name("Kdc.java")
 NATIVE_HADOOP = "io.trino.hadoop:hadoop-apache:3.3.5-3"
 
 EXTENSIONS = {
@@ -90,6 +97,12 @@ def synthea(home: SandboxHome, report: Report) -> Path:
     )
 
 
+def kdc(home: SandboxHome, report: Report) -> Path:
+    """Return the directory with Kerby's server and our `Kdc`, made where the cache has none. Raises MavenError."""
+    recipe = (KERBY_VERSION, SLF4J_VERSION, hashlib.sha256(KDC_SOURCE.read_bytes()).hexdigest())
+    return _cached(home, f"kdc-{KERBY_VERSION}", recipe, lambda into: _build_kdc(into, report))
+
+
 def _cached(home: SandboxHome, name: str, recipe: Sequence[object], build: Callable[[Path], None]) -> Path:
     digest = hashlib.sha256(repr((_RECIPE, *recipe)).encode()).hexdigest()[:10]
     target = home.cache / f"{name}-{digest}"
@@ -147,6 +160,25 @@ def _build_hadoop(root: Path, version: str, report: Report) -> None:
     native = Artifact(NATIVE_HADOOP, ("*:*",))
     _fetch(Pom("hadoop-native", (native,)), root / "native", report)
     _unpack_native(root / "native")
+
+
+def _build_kdc(root: Path, report: Report) -> None:
+    server = Artifact(f"org.apache.kerby:kerb-server:{KERBY_VERSION}")
+    _fetch(Pom("kdc", (server, Artifact(f"org.slf4j:slf4j-simple:{SLF4J_VERSION}"))), root, report)
+    with tempfile.TemporaryDirectory() as folder:
+        _fetch(Pom("java-compiler", (Artifact(COMPILER),)), Path(folder), report)
+        (compiler,) = Path(folder).glob("*.jar")
+        class_path = os.pathsep.join(map(str, root.glob("*.jar")))
+        options = ("-17", "-proc:none", "-nowarn", "-cp", class_path, "-d", str(root))
+        command = ("java", "-jar", str(compiler), *options, str(KDC_SOURCE))
+        compiled = subprocess.run(command, check=False, capture_output=True, text=True)
+    if compiled.returncode != 0:
+        raise MavenError(
+            "Compiling the sandbox's KDC",
+            resource=str(KDC_SOURCE),
+            came_back=compiled.stderr[-2000:],
+            remedy="see that `java` is Java 17 or later",
+        )
 
 
 def _unpack_native(folder: Path) -> None:

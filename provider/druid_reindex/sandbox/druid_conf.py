@@ -13,10 +13,11 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.sandbox import druid_security
+from druid_reindex.sandbox import druid_kerberos, druid_security
 from druid_reindex.sandbox.addresses import LOOPBACK
 from druid_reindex.sandbox.distributions import HADOOP_VERSION, DruidLayout
 from druid_reindex.sandbox.home import SandboxHome
+from druid_reindex.sandbox.kdc import SiteRealm
 from druid_reindex.sandbox.pki import TRUSTSTORE_PASSWORD
 from druid_reindex.sandbox.postgres import Database
 
@@ -98,6 +99,11 @@ class DruidSite:
         return self.home.conf("druid") / process
 
     @property
+    def realm(self) -> SiteRealm:
+        """The Kerberos realm that peons log in to."""
+        return SiteRealm(self.home)
+
+    @property
     def work(self) -> Path:
         """Segment cache, task directories and temporary files."""
         return self.home.data("druid")
@@ -106,7 +112,7 @@ class DruidSite:
 def write_configuration(site: DruidSite) -> None:
     """Write every file that Druid and its ZooKeeper read."""
     _write(site.common / "common.runtime.properties", _properties(_common(site)))
-    _write(site.common / "core-site.xml", _core_site(site.storage))
+    _write(site.common / "core-site.xml", _core_site(site.storage, druid_kerberos.core_site()))
     _write(site.common / "log4j2.xml", _LOG4J)
     for process, properties in _processes(site).items():
         _write(site.conf(process) / "runtime.properties", _properties(properties))
@@ -126,6 +132,7 @@ def jvm_options(site: DruidSite, heap_megabytes: int) -> tuple[str, ...]:
         "-XX:TieredStopAtLevel=1",
         "-XX:+ExitOnOutOfMemoryError",
         *STRONG_ENCAPSULATION,
+        *druid_kerberos.jvm_options(site.realm),
         "-Duser.timezone=UTC",
         "-Dfile.encoding=UTF-8",
         "-Djava.net.preferIPv4Stack=true",
@@ -247,6 +254,7 @@ def _middle_manager(site: DruidSite) -> dict[str, object]:
         "druid.indexer.task.hadoopWorkingPath": "/tmp/druid-indexing",  # noqa: S108
         "druid.indexer.task.defaultHadoopCoordinates": HADOOP_COORDINATES,
         "druid.indexer.task.restoreTasksOnRestart": "false",
+        **druid_kerberos.peon_properties(site.realm),
     }
 
 
@@ -261,7 +269,7 @@ def _zookeeper(site: DruidSite) -> dict[str, object]:
     }
 
 
-def _core_site(storage: DeepStorage) -> str:
+def _core_site(storage: DeepStorage, kerberos: Mapping[str, str]) -> str:
     """Return what the peon must know of its place: the S3 endpoint, and that how it talks to DataNodes.
 
     Final, as it belongs to where the task runs and not to the task. DataNodes are reached by name: their
@@ -275,6 +283,7 @@ def _core_site(storage: DeepStorage) -> str:
         "dfs.client.use.datanode.hostname": "true",
         # A task uploads some 200 jars; a client that asks before the DataNode's report is in waits 400 ms by default.
         "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "5",
+        **kerberos,
     }
     properties = "\n".join(
         f"  <property><name>{name}</name><value>{escape(value)}</value><final>true</final></property>"

@@ -7,32 +7,26 @@ Source: org.apache.hadoop.mapred.ShuffleHandler#serviceStart, …v2.app.client.M
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import pwd
-import shlex
 import shutil
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from urllib.error import URLError
-from urllib.request import Request, urlopen
 
 from druid_reindex.sandbox import hadoop_site
 from druid_reindex.sandbox.distributions import HadoopLayout
+from druid_reindex.sandbox.hadoop_commands import write_commands
+from druid_reindex.sandbox.hadoop_security import HadoopSecurity, login_name
 from druid_reindex.sandbox.hadoop_site import ClusterLayout
+from druid_reindex.sandbox.hadoop_web import Web
 from druid_reindex.sandbox.pki import TRUSTSTORE_PASSWORD
-from druid_reindex.sandbox.processes import OwnedProcess, SandboxStartError, ServiceSpec
+from druid_reindex.sandbox.processes import OwnedProcess, ServiceSpec
 
 READY_SECONDS = 180.0
 STOP_SECONDS = 3.0
-PROBE_SECONDS = 5.0
-# The NameNode's first answer that changes something loads much code: seconds, on a machine that has more to do.
-CHANGE_SECONDS = 60.0
 SUPERUSER = "hdfs"
+HDFS_TMP = "/tmp"  # noqa: S108 - a directory of HDFS
 HOME_OWNERS = ("hadoop", "druid", "root")
 ADD_OPENS = (
     *(f"--add-exports=java.base/{name}=ALL-UNNAMED" for name in ("jdk.internal.ref", "jdk.internal.misc")),
@@ -87,10 +81,13 @@ class JavaSettings:
     hosts_file: Path
     truststore: Path
     metadata_url: str
+    krb5_conf: Path | None = None
 
     def options(self) -> tuple[str, ...]:
         """Return the JVM options."""
+        kerberos = () if self.krb5_conf is None else (f"-Djava.security.krb5.conf={self.krb5_conf}",)
         return (
+            *kerberos,
             f"-Djdk.net.hosts.file={self.hosts_file}",
             f"-Djavax.net.ssl.trustStore={self.truststore}",
             f"-Djavax.net.ssl.trustStorePassword={TRUSTSTORE_PASSWORD}",
@@ -105,10 +102,14 @@ class JavaSettings:
 class HadoopCluster:
     """The daemons of one cluster: started by one thread, stopped by any."""
 
-    def __init__(self, hadoop: HadoopLayout, layout: ClusterLayout, java: JavaSettings) -> None:
+    def __init__(
+        self, hadoop: HadoopLayout, layout: ClusterLayout, java: JavaSettings, kdc: ServiceSpec | None = None
+    ) -> None:
         self.hadoop = hadoop
         self.layout = layout
         self.java = java
+        self._kdc = kdc
+        self._web = Web(layout.address, layout.security)
         self._running: list[OwnedProcess] = []
 
     def configure(self) -> None:
@@ -117,7 +118,8 @@ class HadoopCluster:
         hadoop_site.write(self.layout, " ".join(options))
         for folder in ("hadoop-hdfs", "hadoop-mapreduce", "hadoop-yarn"):
             (self.layout.root / "usr" / "lib" / folder).mkdir(parents=True, exist_ok=True)
-        self._write_commands()
+        java = (f"{java_home()}/bin/java", "-Xmx256m", *options)
+        write_commands(self.layout.root / "usr" / "bin", java, self.environment(), self.hadoop.jars)
 
     def environment(self) -> dict[str, str]:
         """Return the variables with which a process on the cluster finds Hadoop, as EMR's nodes have them."""
@@ -133,15 +135,23 @@ class HadoopCluster:
             "LD_LIBRARY_PATH": str(self.hadoop.native),
         }
 
-    def client_environment(self) -> dict[str, str]:
-        """Return `environment` and what every JVM on this machine must be told, for JVMs that others start."""
-        return self.environment() | {"JAVA_TOOL_OPTIONS": " ".join(self.java.options())}
+    def client_environment(self, user: str) -> dict[str, str]:
+        """Return `environment`, what every JVM on this machine must be told, and as whom Hadoop's clients act.
+
+        EMR keeps a ticket for its user; here the keytab of the same principal takes its place.
+        """
+        security = self.layout.security
+        acting = {"HADOOP_USER_NAME": user} if security is None else security.login(user)
+        return self.environment() | acting | {"JAVA_TOOL_OPTIONS": " ".join(self.java.options())}
 
     def start(self) -> None:
         """Return when HDFS and YARN accept work: a DataNode and a NodeManager are there, the usual directories too.
 
         Raises SandboxStartError, with the log's tail, when a daemon ended or is overdue.
         """
+        if self._kdc is not None:
+            self._running.append(OwnedProcess.start(self._kdc))
+            self._running[0].wait_ready()
         self._format()
         names, *others = [self._start(daemon) for daemon in DAEMONS if daemon != HISTORY_SERVER]
         names.wait_ready()
@@ -165,9 +175,8 @@ class HadoopCluster:
 
     def is_idle(self) -> bool:
         """Return whether YARN runs nothing and has nothing waiting; not idle while it cannot be asked."""
-        url = f"http://{self.layout.address.ip}:{hadoop_site.RESOURCE_MANAGER_HTTP_PORT}/ws/v1/cluster/metrics"
-        found = _get(url).get("clusterMetrics")
-        return found is not None and not found["appsRunning"] and not found["appsPending"]
+        found = self._web.cluster_metrics()
+        return bool(found) and not found["appsRunning"] and not found["appsPending"]
 
     def _start(self, daemon: Daemon) -> OwnedProcess:
         process = OwnedProcess.start(self._spec(daemon))
@@ -203,7 +212,9 @@ class HadoopCluster:
 
     def _daemon_environment(self, daemon: Daemon) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
-        return inherited | self.environment() | {"HOME": str(self.layout.root), "HADOOP_USER_NAME": daemon.user}
+        # A kerberized daemon is whom its keytab says.
+        acting = {} if self.layout.security is not None else {"HADOOP_USER_NAME": daemon.user}
+        return inherited | self.environment() | {"HOME": str(self.layout.root)} | acting
 
     def _java(self, daemon: Daemon) -> tuple[str, ...]:
         return (
@@ -217,15 +228,11 @@ class HadoopCluster:
             f"{self.layout.conf}:{self.hadoop.jars}/*",
         )
 
-    def _probes(self) -> Mapping[str, Any]:
-        ip = self.layout.address.ip
-        names = f"http://{ip}:{hadoop_site.NAME_NODE_HTTP_PORT}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState"
-        nodes = f"http://{ip}:{hadoop_site.RESOURCE_MANAGER_HTTP_PORT}/ws/v1/cluster/metrics"
-        history = f"http://{ip}:{hadoop_site.JOB_HISTORY_HTTP_PORT}/ws/v1/history/info"
+    def _probes(self) -> Mapping[str, Callable[[], bool]]:
         return {
-            "namenode": lambda: _has_data_node(_get(names)),
-            "resourcemanager": lambda: _get(nodes).get("clusterMetrics", {}).get("activeNodes", 0) > 0,
-            "historyserver": lambda: "historyInfo" in _get(history),
+            "namenode": self._web.has_data_node,
+            "resourcemanager": lambda: self._web.cluster_metrics().get("activeNodes", 0) > 0,
+            "historyserver": self._web.has_history,
         }
 
     def _make_directories(self) -> None:
@@ -233,59 +240,31 @@ class HadoopCluster:
 
         Source: https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-hadoop.html
         """
-        self._webhdfs("/tmp", "MKDIRS&permission=1777")  # noqa: S108 - a directory of HDFS
-        self._webhdfs("/user", "MKDIRS&permission=755")
-        homes = {name: name for name in (*HOME_OWNERS, _login_name())}
-        for folder, owner in (homes | {"history": "mapred"}).items():
-            self._webhdfs(f"/user/{folder}", "MKDIRS&permission=755")
-            self._webhdfs(f"/user/{folder}", f"SETOWNER&owner={owner}")
+        if self.layout.security is not None:
+            self._make_directories_as(self.layout.security)
+            return
+        homes = {name: name for name in (*HOME_OWNERS, login_name())} | {"history": "mapred"}
+        self._web.webhdfs(SUPERUSER, HDFS_TMP, "MKDIRS&permission=1777")
+        self._web.webhdfs(SUPERUSER, "/user", "MKDIRS&permission=755")
+        for folder, owner in homes.items():
+            self._web.webhdfs(SUPERUSER, f"/user/{folder}", "MKDIRS&permission=755")
+            self._web.webhdfs(SUPERUSER, f"/user/{folder}", f"SETOWNER&owner={owner}")
 
-    def _webhdfs(self, path: str, operation: str) -> None:
-        address = f"{self.layout.address.ip}:{hadoop_site.NAME_NODE_HTTP_PORT}"
-        url = f"http://{address}/webhdfs/v1{path}?user.name={SUPERUSER}&op={operation}"
-        try:
-            with urlopen(Request(url, method="PUT"), timeout=CHANGE_SECONDS) as answer:
-                answer.read()
-        except (OSError, URLError) as error:
-            raise SandboxStartError(
-                f"Creating {path} on the cluster's HDFS",
-                resource=address,
-                came_back=str(error),
-                remedy=f"read the NameNode's log below {self.layout.logs}",
-            ) from error
+    def _make_directories_as(self, security: HadoopSecurity) -> None:
+        """Create them with a ticket of hdfs; the homes of `hadoop` and `druid` belong to whom they are mapped to."""
+        homes = [f"/user/{name}" for name in dict.fromkeys((*HOME_OWNERS, login_name()))]
+        self._shell(security, [("-mkdir", "-p", HDFS_TMP, "/user/history", *homes)])
+        owner = ("-chown", login_name(), *homes)
+        self._shell(security, [("-chmod", "1777", HDFS_TMP), owner, ("-chown", "mapred:hadoop", "/user/history")])
 
-    def _write_commands(self) -> None:
-        """Write the commands that EMR has on the PATH of every node."""
-        folder = self.layout.root / "usr" / "bin"
-        folder.mkdir(parents=True, exist_ok=True)
-        exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.environment().items())
-        options = shlex.join((*self.java.options(), f"-Djava.library.path={self.hadoop.native}"))
-        class_path = f"{self.layout.conf}:{self.hadoop.jars}/*:${{HADOOP_CLASSPATH:-}}"
-        java = f'exec {java_home()}/bin/java -Xmx256m {options} ${{HADOOP_CLIENT_OPTS:-}} -cp "{class_path}"'
-        for command, verbs in _COMMANDS.items():
-            cases = "".join(f'  {verb}) shift; {java} {main}"$@" ;;\n' for verb, main in verbs.items())
-            unknown = f'  *) echo "{command}: no such command here: $1" >&2; exit 2 ;;\n'
-            script = folder / command
-            head = f"#!/bin/bash\nunset JAVA_TOOL_OPTIONS\n{exports}"
-            script.write_text(f'{head}case "${{1:-}}" in\n{cases}{unknown}esac\n', encoding="utf-8")
-            script.chmod(0o755)
-
-
-_FS_SHELL = "org.apache.hadoop.fs.FsShell "
-# A command's verbs: the main class, and what it wants before the user's arguments.
-_COMMANDS = {
-    "hadoop": {
-        "fs": _FS_SHELL,
-        "jar": "org.apache.hadoop.util.RunJar ",
-        "version": "org.apache.hadoop.util.VersionInfo ",
-    },
-    "hdfs": {"dfs": _FS_SHELL, "dfsadmin": "org.apache.hadoop.hdfs.tools.DFSAdmin "},
-    "yarn": {
-        "application": "org.apache.hadoop.yarn.client.cli.ApplicationCLI application ",
-        "node": "org.apache.hadoop.yarn.client.cli.NodeCLI ",
-    },
-    "mapred": {"job": "org.apache.hadoop.mapred.JobClient "},
-}
+    def _shell(self, security: HadoopSecurity, commands: list[tuple[str, ...]]) -> None:
+        """Run commands of HDFS's shell side by side, as hdfs. Raises SandboxStartError."""
+        main = (*self._java(DAEMONS[0]), "org.apache.hadoop.fs.FsShell")
+        specs = [self._service("hdfs-dfs", (*main, *command), DAEMONS[0]) for command in commands]
+        running = [OwnedProcess.start(replace(spec, env={**spec.env, **security.login("hdfs")})) for spec in specs]
+        for process in running:
+            if (status := process.wait(READY_SECONDS)) != 0:
+                raise process.failure(f"it ended with status {status}")
 
 
 def java_home() -> str:
@@ -294,20 +273,3 @@ def java_home() -> str:
     if named:
         return named
     return str(Path(shutil.which("java") or "/usr/bin/java").resolve().parents[1])
-
-
-def _has_data_node(jmx: dict[str, Any]) -> bool:
-    states = jmx.get("beans", [])
-    return any(bean.get("NumLiveDataNodes", 0) > 0 and bean.get("FSState") == "Operational" for bean in states)
-
-
-def _get(url: str) -> dict[str, Any]:
-    """Return the JSON object at `url`; empty while nothing answers."""
-    request = Request(url, headers={"Accept": "application/json"})  # noqa: S310 - the address is ours
-    with contextlib.suppress(OSError, URLError, ValueError), urlopen(request, timeout=PROBE_SECONDS) as answer:  # noqa: S310
-        return dict(json.load(answer))
-    return {}
-
-
-def _login_name() -> str:
-    return pwd.getpwuid(os.getuid()).pw_name

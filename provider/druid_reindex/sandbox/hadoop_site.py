@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from druid_reindex.sandbox import hadoop_security
 from druid_reindex.sandbox.addresses import ClusterAddress
+from druid_reindex.sandbox.hadoop_security import HadoopSecurity
+from druid_reindex.sandbox.hadoop_web import JOB_HISTORY_HTTP_PORT, NAME_NODE_HTTP_PORT
 
-NAME_NODE_HTTP_PORT = 9870
-RESOURCE_MANAGER_HTTP_PORT = 8088
-JOB_HISTORY_HTTP_PORT = 19888
 NODE_MEMORY_MB = 2560
 NODE_VCORES = 4
 HEARTBEAT_MILLISECONDS = 200
@@ -48,6 +48,7 @@ class ClusterLayout:
     logs: Path
     endpoint_url: str
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    security: HadoopSecurity | None = None
 
     @property
     def conf(self) -> Path:
@@ -77,22 +78,32 @@ def write(layout: ClusterLayout, container_java_options: str) -> None:
     for name, properties in _sites(layout, container_java_options).items():
         chosen = properties | dict(layout.overrides.get(name, {}))
         _write_xml(layout.conf / f"{name}.xml", chosen, _finals(layout).get(name, {}))
+    for name, properties in _tls_files(layout).items():
+        _write_xml(layout.conf / f"{name}.xml", properties, {}, mode=0o600)
     (layout.conf / "log4j.properties").write_text(_LOG4J, encoding="utf-8")
 
 
 def _sites(layout: ClusterLayout, container_java_options: str) -> dict[str, Properties]:
-    return {
+    secured = hadoop_security.sites(layout.security, layout.address.ip) if layout.security else {}
+    plain = {
         "core-site": _core(layout),
         "hdfs-site": _hdfs(layout),
         "yarn-site": _yarn(layout) | {"yarn.nodemanager.admin-env.JAVA_TOOL_OPTIONS": container_java_options},
         "mapred-site": _mapred(layout),
         "capacity-scheduler": _CAPACITY,
     }
+    return {name: properties | secured.get(name, {}) for name, properties in plain.items()}
+
+
+def _tls_files(layout: ClusterLayout) -> dict[str, Properties]:
+    return {} if layout.security is None else hadoop_security.tls_files(layout.security.tls)
 
 
 def _finals(layout: ClusterLayout) -> dict[str, Properties]:
+    users = {} if layout.security is None else hadoop_security.sites(layout.security, "")["core-site"]
+    mapping = {name: users[name] for name in users if name == "hadoop.security.auth_to_local"}
     return {
-        "core-site": {"fs.s3a.endpoint": layout.endpoint_url, "fs.s3a.path.style.access": "true"},
+        "core-site": {"fs.s3a.endpoint": layout.endpoint_url, "fs.s3a.path.style.access": "true", **mapping},
         "mapred-site": {
             "yarn.app.mapreduce.am.scheduler.heartbeat.interval-ms": str(HEARTBEAT_MILLISECONDS),
             "mapreduce.shuffle.port": "0",
@@ -215,7 +226,7 @@ hadoop.syslog=/dev/null
 """
 
 
-def _write_xml(path: Path, properties: Mapping[str, str], finals: Mapping[str, str]) -> None:
+def _write_xml(path: Path, properties: Mapping[str, str], finals: Mapping[str, str], mode: int = 0o644) -> None:
     root = ET.Element("configuration")
     for name, value in {**properties, **finals}.items():
         item = ET.SubElement(root, "property")
@@ -224,4 +235,6 @@ def _write_xml(path: Path, properties: Mapping[str, str], finals: Mapping[str, s
         if name in finals:
             ET.SubElement(item, "final").text = "true"
     ET.indent(root)
+    path.touch(mode)
+    path.chmod(mode)
     path.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))

@@ -133,6 +133,7 @@ def _download(home: SandboxHome, report: Report) -> None:
     distributions.druid(home, report)
     distributions.hadoop(home, report)
     distributions.synthea(home, report)
+    distributions.kdc(home, report)
 
 
 def _start_supervisor(home: SandboxHome, *, with_airflow: bool) -> None:

@@ -1,8 +1,9 @@
 """`python -m druid_reindex.sandbox.supervisor`: the daemon that owns every process of one sandbox.
 
-It starts PostgreSQL, the AWS account, Druid and Airflow side by side as far as one needs the other, reports into the
-state file, and stops all of them, in the reverse order, on SIGTERM or when one cannot start. When it is killed, each
-service's guard ends that service; whatever escaped its guard is this process's to kill, as it is their subreaper.
+It starts PostgreSQL, a KDC, the AWS account, Druid and Airflow side by side as far as one needs the other, reports
+into the state file, and stops all of them, in the reverse order, on SIGTERM or when one cannot start. When it is
+killed, each service's guard ends that service; whatever escaped its guard is this process's to kill, as it is their
+subreaper.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from druid_reindex.errors import DruidReindexError
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.sandbox import addresses, distributions, druid, druid_security, pki, postgres
+from druid_reindex.sandbox import addresses, distributions, druid, druid_security, kdc, pki, postgres
 from druid_reindex.sandbox.aws import service as aws
 from druid_reindex.sandbox.druid_conf import DeepStorage, DruidSite
 from druid_reindex.sandbox.druid_users import make_users, pipelines_in
@@ -60,7 +61,8 @@ class Supervisor:
         """Start everything and return when all of it answers. Raises SandboxStartError, StopRequestedError."""
         self.endpoints, site, aws_port = _plan(self.home, with_airflow=with_airflow)
         self._report(Phase.STARTING)
-        (database,) = self._launch([postgres.postgres_service(self.home, self.endpoints.postgres_port)])
+        realm = kdc.site_service(self.home, log.info)
+        database, _ = self._launch([postgres.postgres_service(self.home, self.endpoints.postgres_port), realm])
         zookeeper, *processes = druid.druid_services(site)
         self._launch([aws.aws_service(self.home, aws_port), zookeeper])
         self._await([database])

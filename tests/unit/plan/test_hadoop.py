@@ -10,6 +10,7 @@ from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.segment import Segment
 from druid_reindex.plan import hadoop
+from druid_reindex.plan.hadoop_site import HadoopSite
 from druid_reindex.plan.night import Batch
 from druid_reindex.plan.planner import plan_night
 from timelines import WINDOW, boundaries, one_job, pipeline, profile, segment, span, tombstone
@@ -98,7 +99,7 @@ def batch(used: list[Segment], subject: Pipeline | None = None, *forced: str) ->
 def overlord(used: list[Segment], subject: Pipeline | None = None, *forced: str) -> dict[str, Any]:
     chosen = subject or pipeline()
     made = batch(used, chosen, *forced)
-    return hadoop.overlord_task(chosen, PHI, profile(), made, task_id="drx_1", primary_dns=PRIMARY)
+    return hadoop.overlord_task(chosen, PHI, profile(), made, task_id="drx_1", site=HadoopSite(PRIMARY))
 
 
 def cli(used: list[Segment], subject: Pipeline | None = None, *forced: str) -> dict[str, Any]:
@@ -238,4 +239,4 @@ def test_what_druids_reader_cannot_do_is_refused(changes: dict[str, Any], names:
     chosen = pipeline(**changes)
     made = batch(FRAGMENTS, chosen)
     with pytest.raises(ConfigurationError, match=names):
-        hadoop.overlord_task(chosen, PHI, profile(), made, task_id="drx_1", primary_dns=PRIMARY)
+        hadoop.overlord_task(chosen, PHI, profile(), made, task_id="drx_1", site=HadoopSite(PRIMARY))

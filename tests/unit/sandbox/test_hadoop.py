@@ -58,7 +58,8 @@ def test_daemons_and_clients_know_names_trust_and_credentials(cluster: HadoopClu
     options = cluster.java.options()
     assert f"-Djdk.net.hosts.file={cluster.java.hosts_file}" in options
     assert "-Dcom.amazonaws.sdk.ec2MetadataServiceEndpointOverride=http://127.77.1.2:1338" in options
-    assert cluster.client_environment()["JAVA_TOOL_OPTIONS"].split() == list(options)
+    assert cluster.client_environment("hadoop")["JAVA_TOOL_OPTIONS"].split() == list(options)
+    assert cluster.client_environment("hadoop")["HADOOP_USER_NAME"] == "hadoop"
 
 
 def test_containers_inherit_what_their_class_path_names(cluster: HadoopCluster) -> None:

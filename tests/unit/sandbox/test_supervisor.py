@@ -22,7 +22,7 @@ SERVE = 'trap "echo $NAME >> stops; exit 0" TERM; touch $NAME.up; while true; do
 
 
 class Stage:
-    """The four sources of services, replaced by shell scripts whose stops are written down in order."""
+    """The sources of services, replaced by shell scripts whose stops are written down in order."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -59,6 +59,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(supervisor.distributions, "druid", lambda *_: layout)
     monkeypatch.setattr(supervisor.postgres, "postgres_service", lambda *_: stage.spec("postgres"))
     monkeypatch.setattr(supervisor.postgres, "make_databases", lambda *_: stage.calls.append("databases"))
+    monkeypatch.setattr(supervisor.kdc, "site_service", lambda *_: stage.spec("kdc"))
     monkeypatch.setattr(supervisor.aws, "aws_service", lambda *_: stage.spec("aws"))
     names = ("zookeeper", "coordinator", "broker")
     monkeypatch.setattr(supervisor.druid, "druid_services", lambda _: [stage.spec(name) for name in names])
@@ -89,7 +90,7 @@ def test_everything_starts_and_says_where_it_is(home: SandboxHome, stage: Stage,
     owner.stop()
     assert found.phase is Phase.UP
     assert {service.name: service.condition for service in found.services} == dict.fromkeys(
-        ("postgres", "aws", "zookeeper", "coordinator", "broker", "airflow"), "ready"
+        ("postgres", "kdc", "aws", "zookeeper", "coordinator", "broker", "airflow"), "ready"
     )
     assert found.endpoints is not None
     assert stage.calls == ["databases", "settled", "users", found.endpoints.airflow]

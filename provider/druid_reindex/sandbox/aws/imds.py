@@ -17,7 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from druid_reindex.sandbox.aws.site import ACCOUNT, REGION, Credentials
 
-# AWS answers on 169.254.169.254:80; a port of an ordinary user's choice on the cluster's address takes its place.
+# AWS answers on 169.254.169.254:80; ports of an ordinary user's choice on the cluster's address take its place, this
+# one for the primary node, those above it for the others.
 PORT = 1338
 MAX_TOKEN_SECONDS = 21600
 TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105
@@ -27,18 +28,21 @@ RENEW_SECONDS = 900
 
 
 class MetadataService:
-    """Answers at `http://<ip>:1338` until stopped; `issue` makes new credentials of the role named `role`."""
+    """Answers at `http://<ip>:<port>` until stopped; `issue` makes new credentials of the role named `role`."""
 
-    def __init__(self, ip: str, role: str, issue: Callable[[], Credentials], facts: dict[str, str]) -> None:
-        self.url = f"http://{ip}:{PORT}"
+    def __init__(
+        self, address: tuple[str, int], role: str, issue: Callable[[], Credentials], facts: dict[str, str]
+    ) -> None:
+        ip, port = address
+        self.url = f"http://{ip}:{port}"
         self.role = role
         self._issue = issue
         self._facts = facts
         self._tokens: dict[str, float] = {}
         self._lock = threading.Lock()
         self._issued: tuple[float, Credentials] | None = None
-        self._server = _Server(ip, self)
-        threading.Thread(target=self._server.serve_forever, name=f"imds-{ip}", daemon=True).start()
+        self._server = _Server(address, self)
+        threading.Thread(target=self._server.serve_forever, name=f"imds-{ip}-{port}", daemon=True).start()
 
     def stop(self) -> None:
         """Close the socket; a request after this is refused."""
@@ -95,8 +99,8 @@ class MetadataService:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, ip: str, service: MetadataService) -> None:
-        super().__init__((ip, PORT), _Handler)
+    def __init__(self, address: tuple[str, int], service: MetadataService) -> None:
+        super().__init__(address, _Handler)
         self.service = service
 
 

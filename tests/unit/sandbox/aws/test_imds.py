@@ -34,7 +34,9 @@ def issuer() -> Issuer:
 
 @pytest.fixture
 def service(issuer: Issuer) -> Iterator[imds.MetadataService]:
-    started = imds.MetadataService(ADDRESS, "Node", issuer, {"instance-id": "i-1", "placement/region": "us-east-1"})
+    started = imds.MetadataService(
+        (ADDRESS, imds.PORT), "Node", issuer, {"instance-id": "i-1", "placement/region": "us-east-1"}
+    )
     yield started
     started.stop()
 
@@ -82,6 +84,6 @@ def test_role_credentials_and_facts(service: imds.MetadataService, issuer: Issue
 def test_credentials_are_renewed_before_they_expire(service: imds.MetadataService, issuer: Issuer) -> None:
     assert service.credentials() == service.credentials()
     issuer.lifetime = timedelta(seconds=imds.RENEW_SECONDS - 60)
-    fresh = imds.MetadataService("127.77.254.253", "Node", issuer, {})
+    fresh = imds.MetadataService(("127.77.254.253", imds.PORT), "Node", issuer, {})
     assert fresh.credentials() != fresh.credentials()
     fresh.stop()

@@ -55,7 +55,7 @@ class EmrBackend(ElasticMapReduceBackend):
         cluster = requests.cluster(request)
         if name := request.get("SecurityConfiguration"):
             cluster.security = json.loads(self.configuration(name).security_configuration)
-        runner = ClusterRunner(cluster, Node(self.site, cluster))
+        runner = ClusterRunner(cluster, Node(self.site, cluster, request.get("KerberosAttributes")))
         with self._lock:
             self.flows[cluster.id] = cluster
             self._runners.append(runner)

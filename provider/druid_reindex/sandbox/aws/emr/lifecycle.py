@@ -80,6 +80,8 @@ class ClusterRunner:
             if self._is_ending():
                 break
             self._bootstrap(action, number)
+        if not self._is_ending():
+            self.node.start_units()
         self._await_daemons(daemons)
         with self.cluster.changed:
             if self.cluster.ending is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shlex
@@ -10,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 from druid_reindex.sandbox import distributions, hadoop
 from druid_reindex.sandbox.addresses import ClusterAddress, claim_cluster_address, release_cluster_address
 from druid_reindex.sandbox.aws import roles
+from druid_reindex.sandbox.aws.emr import kerberized, units
 from druid_reindex.sandbox.aws.emr.logs import LogArchive
-from druid_reindex.sandbox.aws.emr.model import BootstrapAction, Cluster, Step
-from druid_reindex.sandbox.aws.imds import MetadataService
+from druid_reindex.sandbox.aws.emr.model import BootstrapAction, Cluster, Instance, Step
+from druid_reindex.sandbox.aws.imds import PORT, MetadataService
 from druid_reindex.sandbox.aws.site import REGION, Daemons, Site
 from druid_reindex.sandbox.hadoop_site import ClusterLayout
 from druid_reindex.sandbox.processes import OwnedProcess, ServiceSpec
@@ -42,14 +43,18 @@ class Run:
 class Node:
     """Everything on this machine that belongs to one cluster."""
 
-    def __init__(self, site: Site, cluster: Cluster) -> None:
+    def __init__(self, site: Site, cluster: Cluster, kerberos: Mapping[str, str] | None = None) -> None:
+        """`kerberos` are RunJobFlow's attributes of that name, with the passwords that the cluster does not keep."""
         self._site = site
         self._cluster = cluster
+        self._kerberos = kerberos or {}
         self.root = site.home.data("emr") / cluster.id
         self.logs = site.home.logs() / "emr" / cluster.id
         self.address: ClusterAddress | None = None
-        self._metadata: MetadataService | None = None
+        self._metadata: dict[str, MetadataService] = {}
+        self._units: list[OwnedProcess] = []
         self._hadoop: hadoop.HadoopCluster | None = None
+        self._secured: kerberized.Secured | None = None
         request = cluster.request
         self.archive = LogArchive(request.get("LogUri"), cluster.id, request.get("LogEncryptionKmsKeyId"), self._s3)
 
@@ -59,11 +64,11 @@ class Node:
         for folder in (self.root / "home" / USER, self.root / "opt", self.root / "usr" / "bin", self.logs):
             folder.mkdir(parents=True)
         self.address = claim_cluster_address(self._site.home)
-        self._metadata = self._serve_metadata(self.address)
+        self._serve_metadata(self.address, self._cluster.primary)
         self._write_aws_command()
-        self._write_instance_facts()
+        units.write_facts(self.root, self._cluster, self._cluster.primary)
         if self._site.daemons is Daemons.HADOOP:
-            self._hadoop = self._hadoop_cluster(self.address, self._metadata.url)
+            self._hadoop = self._hadoop_cluster(self.address, self._primary_metadata.url)
             self._hadoop.configure()
         return self.address
 
@@ -106,48 +111,66 @@ class Node:
                 argv = ["hadoop", "jar", str(self._fetch(jar, folder)), *main, *args]
         return Run(step.id, tuple(argv), folder)
 
-    def start(self, run: Run) -> OwnedProcess:
-        """Start `run` as the cluster's user with its role's credentials within reach; stdout and stderr apart."""
+    def start(self, run: Run, instance: Instance | None = None) -> OwnedProcess:
+        """Start `run` as the cluster's user with its role's credentials within reach; stdout and stderr apart.
+
+        It runs on `instance`, or on the primary node.
+        """
         script = 'exec >>"$0/stdout" 2>>"$0/stderr"; exec "$@"'
         return OwnedProcess.start(
             ServiceSpec(
                 name=run.name,
                 argv=("/bin/bash", "-c", script, str(run.folder), *run.argv),
-                env=self._environment(run),
+                env=self._environment(run, instance or self._cluster.primary),
                 cwd=run.folder,
                 log=run.folder / "controller",
                 stop_seconds=STOP_SECONDS,
             )
         )
 
+    def start_units(self) -> None:
+        """Start the services that bootstrap actions installed, on each instance."""
+        for unit in units.installed(self.root):
+            argv = tuple(self._local(argument) for argument in unit.command)
+            for instance in self._cluster.instances:
+                self._units.append(self.start(Run(unit.name, argv, self._unit_folder(unit, instance)), instance))
+
     def stop(self) -> None:
-        """Stop daemons and containers, archive their logs, and remove everything but the local logs."""
+        """Stop daemons, services and containers, archive their logs, and remove everything but the local logs."""
+        for unit in self._units:
+            unit.stop()
         if self._hadoop is not None:
             self._hadoop.stop()
             self.archive.put_tree(self.logs / "applications", f"node/{self._cluster.primary.ec2_id}/applications")
             self.archive.put_tree(self.logs / "containers", "containers")
-        if self._metadata is not None:
-            self._metadata.stop()
+        for metadata in self._metadata.values():
+            metadata.stop()
+        if self._secured is not None:
+            self._secured.release()
         if self.address is not None:
             release_cluster_address(self._site.home, self.address)
         shutil.rmtree(self.root, ignore_errors=True)
 
-    def _environment(self, run: Run) -> dict[str, str]:
-        assert self._metadata is not None
-        found = {} if self._hadoop is None else self._hadoop.client_environment()
+    def _unit_folder(self, unit: units.Unit, instance: Instance) -> Path:
+        folder = self.logs / "units" / unit.name / instance.ec2_id
+        folder.mkdir(parents=True)
+        return folder
+
+    def _environment(self, run: Run, instance: Instance) -> dict[str, str]:
+        assert self.address is not None
+        found = {"HADOOP_USER_NAME": USER} if self._hadoop is None else self._hadoop.client_environment(USER)
         return found | {
             "PATH": f"{self.root}/usr/bin:{os.environ.get('PATH', os.defpath)}",
             "HOME": str(self.root / "home" / USER),
             "USER": USER,
             "LANG": "C.UTF-8",
-            "HADOOP_USER_NAME": USER,
             "HADOOP_CLIENT_OPTS": f"-Dhadoop.syslog={run.folder}/syslog",
-            "DRX_NODE_ROOT": str(self.root),
+            "DRX_NODE_ROOT": str(units.file_system(self.root, self._cluster, instance)),
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self._site.endpoint_url,
             "AWS_CA_BUNDLE": str(self._site.home.ca_file),
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT": self._metadata.url,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": self._serve_metadata(self.address, instance).url,
             "AWS_EC2_METADATA_V1_DISABLED": "true",
         }
 
@@ -167,39 +190,49 @@ class Node:
         return local
 
     def _s3(self) -> Any:
-        assert self._metadata is not None
-        return self._site.client("s3", self._metadata.credentials())
+        return self._site.client("s3", self._primary_metadata.credentials())
 
-    def _serve_metadata(self, address: ClusterAddress) -> MetadataService:
-        role_arn, instance_id = self._cluster.role_arn, self._cluster.primary.ec2_id
+    @property
+    def _primary_metadata(self) -> MetadataService:
+        return self._metadata[self._cluster.primary.ec2_id]
+
+    def _serve_metadata(self, address: ClusterAddress, instance: Instance) -> MetadataService:
+        """Serve the instance's metadata, if it is not served; EC2 names the session of an instance after it."""
+        role_arn, number = self._cluster.role_arn, len(self._metadata)
         facts = {
-            "instance-id": instance_id,
+            "instance-id": instance.ec2_id,
             "local-hostname": address.dns,
             "local-ipv4": address.ip,
             "placement/region": REGION,
             "placement/availability-zone": self._cluster.availability_zone,
         }
-        # EC2 names the session of an instance after the instance.
-        return MetadataService(
-            address.ip, role_arn.rpartition("/")[2], lambda: roles.assume(role_arn, instance_id), facts
-        )
+        if instance.ec2_id not in self._metadata:
+            issue = partial(roles.assume, role_arn, instance.ec2_id)
+            served = MetadataService((address.ip, PORT + number), role_arn.rpartition("/")[2], issue, facts)
+            self._metadata[instance.ec2_id] = served
+        return self._metadata[instance.ec2_id]
 
     def _hadoop_cluster(self, address: ClusterAddress, metadata_url: str) -> hadoop.HadoopCluster:
         home = self._site.home
         found = distributions.hadoop(home, log.info, self._cluster.hadoop_version)
         overrides = classifications(self._cluster.request.get("Configurations", []))
-        layout = ClusterLayout(address, self.root, self.logs, self._site.endpoint_url, overrides)
-        return hadoop.HadoopCluster(found, layout, hadoop.JavaSettings(home.hosts_file, home.truststore, metadata_url))
+        secured = self._secured = self._secure(address)
+        layout = ClusterLayout(
+            address, self.root, self.logs, self._site.endpoint_url, overrides, secured.hadoop if secured else None
+        )
+        krb5_conf = secured.hadoop.krb5_conf if secured else None
+        java = hadoop.JavaSettings(home.hosts_file, home.truststore, metadata_url, krb5_conf)
+        kdc = secured.kdc.service(home, self.logs / "kdc.log", log.info) if secured and secured.kdc else None
+        return hadoop.HadoopCluster(found, layout, java, kdc)
 
-    def _write_instance_facts(self) -> None:
-        """Write the file by which a bootstrap action tells the primary node from others.
-
-        Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-bootstrap.html (run-if)
-        """
-        file = self.root / "mnt" / "var" / "lib" / "info" / "instance.json"
-        file.parent.mkdir(parents=True)
-        facts = {"isMaster": True, "isRunningNameNode": True, "instanceGroupId": self._cluster.primary.group_id}
-        file.write_text(json.dumps(facts), encoding="utf-8")
+    def _secure(self, address: ClusterAddress) -> kerberized.Secured | None:
+        """Raises ConfigurationError for what the security configuration asks and nothing here can give."""
+        wanted = kerberized.Wanted.read(self._cluster.security, self._kerberos)
+        if wanted is None:
+            return None
+        private = self.root / "etc" / "emr-security"
+        private.mkdir(mode=0o700, parents=True)
+        return kerberized.secure(wanted, self._site.home, address, self.root, lambda uri: self._fetch(uri, private))
 
     def _write_aws_command(self) -> None:
         """Put the `aws` CLI on the PATH, as on EMR's nodes."""

@@ -1,0 +1,57 @@
+"""Security configurations for tests, and what the clusters that use them need in the account."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+from druid_reindex.sandbox import pki
+from druid_reindex.sandbox.home import SandboxHome
+from emulated_account import ARTIFACTS
+
+ZIP = "certificates/test.zip"
+EXTERNAL = {
+    "Provider": "ExternalKdc",
+    "ExternalKdcConfiguration": {
+        "TicketLifetimeInHours": 24,
+        "KdcServerType": "Single",
+        "AdminServer": "kdc.internal:749",
+        "KdcServer": "kdc.internal:88",
+    },
+}
+
+
+def dedicated(**trust: Any) -> dict[str, Any]:
+    return {
+        "Provider": "ClusterDedicatedKdc",
+        "ClusterDedicatedKdcConfiguration": {"TicketLifetimeInHours": 24, **trust},
+    }
+
+
+def put_certificates(home: SandboxHome, s3: Any) -> None:
+    """Put a zip for every cluster's name into the artifacts bucket."""
+    made = pki.server_certificate(home, "clusters", dns=("*.ec2.internal",), ips=())
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(made.key, "privateKey.pem")
+        archive.write(made.certificate, "certificateChain.pem")
+        archive.write(home.ca_file, "trustedCertificates.pem")
+    s3.put_object(Bucket=ARTIFACTS, Key=ZIP, Body=packed.getvalue())
+
+
+def secured(emr: Any, name: str, kerberos: dict[str, Any]) -> str:
+    """Return the name of a security configuration with encryption in transit and these Kerberos settings."""
+    tls = {"CertificateProviderType": "PEM", "S3Object": f"s3://{ARTIFACTS}/{ZIP}"}
+    encryption = {
+        "EnableInTransitEncryption": True,
+        "EnableAtRestEncryption": False,
+        "InTransitEncryptionConfiguration": {"TLSCertificateConfiguration": tls},
+    }
+    document = {
+        "EncryptionConfiguration": encryption,
+        "AuthenticationConfiguration": {"KerberosConfiguration": kerberos},
+    }
+    emr.create_security_configuration(Name=name, SecurityConfiguration=json.dumps(document))
+    return name

@@ -1,0 +1,31 @@
+"""The site settings that travel with a job."""
+
+from __future__ import annotations
+
+from druid_reindex.plan.hadoop_site import HadoopSite
+
+PRIMARY = "ip-10-0-0-1.ec2.internal"
+
+
+def test_a_plain_cluster_is_addresses_alone() -> None:
+    site = HadoopSite(PRIMARY)
+    assert site.task_context() == {}
+    assert not [name for name in site.job_properties() if "principal" in name or "security" in name]
+
+
+def test_a_kerberized_cluster_is_named_by_its_principals() -> None:
+    site = HadoopSite(PRIMARY, "SITE.INTERNAL", in_transit=True)
+    properties = site.job_properties()
+    assert properties["dfs.namenode.kerberos.principal"] == f"hdfs/{PRIMARY}@SITE.INTERNAL"
+    assert properties["yarn.resourcemanager.principal"] == f"yarn/{PRIMARY}@SITE.INTERNAL"
+    assert properties["hadoop.security.authentication"] == "kerberos"
+    assert properties["hadoop.rpc.protection"] == "privacy"
+    assert properties["mapreduce.shuffle.ssl.enabled"] == "true"
+    assert site.task_context() == {"druid.indexer.fork.property.hadoop.security.authentication": "kerberos"}
+    assert properties.items() >= HadoopSite(PRIMARY).job_properties().items()
+
+
+def test_without_encryption_in_transit_only_who_speaks_is_proven() -> None:
+    properties = HadoopSite(PRIMARY, "SITE.INTERNAL").job_properties()
+    assert properties["hadoop.rpc.protection"] == "authentication"
+    assert "mapreduce.shuffle.ssl.enabled" not in properties
