@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 PHI_KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
-OTHER_KEY = "arn:aws:kms:us-east-1:111122223333:key/44444444-4444-4444-8444-444444444444"
+DISK_KEY = "arn:aws:kms:us-east-1:111122223333:key/44444444-4444-4444-8444-444444444444"
+OTHER_KEY = "arn:aws:kms:us-east-1:111122223333:key/99999999-9999-4999-8999-999999999999"
 ROLE = "arn:aws:iam::111122223333:role/Reindex"
 SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:ranger"
 GONE = object()
@@ -28,7 +29,7 @@ FULL: Mapping[str, Any] = {
             },
             "LocalDiskEncryptionConfiguration": {
                 "EncryptionKeyProviderType": "AwsKms",
-                "AwsKmsKey": PHI_KEY,
+                "AwsKmsKey": DISK_KEY,
                 "EnableEbsEncryption": True,
             },
         },

@@ -37,7 +37,7 @@ def up(world: World, *reporting: str) -> None:
     world.run(make(LaunchEmrClusterOperator, "cluster_up"))
     world.survey.live = live(dict(intended().request))
     world.survey.listed = [instances(*NODES)]
-    world.survey.attached = volumes(*NODES, key=PHI.kms_key_arn)
+    world.survey.attached = volumes(*NODES, key=PHI.disk_key_arn)
     for node in reporting:
         tell(world, node)
 

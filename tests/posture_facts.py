@@ -50,7 +50,7 @@ DOCUMENT: dict[str, Any] = {
             "S3EncryptionConfiguration": {"EncryptionMode": "SSE-KMS", "AwsKmsKey": PHI.kms_key_arn},
             "LocalDiskEncryptionConfiguration": {
                 "EncryptionKeyProviderType": "AwsKms",
-                "AwsKmsKey": PHI.kms_key_arn,
+                "AwsKmsKey": PHI.disk_key_arn,
                 "EnableEbsEncryption": True,
             },
         },
@@ -127,7 +127,7 @@ def kms_key(arn: str) -> KmsKey:
 def good_facts() -> Facts:
     """Every rule holds of these."""
     intent = intended()
-    keys = {arn: Key(arn, kms_key(arn), KEY_POLICY) for arn in (intent.data_key, intent.log_key)}
+    keys = {arn: Key(arn, kms_key(arn), KEY_POLICY) for arn in (intent.data_key, intent.log_key, intent.disk_key)}
     return Facts(
         at=AT,
         intent=intent,
@@ -192,11 +192,11 @@ def bucketed(facts: Facts, **changes: Any) -> Facts:
     return replace(facts, buckets=(replace(facts.buckets[0], **changes), *facts.buckets[1:]))
 
 
-def keyed(facts: Facts, **changes: Any) -> Facts:
-    """The facts with another data key, also where it is used."""
-    key = replace(facts.keys[0], **changes)
-    uses = tuple(replace(use, key=key) if use.key.arn == key.arn else use for use in facts.key_uses)
-    return replace(facts, keys=(key, *facts.keys[1:]), key_uses=uses)
+def keyed(facts: Facts, arn: str = PHI.kms_key_arn, **changes: Any) -> Facts:
+    """The facts with another key in the place of ``arn``, the data's, also where it is used."""
+    keys = {each.arn: replace(each, **changes) if each.arn == arn else each for each in facts.keys}
+    uses = tuple(replace(use, key=keys[use.key.arn]) for use in facts.key_uses)
+    return replace(facts, keys=tuple(keys.values()), key_uses=uses)
 
 
 def used(facts: Facts, rule: str, **changes: Any) -> Facts:

@@ -49,6 +49,7 @@ def test_the_outputs_are_the_values_of_the_boundaries(
     }
     assert S3Uri.parse(boundary.emr_log_uri).bucket == outputs["LogsBucketName"]
     assert (boundary.kms_key_arn, boundary.emr_log_kms_key_arn) == (outputs[f"{name}KeyArn"], outputs["LogsKeyArn"])
+    assert boundary.disk_kms_key_arn == outputs[f"{name}DisksKeyArn"]
     assert boundary.emr_service_role == outputs["EmrServiceRole"]
     assert boundary.emr_instance_profile == outputs[f"{name}InstanceProfile"]
     network = boundary.network

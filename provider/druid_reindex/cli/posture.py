@@ -13,7 +13,7 @@ from rich.console import Console
 
 from druid_reindex.cli.doctor import asking
 from druid_reindex.cli.pipeline_init import druid_config
-from druid_reindex.model.config_files import load_boundaries, load_profile
+from druid_reindex.model.config_files import load_boundaries, load_shape
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.posture.catalogue import catalogue
@@ -64,10 +64,10 @@ def _judged(file: Path, configs: Path, ask: Callable[[str], None]) -> PostureRep
 
     boundaries = load_boundaries(configs)
     pipeline = load_pipeline(file, boundaries)
-    profile = load_profile(configs, pipeline.cluster.profile)
+    profile, security = load_shape(configs, pipeline.cluster.profile)
     exceptions = load_exceptions(configs, catalogue(), datetime.now(UTC).date())
     boundary = boundaries.of(pipeline.classification)
-    night = Night(pipeline, boundaries, profile, security_of(profile, boundary))
+    night = Night(pipeline, boundaries, profile, security_of(security, boundary))
     intent = night.intent(RunId.of(boundaries.deployment_id, dag_id=pipeline.dag_id, run_id=_ASKED))
     session = build_session(region=boundaries.region)
     return judge(Gathering(night, intent, session, partial(druid_config, protected=False), ask).facts(), exceptions)

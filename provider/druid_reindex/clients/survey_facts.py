@@ -18,14 +18,16 @@ from druid_reindex.clients.survey_druid import DruidSurvey
 from druid_reindex.clients.survey_emr import EmrSurvey
 from druid_reindex.clients.survey_entry import EntrySurvey, handshake
 from druid_reindex.clients.survey_pem import PemSurvey
-from druid_reindex.errors import ConfigurationError, DruidReindexError
+from druid_reindex.errors import DruidReindexError
 from druid_reindex.model.account import Need, Permission
 from druid_reindex.model.boundary import Boundaries, Boundary
+from druid_reindex.model.cluster_security import ClusterSecurity
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.plan import emr as payloads
+from druid_reindex.plan.security import kerberos_needs, needed
 from druid_reindex.posture.facts import (
     Bucket,
     Druid,
@@ -61,20 +63,20 @@ class Night:
     def intent(self, run_id: RunId) -> Intent:
         """What the night of ``run_id`` would do."""
         request = payloads.run_job_flow(self.pipeline, self.boundaries, self.boundary, self.profile, run_id)
+        if self.security is not None:
+            request = payloads.secured(request, self.security.name)
         return intent_of(self.pipeline, self.boundaries, request, self.security)
 
 
-def security_of(profile: ClusterProfile, boundary: Boundary) -> Security | None:
-    """The security configuration that the profile's clusters run under; None when the profile names none."""
-    del boundary
-    if not payloads.attests(profile):
+def security_of(security: ClusterSecurity | None, boundary: Boundary) -> Security | None:
+    """The security configuration that clusters with ``security`` run under; None where their profile names none."""
+    if security is None:
         return None
-    raise ConfigurationError(
-        "find a profile's security configuration",
-        resource=f"cluster profile {profile.name}",
-        came_back="this release builds none",
-        remedy="leave `security` out of the profile",
-    )
+    wanted, kerberos = needed(security, boundary), kerberos_needs(security, boundary)
+    if kerberos is None:
+        return Security(wanted.name, wanted.content)
+    secret_ids = (kerberos.admin_secret_id, kerberos.trust_secret_id, kerberos.join_secret_id)
+    return Security(wanted.name, wanted.content, kerberos.realm, tuple(filter(None, secret_ids)))
 
 
 def read(ask: Callable[[], T]) -> T | Unread:

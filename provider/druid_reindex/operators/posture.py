@@ -35,7 +35,7 @@ def security(settings: NightSettings) -> Security | None:
     """The security configuration that the night's clusters run under."""
     from druid_reindex.clients.survey_facts import security_of  # noqa: PLC0415
 
-    return security_of(settings.profile, settings.boundary)
+    return security_of(settings.security, settings.boundary)
 
 
 class JudgePostureOperator(NightOperator):

@@ -159,7 +159,7 @@ def _bootstrap(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfi
 
 def attests(profile: ClusterProfile) -> bool:
     """Whether the profile's clusters are attested: those that run under a security configuration."""
-    return getattr(profile, "security", None) is not None
+    return profile.security is not None
 
 
 def _attestation(

@@ -69,7 +69,7 @@ class HadoopSite:
 
     def _security(self) -> dict[str, str]:
         if self.realm is None:
-            return {}
+            return {AUTHENTICATION: "simple"}
         protection = "privacy" if self.in_transit else "authentication"
         settings = {
             AUTHENTICATION: "kerberos",

@@ -52,7 +52,7 @@ def intent_of(
         submission=pipeline.submit,
         data_key=boundary.kms_key_arn,
         log_key=boundary.emr_log_kms_key_arn,
-        disk_key=_disk_key(boundary),
+        disk_key=boundary.disk_key_arn,
         data_bucket=S3Uri.parse(boundary.segments_uri).bucket,
         log_bucket=S3Uri.parse(boundary.emr_log_uri).bucket,
         subnet_ids=boundary.network.subnet_ids,
@@ -60,11 +60,6 @@ def intent_of(
         security=security,
         longest_night_hours=pipeline.policy.max_night_hours,
     )
-
-
-def _disk_key(boundary: Boundary) -> str:
-    """The key of clusters' disks: the boundary's own for them when it names one, else that of its data."""
-    return str(getattr(boundary, "disk_key_arn", boundary.kms_key_arn))
 
 
 def wanted_buckets(boundaries: Boundaries, boundary: Boundary) -> dict[str, str]:

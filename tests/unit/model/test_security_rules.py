@@ -12,7 +12,7 @@ from druid_reindex.model.release import Release
 from druid_reindex.model.security_configuration import SecurityConfiguration
 from druid_reindex.model.security_file import load_document
 from druid_reindex.model.security_rules import RULES, Setting, keys
-from emr_documents import EXTERNAL, FULL, GONE, OTHER_KEY, PHI_KEY, changed, path
+from emr_documents import DISK_KEY, EXTERNAL, FULL, GONE, OTHER_KEY, PHI_KEY, changed, path
 from wrong_security import DOCUMENTS, RELEASES, Wrong
 
 
@@ -81,7 +81,7 @@ def test_an_empty_document_protects_nothing(tmp_path: Path) -> None:
 
 def test_every_key_is_known_by_its_field() -> None:
     found = list(keys(SecurityConfiguration.model_validate(FULL)))
-    assert [key for _, key in found] == [PHI_KEY, OTHER_KEY, PHI_KEY]
+    assert [key for _, key in found] == [PHI_KEY, OTHER_KEY, DISK_KEY]
 
 
 def test_rules_read_sections_that_exist() -> None:

@@ -117,7 +117,7 @@ def test_a_node_that_joins_later_is_attested_before_it_counts(gated: World) -> N
     up(gated, *NODES)
     attested(gated)
     gated.survey.listed = [instances(*NODES, LATE)]
-    gated.survey.attached = volumes(*NODES, LATE, key=PHI.kms_key_arn)
+    gated.survey.attached = volumes(*NODES, LATE, key=PHI.disk_key_arn)
     with pytest.raises(AirflowFailException, match=f"unknown on {LATE}"):
         reindex(gated)
     assert gated.druid.submitted == []

@@ -42,6 +42,7 @@ JOB = {
 }
 CLUSTER = {
     "fs.defaultFS": f"hdfs://{PRIMARY}:8020",
+    "hadoop.security.authentication": "simple",
     "mapreduce.framework.name": "yarn",
     "mapreduce.jobhistory.address": f"{PRIMARY}:10020",
     "mapreduce.application.classpath": CLASSPATH,

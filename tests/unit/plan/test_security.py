@@ -15,7 +15,7 @@ from druid_reindex.model.security_file import judged, load_security
 from druid_reindex.model.security_phi import phi_rules
 from druid_reindex.plan import security
 from druid_reindex.plan.security import KerberosNeeds
-from emr_documents import OTHER_KEY, PHI_KEY, ROLE
+from emr_documents import DISK_KEY, OTHER_KEY, PHI_KEY, ROLE
 from wrong_security import REALM
 
 PHI = load_boundaries(SHIPPED).phi
@@ -30,7 +30,7 @@ def test_the_shipped_document_word_for_word() -> None:
             "AtRestEncryptionConfiguration": {
                 "S3EncryptionConfiguration": {"EncryptionMode": "SSE-KMS", "AwsKmsKey": PHI_KEY},
                 "LocalDiskEncryptionConfiguration": {
-                    "EncryptionKeyProviderType": "AwsKms", "AwsKmsKey": PHI_KEY, "EnableEbsEncryption": True,
+                    "EncryptionKeyProviderType": "AwsKms", "AwsKmsKey": DISK_KEY, "EnableEbsEncryption": True,
                 },
             },
             "InTransitEncryptionConfiguration": {

@@ -124,7 +124,7 @@ FAILS: list[tuple[str, Spoil, str]] = [
     ("KMS-03", lambda f: keyed(f, policy=allowing({"AWS": ["*"]}, Condition={"StringEquals": {"kms:ViaService": "s3"}})), "everybody"),  # noqa: E501
     ("KMS-05", decided("KMS-05", "implicitDeny"), "kms:Decrypt (implicitDeny)"),
     ("KMS-05", lambda f: keyed(f, policy={"Statement": []}), "neither the role nor its account"),
-    ("KMS-05", lambda f: keyed(f, policy=allowing({"AWS": "arn:aws:iam::111122223333:root"}, Condition={"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}})), "neither the role"),  # noqa: E501
+    ("KMS-05", lambda f: keyed(f, f.intent.disk_key, policy=allowing({"AWS": "arn:aws:iam::111122223333:root"}, Condition={"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}})), "neither the role"),  # noqa: E501
     ("KMS-05", lambda f: keyed(f, policy={"Statement": [*allowing({"AWS": "arn:aws:iam::111122223333:root"})["Statement"], {"Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}]}), "kms:Decrypt (denied"),  # noqa: E501
     ("KMS-06", decided("KMS-06", "explicitDeny"), "kms:CreateGrant (explicitDeny)"),
     ("KMS-07", lambda f: replace(f, key_uses=(*f.key_uses, replace(f.key_uses[0], rule="KMS-07", permissions=()))), "no decision"),  # noqa: E501
@@ -290,7 +290,8 @@ def test_a_condition_that_is_not_evaluated_is_unknown() -> None:
     policy = allowing(
         {"AWS": "arn:aws:iam::111122223333:root"}, Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
     )
-    assert {each.status for each in found(keyed(GOOD, policy=policy), "KMS-05")} == {Status.UNKNOWN}
+    facts = keyed(keyed(GOOD, policy=policy), GOOD.intent.disk_key, policy=policy)
+    assert {each.status for each in found(facts, "KMS-05")} == {Status.UNKNOWN}
 
 
 def test_no_subject_is_no_pass() -> None:

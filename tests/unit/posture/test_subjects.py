@@ -29,5 +29,5 @@ def test_volumes_and_logs_only_where_they_are_encrypted() -> None:
     assert {use.rule for use in wanted_uses(replace(intent, request=bare))} == {"KMS-05"}
 
 
-def test_the_disks_key_is_the_datas_until_the_boundary_names_one() -> None:
-    assert intended().disk_key == PHI.kms_key_arn
+def test_the_disks_have_a_key_of_their_own() -> None:
+    assert intended().disk_key == PHI.disk_kms_key_arn != PHI.kms_key_arn

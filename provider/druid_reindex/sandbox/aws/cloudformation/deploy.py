@@ -34,7 +34,6 @@ def deploy(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
     To be called before the account serves its first request: the calls stay inside this process.
     """
     install()
-    storage.leave_policies_to_the_policy_engine()
     os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT
     outputs: dict[str, str] = {}
     calls = mock_aws()

@@ -11,9 +11,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from moto.iam.access_control import PermissionResult
-from moto.s3.models import FakeBucket
-
 from druid_reindex.sandbox.aws.cloudformation.resources import Made, Wanted, resource
 from druid_reindex.sandbox.aws.site import REGION
 
@@ -84,16 +81,6 @@ def bucket_policy(wanted: Wanted) -> Made:
     name, document = str(wanted.properties["Bucket"]), json.dumps(wanted.properties["PolicyDocument"])
     wanted.client("s3").put_bucket_policy(Bucket=name, Policy=document)
     return Made(f"{name}-policy")
-
-
-def leave_policies_to_the_policy_engine() -> None:
-    """Let moto keep bucket policies without judging by them: it takes every condition for one that is fulfilled."""
-
-    def neutral(bucket: FakeBucket, action: str, resource: str) -> PermissionResult:
-        del bucket, action, resource
-        return PermissionResult.NEUTRAL
-
-    setattr(FakeBucket, "get_permission", neutral)  # noqa: B010 - mypy allows no assignment to a method
 
 
 def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.core.base_backend import BackendDict
 
-from druid_reindex.sandbox.aws.cloudformation import deploy, storage
+from druid_reindex.sandbox.aws.cloudformation import deploy
 from druid_reindex.sandbox.aws.service import emr_configs
 
 TEMPLATES = emr_configs() / "cloudformation"
@@ -50,7 +50,6 @@ def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callab
     """Deploy stacks by name and text; the account is empty again afterwards."""
     monkeypatch.setenv("MOTO_ACCOUNT_ID", "")
     monkeypatch.setattr(parsing, "resource_class_from_type", parsing.resource_class_from_type)
-    monkeypatch.setattr(storage.FakeBucket, "get_permission", storage.FakeBucket.get_permission)
 
     def run(given: dict[str, str], **stacks: str) -> dict[str, str]:
         monkeypatch.setattr(deploy, "STACKS", tuple(stacks))

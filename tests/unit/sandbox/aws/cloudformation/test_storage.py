@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-from druid_reindex.sandbox.aws.cloudformation import storage
 from druid_reindex.sandbox.aws.cloudformation.resources import Made
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
@@ -59,15 +57,3 @@ def test_each_part_of_a_bucket_is_told_again(make: Callable[..., Made], aws: Cal
     assert (old["Filter"], old["Expiration"]) == ({"Prefix": "runs/"}, {"Days": 2192})
     assert old["Transitions"] == [{"StorageClass": "STANDARD_IA", "Days": 90}]
     assert old["NoncurrentVersionExpiration"] == {"NoncurrentDays": 35}
-
-
-def test_a_policy_is_kept_and_judged_by_somebody_else(
-    make: Callable[..., Made], aws: Callable[[str], Any], monkeypatch: Any
-) -> None:
-    monkeypatch.setattr(storage.FakeBucket, "get_permission", storage.FakeBucket.get_permission)
-    storage.leave_policies_to_the_policy_engine()
-    make("AWS::S3::Bucket", {"BucketName": "data"})
-    policy = {"Version": "2012-10-17", "Statement": [DENY_ALL_BUT_TLS]}
-    make("AWS::S3::BucketPolicy", {"Bucket": "data", "PolicyDocument": policy})
-    assert json.loads(aws("s3").get_bucket_policy(Bucket="data")["Policy"]) == policy
-    aws("s3").put_object(Bucket="data", Key="key", Body=b"1")
