@@ -50,7 +50,9 @@ class World:
     emr: FakeEmr = field(default_factory=FakeEmr)
     store: FakeStore = field(default_factory=FakeStore)
     survey: FakeClusterSurvey = field(default_factory=FakeClusterSurvey)
-    vault: FakeSecrets = field(default_factory=FakeSecrets)
+    vault: FakeSecrets = field(
+        default_factory=lambda: FakeSecrets({"druid-reindex/kdc": ('{"password": "of the KDC"}', "")})
+    )
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     conf: dict[str, Any] = field(default_factory=lambda: {"interval": "2026-09-01/2026-09-03", "reason": "a test"})

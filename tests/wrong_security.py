@@ -353,6 +353,8 @@ BOUNDARIES = [
 
 # The pipeline patient_vitals on the profile `secure_step`; what is changed beside it stands in `also`.
 PAIRINGS = [
+    Wrong("PHI without a security configuration", {"cluster.profile": "small", "submit": "overlord"},
+          "cluster.profile", "take a profile with a security configuration"),
     Wrong("Overlord with a dedicated KDC", {"submit": "overlord"}, "submit", "write emr_step"),
     Wrong("step with an external KDC", {}, "submit", "write overlord",
           {"profiles/secure_step.yaml": {"security": "external_kdc"}}),

@@ -54,6 +54,7 @@ def mispaired(
     boundary = boundaries.of(pipeline.classification)
     yield from _tenancy(profile, boundary)
     if security is None:
+        yield from _unprotected(pipeline, profile)
         return
     yield from _submission(pipeline, profile, security)
     lacking = missing(security, boundary)
@@ -63,6 +64,15 @@ def mispaired(
         yield Defect(_PROFILE, found, f"add {side}.{name} to boundaries.yaml, or use another profile")
     if not lacking:
         yield from _document(pipeline, boundaries, profile, security)
+
+
+def _unprotected(pipeline: Pipeline, profile: ClusterProfile) -> Found:
+    if pipeline.classification is Classification.PHI:
+        remedy = (
+            "protected health information is spilled to a cluster's disks and sent between its nodes: take a profile "
+            "with a security configuration (`security: …`)"
+        )
+        yield Defect(_PROFILE, f"{shown(profile.name)}, which names no security", remedy)
 
 
 def _tenancy(profile: ClusterProfile, boundary: Boundary) -> Found:

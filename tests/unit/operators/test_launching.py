@@ -18,7 +18,7 @@ from druid_reindex.model.cluster import ClusterState
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
 from druid_reindex.operators.night import NightSettings
 from druid_reindex.plan.security import needed
-from night_world import World, make
+from night_world import SETTINGS, World, make
 from twins import UP, FakeEmr
 
 SUBNETS = ("subnet-0d70000000000001", "subnet-0d70000000000002")
@@ -84,7 +84,7 @@ def test_a_secure_cluster_runs_under_its_configuration(world: World, secure: Nig
 
 def test_a_profile_without_security_asks_for_nothing(world: World) -> None:
     world.plan()
-    up(world)
+    up(world, replace(SETTINGS, security=None))
     assert world.emr.configurations == {}
     assert not {"SecurityConfiguration", "KerberosAttributes"} & world.emr.launched[0].keys()
 
@@ -110,7 +110,6 @@ def test_each_launch_has_a_password_of_its_own(world: World, secure: NightSettin
 
 
 def test_an_external_kdcs_password_comes_from_its_secret(world: World, outside: NightSettings) -> None:
-    world.vault.held["druid-reindex/kdc"] = ('{"password": "of the KDC"}', "")
     plan(world, outside)
     up(world, outside)
     attributes = world.emr.launched[0]["KerberosAttributes"]
@@ -119,6 +118,7 @@ def test_an_external_kdcs_password_comes_from_its_secret(world: World, outside: 
 
 
 def test_a_missing_secret_launches_nothing(world: World, outside: NightSettings) -> None:
+    world.vault.secrets.clear()
     plan(world, outside)
     with pytest.raises(AirflowFailException, match="druid-reindex/kdc"):
         up(world, outside)

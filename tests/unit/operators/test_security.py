@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from changed_configs import PIPELINE, SHIPPED, rewrite
 from druid_reindex.operators.night import NightSettings
 from druid_reindex.operators.security import EmrSecurityConfigurationOperator
 from druid_reindex.plan.security import needed
-from night_world import World, make
+from night_world import SETTINGS, World, make
 
 
 def test_it_is_made_once_and_named(world: World, tmp_path: Path) -> None:
@@ -28,5 +29,7 @@ def test_it_is_made_once_and_named(world: World, tmp_path: Path) -> None:
 
 
 def test_a_profile_without_security_is_refused(world: World) -> None:
+    task = make(EmrSecurityConfigurationOperator, "security")
+    task.settings = replace(SETTINGS, security=None)
     with pytest.raises(AirflowFailException, match="it names no security"):
-        world.run(make(EmrSecurityConfigurationOperator, "security"))
+        world.run(task)
