@@ -41,6 +41,7 @@ JOB = {
     "fs.s3n.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
 }
 CLUSTER = {
+    "hadoop.security.authentication": "simple",
     "fs.defaultFS": f"hdfs://{PRIMARY}:8020",
     "hadoop.security.authentication": "simple",
     "mapreduce.framework.name": "yarn",
