@@ -43,7 +43,6 @@ JOB = {
 CLUSTER = {
     "hadoop.security.authentication": "simple",
     "fs.defaultFS": f"hdfs://{PRIMARY}:8020",
-    "hadoop.security.authentication": "simple",
     "mapreduce.framework.name": "yarn",
     "mapreduce.jobhistory.address": f"{PRIMARY}:10020",
     "mapreduce.application.classpath": CLASSPATH,
