@@ -172,7 +172,7 @@ FAILS: list[tuple[str, Spoil, str]] = [
     ("EMR-16", lambda f: replace(f, block_public_access={}), "is off"),
     ("EMR-16", lambda f: replace(f, block_public_access={"BlockPublicSecurityGroupRules": True, "PermittedPublicSecurityGroupRuleRanges": [{"MinRange": 22}]}), "22-22"),  # noqa: E501
     ("EMR-17", lambda f: replace(f, release_labels=frozenset()), "offers no emr-7.2.0"),
-    ("EMR-17", on_release("emr-5.31.0"), "no IMDSv2"),
+    ("EMR-17", on_release("emr-5.31.0"), "has not: IMDSv2"),
     ("EMR-19", lambda f: druids(f, version="37.0.0"), "no Hadoop ingestion"),
     ("EMR-19", lambda f: replace(f, release_applications={"Hadoop": "2.10.1"}), "2.10.1"),
     ("EMR-19", lambda f: on_release("emr-6.15.0")(druids(f, version="35.0.0")), "Java 8 cannot load"),
