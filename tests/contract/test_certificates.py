@@ -36,7 +36,7 @@ def test_a_periods_zip_is_made_once_and_shown(emulator: Emulator, s3: Any) -> No
     uri = S3Uri.parse(made)
     found = s3.get_object(Bucket=uri.bucket, Key=uri.key)
     body = found["Body"].read()
-    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key_arn("phi"))
+    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key_arn("PhiKey"))
     assert hashlib.sha256(body).hexdigest() in uri.key
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         assert archive.namelist() == ["privateKey.pem", "certificateChain.pem", "trustedCertificates.pem"]
@@ -51,5 +51,5 @@ def test_protected_and_general_clusters_trust_different_authorities(emulator: Em
         secret = emulator.client("secretsmanager").describe_secret(
             SecretId=f"druid-reindex/certificate-authority/{kind}"
         )
-        assert secret["KmsKeyId"] == key_arn(kind)
+        assert secret["KmsKeyId"] == key_arn(f"{kind.capitalize()}Key")
     assert len(trusted) == 2

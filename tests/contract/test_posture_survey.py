@@ -124,7 +124,7 @@ def test_a_live_clusters_instances_and_volumes(
     assert all(each.instance_id.startswith("i-") for each in listed)
     attached = survey.volumes([each.instance_id for each in listed])
     assert len(attached) == 6
-    assert {(volume.is_encrypted, volume.key_arn) for volume in attached} == {(True, PHI.kms_key_arn)}
+    assert {(volume.is_encrypted, volume.key_arn) for volume in attached} == {(True, PHI.disk_key_arn)}
     plain = survey.volumes([each.instance_id for each in survey.instances(clear)])
     assert {volume.is_encrypted for volume in plain} == {False}
     live = survey.cluster(cluster_id)

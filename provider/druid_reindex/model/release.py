@@ -29,6 +29,10 @@ class Release:
         return f"emr-{self.major}.{self.minor}.{self.patch}"
 
 
+JAVA, JAVA_BEFORE = 17, 8
+FIRST_WITH_JAVA_17 = Release(7, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Floor:
     """Since which releases EMR has something: the first one of each major, those after it, and none of ``without``."""
@@ -65,3 +69,23 @@ FLOORS = {
     "Ranger": Floor((Release(5, 32), Release(6, 3))),
     "runtime roles": Floor((Release(6, 7),)),
 }
+
+
+def lacks(label: str, *features: str) -> list[str]:
+    """Why the release of this label cannot do one of ``features``, named as in ``FLOORS``; none when it can do all."""
+    try:
+        release = Release.parse(label)
+    except ValueError as error:
+        return [str(error)]
+    return [f"{label} has not: {feature}" for feature in features if not FLOORS[feature].allows(release)]
+
+
+def java_of(label: str) -> int | None:
+    """The Java that Hadoop runs on in that release, unless configured otherwise; None for no release label.
+
+    Source: https://docs.aws.amazon.com/emr/latest/ReleaseGuide/configuring-java8.html
+    """
+    try:
+        return JAVA if Release.parse(label) >= FIRST_WITH_JAVA_17 else JAVA_BEFORE
+    except ValueError:
+        return None

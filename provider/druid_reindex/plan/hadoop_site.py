@@ -72,6 +72,7 @@ class HadoopSite:
         }
 
     def _security(self) -> dict[str, str]:
+        # Told in any case: a job carries its submitter's own value, which may say whatever suits another cluster.
         if self.realm is None:
             return {AUTHENTICATION: "simple"}
         protection = "privacy" if self.in_transit else "authentication"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from druid_reindex.model.release import FLOORS, Release
+from druid_reindex.model.release import FLOORS, Release, java_of, lacks
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,14 @@ def test_a_label_is_read_and_written() -> None:
     assert str(FLOORS["a KMS key for the log archive"]) == "emr-5.30.0 and later, not emr-6.0.0"
     with pytest.raises(ValueError, match=r"emr-x\.y\.z"):
         Release.parse("7.2.0")
+
+
+def test_what_a_release_lacks_is_told_by_name() -> None:
+    assert lacks("emr-7.10.0", *FLOORS) == []
+    assert lacks("emr-5.9.0", "private subnets", "Kerberos") == ["emr-5.9.0 has not: Kerberos"]
+    assert lacks("emr-next", "Kerberos") == ["'emr-next' is no EMR release: write emr-x.y.z"]
+
+
+@pytest.mark.parametrize(("label", "java"), [("emr-6.15.0", 8), ("emr-7.0.0", 17), ("emr-next", None)])
+def test_java(label: str, java: int | None) -> None:
+    assert java_of(label) == java

@@ -41,8 +41,8 @@ JOB = {
     "fs.s3n.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
 }
 CLUSTER = {
-    "fs.defaultFS": f"hdfs://{PRIMARY}:8020",
     "hadoop.security.authentication": "simple",
+    "fs.defaultFS": f"hdfs://{PRIMARY}:8020",
     "mapreduce.framework.name": "yarn",
     "mapreduce.jobhistory.address": f"{PRIMARY}:10020",
     "mapreduce.application.classpath": CLASSPATH,

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from druid_reindex.model.pipeline import Engine
+from druid_reindex.model.release import java_of, lacks
 from druid_reindex.posture.facts import Facts, Secret, known
-from druid_reindex.posture.releases import java_of, lacks
 from druid_reindex.posture.rules.emr_configuration import at, at_rest
 from druid_reindex.posture.rules.registry import Verdict, fails, holds, judged, not_applicable, rule
 
@@ -54,7 +54,7 @@ def logs_are_encrypted_with_the_key(subject: Facts, facts: Facts) -> Verdict:
     intent = facts.intent
     found = subject.intent.request.get("LogEncryptionKmsKeyId")
     defects = [] if found == intent.log_key else [f"LogEncryptionKmsKeyId is {found or 'not set'}"]
-    return judged([*defects, *lacks(intent.release_label, "encrypted logs")], intent.log_key)
+    return judged([*defects, *lacks(intent.release_label, "a KMS key for the log archive")], intent.log_key)
 
 
 @rule("EMR-17", cluster)
@@ -74,8 +74,8 @@ def _asked(facts: Facts) -> list[str]:
         "an external KDC": at(document, "AuthenticationConfiguration", "KerberosConfiguration", "Provider")
         == "ExternalKdc",
         "EBS encryption": bool(at_rest(document, "LocalDiskEncryptionConfiguration", "EnableEbsEncryption")),
-        "encrypted logs": "LogEncryptionKmsKeyId" in facts.intent.request,
-        "IMDSv2": bool(at(document, "InstanceMetadataServiceConfiguration")),
+        "a KMS key for the log archive": "LogEncryptionKmsKeyId" in facts.intent.request,
+        "IMDSv2 by security configuration": bool(at(document, "InstanceMetadataServiceConfiguration")),
     }
     return [feature for feature, is_asked in asked.items() if is_asked]
 

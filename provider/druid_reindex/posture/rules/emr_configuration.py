@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 from druid_reindex.model.account import PemBundle
+from druid_reindex.model.release import lacks
 from druid_reindex.posture.facts import Facts, known
-from druid_reindex.posture.releases import lacks
 from druid_reindex.posture.rules.registry import Verdict, day, fails, holds, judged, not_applicable, rule
 
 Document = Mapping[str, Any]

@@ -37,6 +37,7 @@ _ATTACHMENT: Any = VolumeAttachment
 def install() -> None:
     """Answer what moto does not, and block public access to EMR; to be called once EMR's own front is installed."""
     api.QUERIES["DescribeReleaseLabel"] = describe_release_label
+    api.COMMANDS["PutBlockPublicAccessConfiguration"] = put_block_public_access
     setattr(EBSBackend, "describe_volumes", _describe_volumes)  # noqa: B010 - in the place of moto's own
     _emr().put_block_public_access_configuration(block_public_security_group_rules=True, rule_ranges=[])
 
@@ -49,6 +50,17 @@ def describe_release_label(backend: EmrBackend, request: Json) -> Json:
     if hadoop is None:
         raise InvalidRequestException(f"The requested release label {label} is not supported.")
     return {"ReleaseLabel": label, "Applications": [{"Name": "Hadoop", "Version": hadoop}]}
+
+
+def put_block_public_access(backend: EmrBackend, request: Json) -> None:
+    """PutBlockPublicAccessConfiguration, of which moto takes an off for an on.
+
+    Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_PutBlockPublicAccessConfiguration.html
+    """
+    asked = request["BlockPublicAccessConfiguration"]
+    backend.put_block_public_access_configuration(
+        asked["BlockPublicSecurityGroupRules"], asked.get("PermittedPublicSecurityGroupRuleRanges")
+    )
 
 
 def _describe_volumes(ec2: EBSBackend, volume_ids: list[str] | None = None, filters: Any = None) -> list[Volume]:

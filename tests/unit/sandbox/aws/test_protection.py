@@ -38,7 +38,7 @@ def described(**filters: Any) -> list[Any]:
 def test_volumes_are_encrypted_where_the_configuration_says_so(emr: Any) -> None:
     emr.flows = {"j-1": cluster("secured")}
     root, data = described(filters={"attachment.instance-id": ["i-0000000000000000a"]})
-    assert (root.encrypted, root.kms_key_id, root.attachment.device) == (True, PHI.kms_key_arn, "/dev/xvda")
+    assert (root.encrypted, root.kms_key_id, root.attachment.device) == (True, PHI.disk_key_arn, "/dev/xvda")
     assert data.attachment.device == "/dev/sdb"
     assert described(volume_ids=[root.id])[0].id == root.id
     emr.flows = {"j-1": cluster()}

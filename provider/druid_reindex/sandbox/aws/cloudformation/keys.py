@@ -27,7 +27,9 @@ IDS = {
 def key(wanted: Wanted) -> Made:
     """A symmetric key; how long its deletion waits is asked when it is deleted, and so not kept."""
     kms, properties = wanted.client("kms"), wanted.properties
-    made = kms.create_key(Description=properties["Description"], Policy=json.dumps(properties["KeyPolicy"]))
+    made = kms.create_key(
+        Description=properties["Description"], Policy=json.dumps(properties["KeyPolicy"]), KeyUsage="ENCRYPT_DECRYPT"
+    )
     key_id = _renamed(made["KeyMetadata"]["KeyId"], wanted)
     if properties.get("EnableKeyRotation"):
         kms.enable_key_rotation(KeyId=key_id)

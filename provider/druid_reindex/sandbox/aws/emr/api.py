@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.exceptions import ServiceException
@@ -16,7 +17,9 @@ from druid_reindex.sandbox.aws.emr import queries
 from druid_reindex.sandbox.aws.emr.backend import EmrBackend
 from druid_reindex.sandbox.aws.site import ACCOUNT, Site
 
-COMMANDS = {
+Command = Callable[[EmrBackend, dict[str, Any]], dict[str, Any] | None]
+
+COMMANDS: dict[str, Command] = {
     "RunJobFlow": EmrBackend.run_job,
     "AddJobFlowSteps": EmrBackend.add_steps,
     "CancelSteps": EmrBackend.cancel,
@@ -45,8 +48,8 @@ QUERIES: dict[str, queries.Query] = {
     "ListSecurityConfigurations": queries.list_security_configurations,
     "ListReleaseLabels": queries.list_release_labels,
 }
-# moto answers these as AWS does.
-MOTO_OPERATIONS = frozenset({"GetBlockPublicAccessConfiguration", "PutBlockPublicAccessConfiguration"})
+# moto answers this as AWS does.
+MOTO_OPERATIONS = frozenset({"GetBlockPublicAccessConfiguration"})
 
 
 class EmrResponse(ElasticMapReduceResponse):
