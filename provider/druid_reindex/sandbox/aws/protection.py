@@ -37,8 +37,44 @@ _ATTACHMENT: Any = VolumeAttachment
 def install() -> None:
     """Answer what moto does not, and block public access to EMR; to be called once EMR's own front is installed."""
     api.QUERIES["DescribeReleaseLabel"] = describe_release_label
+    # moto takes a false BlockPublicSecurityGroupRules for a true one.
+    api.MOTO_OPERATIONS = api.MOTO_OPERATIONS - {
+        "GetBlockPublicAccessConfiguration",
+        "PutBlockPublicAccessConfiguration",
+    }
+    api.QUERIES["GetBlockPublicAccessConfiguration"] = get_block_public_access
+    commands: dict[str, Any] = api.COMMANDS
+    commands["PutBlockPublicAccessConfiguration"] = put_block_public_access
     setattr(EBSBackend, "describe_volumes", _describe_volumes)  # noqa: B010 - in the place of moto's own
-    _emr().put_block_public_access_configuration(block_public_security_group_rules=True, rule_ranges=[])
+    blocked = {"BlockPublicSecurityGroupRules": True, "PermittedPublicSecurityGroupRuleRanges": []}
+    put_block_public_access(_emr(), {"BlockPublicAccessConfiguration": blocked})
+
+
+def get_block_public_access(backend: EmrBackend, request: Json) -> Json:
+    """GetBlockPublicAccessConfiguration.
+
+    Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_GetBlockPublicAccessConfiguration.html
+    """
+    del request
+    return backend.block_public_access_configuration
+
+
+def put_block_public_access(backend: EmrBackend, request: Json) -> Json:
+    """PutBlockPublicAccessConfiguration.
+
+    Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_BlockPublicAccessConfiguration.html
+    """
+    wanted = request["BlockPublicAccessConfiguration"]
+    if "BlockPublicSecurityGroupRules" not in wanted:
+        raise InvalidRequestException("BlockPublicSecurityGroupRules is required.")
+    backend.block_public_access_configuration = {
+        "BlockPublicAccessConfiguration": dict(wanted),
+        "BlockPublicAccessConfigurationMetadata": {
+            "CreationDateTime": utcnow(),
+            "CreatedByArn": f"arn:aws:iam::{ACCOUNT}:root",
+        },
+    }
+    return {}
 
 
 def describe_release_label(backend: EmrBackend, request: Json) -> Json:
