@@ -57,3 +57,12 @@ def test_a_releases_applications(emr: Any) -> None:
     assert found["Applications"] == [{"Name": "Hadoop", "Version": "3.3.6"}]
     with pytest.raises(InvalidRequestException):
         protection.describe_release_label(emr, {"ReleaseLabel": "emr-1.0.0"})
+
+
+def test_public_access_is_blocked_until_somebody_says_otherwise(emr: Any) -> None:
+    for is_blocked in (True, False):
+        wanted = {"BlockPublicSecurityGroupRules": is_blocked}
+        protection.put_block_public_access(emr, {"BlockPublicAccessConfiguration": wanted})
+        assert protection.get_block_public_access(emr, {})["BlockPublicAccessConfiguration"] == wanted
+    with pytest.raises(InvalidRequestException):
+        protection.put_block_public_access(emr, {"BlockPublicAccessConfiguration": {}})
