@@ -26,7 +26,7 @@ from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators.waiting import Waiting
 from druid_reindex.plan import document, emr, hadoop, names
-from druid_reindex.plan.hadoop_site import HadoopSite
+from druid_reindex.plan.hadoop_site import site_of
 from druid_reindex.plan.night import Batch
 from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
 
@@ -134,9 +134,8 @@ class OverlordJob:
 
     def _payload(self, primary_dns: str, generation: int) -> dict[str, Any]:
         work = self.work
-        task = hadoop.overlord_task(
-            work.pipeline, work.boundary, work.profile, work.batch, task_id="", site=HadoopSite(primary_dns)
-        )
+        site = site_of(primary_dns, work.settings.security, work.boundary)
+        task = hadoop.overlord_task(work.pipeline, work.boundary, work.profile, work.batch, task_id="", site=site)
         sha256 = digest(document.canonical(task))
         task_id = names.task_id(
             work.pipeline, work.run_id, batch=work.batch.number, digest=sha256, generation=generation

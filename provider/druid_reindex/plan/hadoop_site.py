@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from druid_reindex.model.boundary import Boundary
+from druid_reindex.model.cluster_security import ClusterSecurity
+from druid_reindex.plan.security import kerberos_needs
+
 NAME_NODE_PORT = 8020
 RESOURCE_MANAGER_PORT = 8032
 RESOURCE_MANAGER_SCHEDULER_PORT = 8030
@@ -85,3 +89,11 @@ class HadoopSite:
         # A job's own value, Hadoop's default included, is what its reducers go by.
         tls = {"mapreduce.shuffle.ssl.enabled": "true", "yarn.http.policy": "HTTPS_ONLY"}
         return settings | (tls if self.in_transit else {})
+
+
+def site_of(primary_dns: str, security: ClusterSecurity | None, boundary: Boundary) -> HadoopSite:
+    """The Hadoop of a cluster that was launched with ``security`` on this side of the boundary."""
+    kerberos = kerberos_needs(security, boundary)
+    return HadoopSite(
+        primary_dns, kerberos.realm if kerberos else None, in_transit=security is not None and security.in_transit
+    )

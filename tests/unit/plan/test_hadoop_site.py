@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from druid_reindex.plan.hadoop_site import HadoopSite
+from changed_configs import SHIPPED
+from druid_reindex.model.config_files import load_boundaries
+from druid_reindex.model.security_file import load_security
+from druid_reindex.plan.hadoop_site import HadoopSite, site_of
 
 PRIMARY = "ip-10-0-0-1.ec2.internal"
 
@@ -31,3 +34,12 @@ def test_without_encryption_in_transit_only_who_speaks_is_proven() -> None:
     properties = HadoopSite(PRIMARY, "SITE.INTERNAL").job_properties()
     assert properties["hadoop.rpc.protection"] == "authentication"
     assert "mapreduce.shuffle.ssl.enabled" not in properties
+
+
+def test_the_site_is_that_of_the_clusters_security() -> None:
+    phi = load_boundaries(SHIPPED).phi
+    assert site_of(PRIMARY, None, phi) == HadoopSite(PRIMARY)
+    outside = load_security(SHIPPED, "external_kdc")
+    assert site_of(PRIMARY, outside, phi) == HadoopSite(PRIMARY, "SITE.INTERNAL", in_transit=True)
+    own = load_security(SHIPPED, "dedicated_kdc").model_copy(update={"in_transit": False})
+    assert site_of(PRIMARY, own, phi) == HadoopSite(PRIMARY, "EC2.INTERNAL")
