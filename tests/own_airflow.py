@@ -23,7 +23,7 @@ def told_by(script: str, home: Path, environment: Mapping[str, str] | None = Non
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests" / "dags")]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests" / "dags"), str(dags)]),
     }
     done = subprocess.run(
         [sys.executable, str(ROOT / "tests" / "dags" / script), str(dags), str(out)],

@@ -58,6 +58,8 @@ def put_block_public_access(backend: EmrBackend, request: Json) -> None:
     Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_PutBlockPublicAccessConfiguration.html
     """
     asked = request["BlockPublicAccessConfiguration"]
+    if "BlockPublicSecurityGroupRules" not in asked:
+        raise InvalidRequestException("BlockPublicSecurityGroupRules is required.")
     backend.put_block_public_access_configuration(
         asked["BlockPublicSecurityGroupRules"], asked.get("PermittedPublicSecurityGroupRuleRanges")
     )

@@ -10,7 +10,9 @@ import pytest
 from moto.emr.exceptions import InvalidRequestException
 
 from druid_reindex.sandbox.aws import protection
+from druid_reindex.sandbox.aws.emr.backend import EmrBackend
 from druid_reindex.sandbox.aws.emr.model import ClusterState
+from druid_reindex.sandbox.aws.site import ACCOUNT, REGION
 from posture_facts import DOCUMENT, PHI
 
 
@@ -57,3 +59,14 @@ def test_a_releases_applications(emr: Any) -> None:
     assert found["Applications"] == [{"Name": "Hadoop", "Version": "3.3.6"}]
     with pytest.raises(InvalidRequestException):
         protection.describe_release_label(emr, {"ReleaseLabel": "emr-1.0.0"})
+
+
+def test_public_access_is_blocked_until_somebody_says_otherwise() -> None:
+    emr = EmrBackend(REGION, ACCOUNT)
+    for is_blocked in (True, False):
+        wanted = {"BlockPublicSecurityGroupRules": is_blocked}
+        protection.put_block_public_access(emr, {"BlockPublicAccessConfiguration": wanted})
+        told = emr.get_block_public_access_configuration()["block_public_access_configuration"]
+        assert told["block_public_security_group_rules"] is is_blocked
+    with pytest.raises(InvalidRequestException):
+        protection.put_block_public_access(emr, {"BlockPublicAccessConfiguration": {}})
