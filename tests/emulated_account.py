@@ -18,7 +18,6 @@ from druid_reindex.sandbox.processes import OwnedProcess
 ARTIFACTS = "drx-artifacts-111122223333"
 LOGS = "drx-logs-111122223333"
 LOGS_KEY = "arn:aws:kms:us-east-1:111122223333:key/33333333-3333-4333-8333-333333333333"
-KDC_SECRET = "druid-reindex/kdc"
 WAIT_SECONDS = 60
 
 
@@ -47,15 +46,7 @@ def start(home: SandboxHome, daemons: Daemons, *, enforcing: bool = False) -> Em
     service.keep_metadata_secret(home, "druid", "a password", "jdbc:postgresql://127.0.0.1:1/druid")
     process = OwnedProcess.start(service.aws_service(home, daemons=daemons, enforcing=enforcing))
     process.wait_ready()
-    account = Emulator(home, process, service.user_environment(home, "airflow"))
-    _keep_kdc_secret(account.client("secretsmanager"))
-    return account
-
-
-def _keep_kdc_secret(secrets: Any) -> None:
-    """See to it that the external KDC's secret is there."""
-    if not secrets.list_secrets(Filters=[{"Key": "name", "Values": [KDC_SECRET]}])["SecretList"]:
-        secrets.create_secret(Name=KDC_SECRET, SecretString='{"password": "of the KDC"}')
+    return Emulator(home, process, service.user_environment(home, "airflow"))
 
 
 def request(**changes: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from druid_reindex.model.security_file import judged
 from druid_reindex.model.security_phi import phi_rules
 from druid_reindex.model.security_rules import Setting
 from druid_reindex.model.yaml_file import Defect, dotted, read_yaml, shown
+from druid_reindex.plan import certificates
 from druid_reindex.plan.security import document, missing
 
 Found = Iterator[Defect]
@@ -108,7 +109,8 @@ def _document(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfil
     boundary = boundaries.of(pipeline.classification)
     rules = phi_rules(boundary) if pipeline.classification is Classification.PHI else ()
     setting = Setting(boundaries.region, Release.parse(profile.release_label))
-    _, found = judged(document(security, boundary), rules, setting)
+    zip_uri = certificates.wanted(boundaries, pipeline.classification, profile.name, certificates.EPOCH).unmade
+    _, found = judged(document(security, boundary, zip_uri), rules, setting)
     for each in found:
         where = f"{shown(profile.name)}, security {security.name}: {dotted(each.field)}: {each.found}"
         yield Defect(_PROFILE, where, each.remedy)
