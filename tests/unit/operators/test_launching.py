@@ -17,8 +17,7 @@ from druid_reindex.errors import RefusedError
 from druid_reindex.model.cluster import ClusterState
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
 from druid_reindex.operators.night import NightSettings
-from druid_reindex.plan.security import needed
-from night_world import SETTINGS, World, make
+from night_world import SETTINGS, World, make, wanted_configuration
 from twins import UP, FakeEmr
 
 SUBNETS = ("subnet-0d70000000000001", "subnet-0d70000000000002")
@@ -72,8 +71,7 @@ def subnets(world: World) -> list[str]:
 def test_a_secure_cluster_runs_under_its_configuration(world: World, secure: NightSettings) -> None:
     plan(world, secure)
     up(world, secure)
-    assert secure.security is not None
-    wanted = needed(secure.security, secure.boundary)
+    wanted = wanted_configuration(secure)
     (request,) = world.emr.launched
     assert request["SecurityConfiguration"] == wanted.name
     assert world.emr.configurations[wanted.name].text == wanted.text
@@ -118,7 +116,7 @@ def test_an_external_kdcs_password_comes_from_its_secret(world: World, outside: 
 
 
 def test_a_missing_secret_launches_nothing(world: World, outside: NightSettings) -> None:
-    world.vault.secrets.clear()
+    world.vault.held.clear()
     plan(world, outside)
     with pytest.raises(AirflowFailException, match="druid-reindex/kdc"):
         up(world, outside)
@@ -126,8 +124,7 @@ def test_a_missing_secret_launches_nothing(world: World, outside: NightSettings)
 
 
 def test_another_content_under_the_name_launches_nothing(world: World, secure: NightSettings) -> None:
-    assert secure.security is not None
-    world.emr.create_security_configuration(needed(secure.security, secure.boundary).name, "{}")
+    world.emr.create_security_configuration(wanted_configuration(secure).name, "{}")
     plan(world, secure)
     with pytest.raises(AirflowFailException, match="another content"):
         up(world, secure)
