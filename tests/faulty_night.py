@@ -30,6 +30,7 @@ from druid_reindex.clients.druid_http import DruidConfig, Pace
 from druid_reindex.clients.emr import EmrClient
 from druid_reindex.clients.emr_async import open_emr
 from druid_reindex.clients.s3 import S3Client
+from druid_reindex.clients.secrets import SecretsClient
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
@@ -187,6 +188,7 @@ def connected(
         patch.setattr(connections, "emr_client", lambda _conn, _region: EmrClient(aws))
         patch.setattr(connections, "async_emr", lambda _conn, _region: open_emr(get_session, region))
         patch.setattr(connections, "s3_client", lambda _conn, _region: S3Client(aws))
+        patch.setattr(connections, "secrets_client", lambda _conn, _region: SecretsClient(aws))
         patch.setattr(NightOperator, "_deadline", deadline)
         yield night
     with warnings.catch_warnings():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -15,15 +16,21 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from async_twins import AsyncFakeDruid, AsyncFakeEmr, opened
+from druid_reindex.model.config_files import profile_names
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connection_types, connections
 from druid_reindex.operators.night import NightOperator, NightSettings
 from druid_reindex.operators.plan import PlanNightOperator
+from druid_reindex.plan import certificates
+from druid_reindex.plan.security import Needed, needed
 from twins import FakeClusterSurvey, FakeDruid, FakeEmr, FakeSecrets, FakeStore, Outcome, segment
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = NightSettings.read(ROOT / "dags" / "pipelines" / "patient_vitals.yaml", configs=ROOT / "emr_configs")
 DAY = "2026-09-01T00:00:00.000Z/2026-09-02T00:00:00.000Z"
 MOST_DEFERRALS = 50
+BEGAN = datetime(2026, 10, 6, 2, 30, tzinfo=UTC)
+ZIP = b"certificates"
 _DEFERRED = object()
 NEW_VERSION = "2026-10-06T02:30:00.000Z"
 Operator = TypeVar("Operator", bound=NightOperator)
@@ -50,7 +57,9 @@ class World:
     emr: FakeEmr = field(default_factory=FakeEmr)
     store: FakeStore = field(default_factory=FakeStore)
     survey: FakeClusterSurvey = field(default_factory=FakeClusterSurvey)
-    vault: FakeSecrets = field(default_factory=FakeSecrets)
+    vault: FakeSecrets = field(
+        default_factory=lambda: FakeSecrets({"druid-reindex/kdc": ('{"password": "of the KDC"}', "")})
+    )
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     conf: dict[str, Any] = field(default_factory=lambda: {"interval": "2026-09-01/2026-09-03", "reason": "a test"})
@@ -67,7 +76,7 @@ class World:
         run = SimpleNamespace(
             dag_id="nightly_reindex__patient_vitals", run_id=self.run_id, conf=self.conf, logical_date=None,
             run_type="manual",
-            data_interval_end=None, run_after=datetime(2026, 10, 6, tzinfo=UTC),
+            data_interval_end=None, run_after=datetime(2026, 10, 6, tzinfo=UTC), start_date=BEGAN,
         )  # fmt: skip
         ti = SimpleNamespace(
             start_date=datetime.now(UTC),
@@ -112,13 +121,26 @@ def fired(trigger: Any) -> Any:
     return payload
 
 
+def wanted_configuration(settings: NightSettings) -> Needed:
+    """The security configuration that the run's clusters get, with the certificates that the world has."""
+    assert settings.security is not None
+    return needed(settings.security, settings.boundary, _zip_uri(settings.profile.name))
+
+
+def _zip_uri(profile: str) -> S3Uri:
+    asked = certificates.wanted(SETTINGS.boundaries, SETTINGS.pipeline.classification, profile, BEGAN)
+    return asked.uri(sha256(ZIP).hexdigest())
+
+
 def make(kind: type[Operator], task_id: str, **options: Any) -> Operator:
     """An operator of the shipped pipeline that does not sleep."""
     return kind(task_id=task_id, settings=SETTINGS, poll_seconds=0.0, **options)
 
 
 def connect(world: World, patch: pytest.MonkeyPatch) -> World:
-    """Put the world's twins behind the connections."""
+    """Put the world's twins behind the connections, and certificates where runs look for them."""
+    for profile in profile_names(SETTINGS.configs):
+        world.store.put(_zip_uri(profile), ZIP, kms_key_arn=SETTINGS.boundary.kms_key_arn)
     patch.setattr(connections, "druid_client", lambda _conn_id, **_: world.druid)
     patch.setattr(connection_types, "console_url", lambda _conn_id: "https://druid.example.org")
     patch.setattr(connections, "emr_client", lambda _conn_id, _region: world.emr)

@@ -61,16 +61,17 @@ def _dags(folder: Path) -> Path:
     vitals = (ROOT / "dags" / "pipelines" / "patient_vitals.yaml").read_text()
     (folder / "dags" / "pipelines" / "patient_vitals.yaml").write_text(vitals)
     steps = vitals.replace("datasource: patient_vitals", "datasource: patient_steps")
-    steps = steps.replace("submit: overlord", "submit: emr_step").replace("profile: small", "profile: small_3_4")
-    assert "profile: small_3_4" in steps
+    steps = steps.replace("submit: overlord", "submit: emr_step").replace("profile: secure", "profile: secure_step_3_4")
+    assert "profile: secure_step_3_4" in steps
     steps += f"policy: {{finish_within_hours: {STEPS_LATE_HOURS}}}\n"
     profiles = folder / "emr_configs" / "profiles"
-    small = (profiles / "small.yaml").read_text()
-    (profiles / "small_3_4.yaml").write_text(
-        small.replace("name: small", "name: small_3_4").replace("emr-7.2.0", HADOOP_3_4_RELEASE)
+    step = (profiles / "secure_step.yaml").read_text()
+    (profiles / "secure_step_3_4.yaml").write_text(
+        step.replace("name: secure_step", "name: secure_step_3_4").replace("emr-7.2.0", HADOOP_3_4_RELEASE)
     )
     (folder / "dags" / "pipelines" / "patient_steps.yaml").write_text(steps)
-    broken = small.replace("name: small", f"name: {BROKEN_PROFILE}")
+    secure = (profiles / "secure.yaml").read_text()
+    broken = secure.replace("name: secure", f"name: {BROKEN_PROFILE}")
     (profiles / f"{BROKEN_PROFILE}.yaml").write_text(
         broken + "  properties: {mapreduce.map.java.opts: -XX:+NoSuchOption}\n"
     )

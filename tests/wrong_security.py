@@ -314,8 +314,6 @@ SECURITY = [
 REALM = {"realm": "AD.EXAMPLE.COM", "domain": "ad.example.com", "admin_server": "ad.example.com",
          "kdc_server": "ad.example.com", "secret_id": "druid-reindex/trust"}  # fmt: skip
 BOUNDARIES = [
-    Wrong("certificates in no zip", {"phi.certificates_uri": "s3://drx-artifacts-111122223333/certs.pem"},
-          "phi.certificates_uri", "zip of PEM files"),
     Wrong("alias as key of disks", {"phi.disk_kms_key_arn": ALIAS}, "phi.disk_kms_key_arn", "full ARN"),
     Wrong("key of disks elsewhere", {"phi.disk_kms_key_arn": FRANKFURT}, "phi.disk_kms_key_arn",
           "a key of the Region us-east-1"),
@@ -353,6 +351,8 @@ BOUNDARIES = [
 
 # The pipeline patient_vitals on the profile `secure_step`; what is changed beside it stands in `also`.
 PAIRINGS = [
+    Wrong("PHI without a security configuration", {"cluster.profile": "small", "submit": "overlord"},
+          "cluster.profile", "take a profile with a security configuration"),
     Wrong("Overlord with a dedicated KDC", {"submit": "overlord"}, "submit", "write emr_step"),
     Wrong("step with an external KDC", {}, "submit", "write overlord",
           {"profiles/secure_step.yaml": {"security": "external_kdc"}}),
@@ -361,8 +361,6 @@ PAIRINGS = [
           {"profiles/secure_step.yaml": {"security": "external_kdc"}, "boundaries.yaml": {"phi.kerberos": {}}}),
     Wrong("trust that nobody named", {}, "cluster.profile", "add phi.kerberos.trusted_realm",
           {"security/dedicated_kdc.yaml": {"kerberos.cross_realm_trust": True}}),
-    Wrong("certificates that nobody made", {}, "cluster.profile", "add phi.certificates_uri",
-          {"boundaries.yaml": {"phi.certificates_uri": GONE}}),
     Wrong("dedicated on a shared VPC", {}, "cluster.profile", "subnets of a VPC with dedicated tenancy",
           {"profiles/secure_step.yaml": {"tenancy": "dedicated"}}),
     Wrong("shared on a dedicated VPC", {}, "cluster.profile", "tenancy: dedicated in the profile",

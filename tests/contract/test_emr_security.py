@@ -16,12 +16,14 @@ from druid_reindex.clients.emr import EmrClient
 from druid_reindex.errors import RefusedError
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.security_file import judged, load_security
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan.security import Needed, kerberos_needs, needed
 from emr_documents import FULL, changed
 from emulated_account import Emulator, cluster, instances, request
 from wrong_security import DOCUMENTS, Wrong
 
 PHI = load_boundaries(SHIPPED).phi
+ZIP = S3Uri.parse("s3://certificates/phi.zip")
 DEDICATED = load_security(SHIPPED, "dedicated_kdc")
 Launch = Callable[..., str]
 # What EMR takes and does not act on, or documents no refusal of; the product refuses it all the same.
@@ -51,14 +53,14 @@ def client(emulator: Emulator) -> Any:
 
 @pytest.fixture
 def made(client: EmrClient) -> Any:
-    wanted = needed(DEDICATED, PHI)
+    wanted = needed(DEDICATED, PHI, ZIP)
     ensure_configuration(client, wanted, lambda _: None)
     yield wanted
     client.delete_security_configuration(wanted.name)
 
 
 def test_made_once_read_back_listed_and_deleted(client: EmrClient) -> None:
-    wanted, said = needed(DEDICATED, PHI), list[str]()
+    wanted, said = needed(DEDICATED, PHI, ZIP), list[str]()
     for _ in range(2):
         assert ensure_configuration(client, wanted, said.append) == wanted.name
     assert len(said) == 1

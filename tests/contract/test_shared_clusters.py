@@ -26,7 +26,7 @@ GREEN = dict.fromkeys(("plan", "cluster_up", "reindex", "cluster_down", "validat
 
 
 def grouped(datasource: str = "patient_vitals") -> NightSettings:
-    shared = {"datasource": datasource, "cluster": ClusterChoice(profile="small", group="nightly")}
+    shared = {"datasource": datasource, "cluster": ClusterChoice(profile="secure", group="nightly")}
     return replace(SETTINGS, pipeline=SETTINGS.pipeline.model_copy(update=shared))
 
 
@@ -58,7 +58,7 @@ def test_a_night_whose_every_call_is_spoilt_once_launches_one_cluster_and_ends_i
 
 def test_the_cluster_ends_with_the_last_night_that_uses_it(night: FaultyNight, emr: Any) -> None:
     other = FaultyNight(night.aws, night.druid, grouped("patient_labs"))
-    told = {"batches": [0], "fence": None, "profile": "small", "plan_sha256": "", "dry_run": False, "explanation": ""}
+    told = {"batches": [0], "fence": None, "profile": "secure", "plan_sha256": "", "dry_run": False, "explanation": ""}
     for each in (night, other):
         each.world.xcoms["plan", "night"] = told
         each._task(LaunchEmrClusterOperator, "cluster_up")

@@ -14,6 +14,9 @@ from druid_reindex.plan import certificates as plan
 
 if TYPE_CHECKING:
     from druid_reindex.clients.certificates import Certificates
+    from druid_reindex.model.boundary import Boundaries
+    from druid_reindex.model.uri import S3Uri
+    from druid_reindex.ports import ObjectStorePort
 
 app = typer.Typer(no_args_is_help=True, help="The certificates for EMR's encryption in transit.")
 ProfileArgument = Annotated[str, typer.Argument(metavar="PROFILE", help="A cluster profile's name.")]
@@ -41,6 +44,12 @@ def sweep(profile: ProfileArgument, kind: KindOption = Classification.PHI, confi
     """Delete the zips whose certificates have expired, and print their addresses."""
     for uri in _certificates(profile, kind, configs).sweep(profile, datetime.now(UTC)):
         typer.echo(str(uri))
+
+
+def zip_uri(store: ObjectStorePort, boundaries: Boundaries, kind: Classification, profile: str) -> S3Uri:
+    """Where the zip of clusters of ``profile`` launched now lies, or the address that stands for an unmade one."""
+    asked = plan.wanted(boundaries, kind, profile, datetime.now(UTC))
+    return plan.current(store.listing(asked.folder), asked) or asked.unmade
 
 
 def _next(expires_at: datetime) -> str:

@@ -11,11 +11,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from druid_reindex.cli.certificates import zip_uri
 from druid_reindex.cli.doctor import asking
+from druid_reindex.cli.nights import AWS_ATTEMPTS
 from druid_reindex.cli.pipeline_init import druid_config
 from druid_reindex.model.config_files import load_boundaries, load_shape
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline_file import load_pipeline
+from druid_reindex.plan.security import needed
 from druid_reindex.posture.catalogue import catalogue
 from druid_reindex.posture.exceptions import load_exceptions
 from druid_reindex.posture.findings import Finding, PostureReport, Status, as_json
@@ -59,17 +62,19 @@ def posture(
 
 
 def _judged(file: Path, configs: Path, ask: Callable[[str], None]) -> PostureReport:
-    from druid_reindex.clients.session import build_session  # noqa: PLC0415  # boto3 is slow to import
+    from druid_reindex.clients.s3 import S3Client  # noqa: PLC0415  # boto3 is slow to import
+    from druid_reindex.clients.session import build_session  # noqa: PLC0415
     from druid_reindex.clients.survey_facts import Gathering, Night, security_of  # noqa: PLC0415
 
     boundaries = load_boundaries(configs)
     pipeline = load_pipeline(file, boundaries)
     profile, security = load_shape(configs, pipeline.cluster.profile)
     exceptions = load_exceptions(configs, catalogue(), datetime.now(UTC).date())
-    boundary = boundaries.of(pipeline.classification)
-    night = Night(pipeline, boundaries, profile, security_of(security, boundary))
+    boundary, session = boundaries.of(pipeline.classification), build_session(region=boundaries.region)
+    certificates = zip_uri(S3Client(session, attempts=AWS_ATTEMPTS), boundaries, pipeline.classification, profile.name)
+    wanted = needed(security, boundary, certificates) if security is not None else None
+    night = Night(pipeline, boundaries, profile, security_of(wanted, security, boundary))
     intent = night.intent(RunId.of(boundaries.deployment_id, dag_id=pipeline.dag_id, run_id=_ASKED))
-    session = build_session(region=boundaries.region)
     return judge(Gathering(night, intent, session, partial(druid_config, protected=False), ask).facts(), exceptions)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -10,18 +11,20 @@ from typing import Annotated
 
 import typer
 
+from druid_reindex.cli.certificates import zip_uri
 from druid_reindex.cli.nights import CONFIGS, PIPELINES, ConfigsOption, Desk, JsonOption, PipelinesOption
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.cluster_security import ClusterSecurity
 from druid_reindex.model.config_files import load_boundaries, load_shape
-from druid_reindex.model.pipeline import Classification
 from druid_reindex.model.release import Release
 from druid_reindex.model.security_file import load_document
 from druid_reindex.model.security_phi import phi_rules
 from druid_reindex.model.security_rules import Setting
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan.pairing import refuse_pairing
-from druid_reindex.plan.security import KerberosNeeds, Needed, kerberos_needs, needed
+from druid_reindex.plan.security import KerberosNeeds, Needed, kerberos_needs, needed, needs_certificates
+from druid_reindex.ports import ObjectStorePort
 
 DIFFERENT = 1
 app = typer.Typer(
@@ -40,11 +43,12 @@ class _Subject:
 
     security: ClusterSecurity
     boundary: Boundary
+    certificates: S3Uri | None
 
     @property
     def wanted(self) -> Needed:
         """The security configuration."""
-        return needed(self.security, self.boundary)
+        return needed(self.security, self.boundary, self.certificates)
 
 
 @app.command("show")
@@ -56,15 +60,17 @@ def show(
     *,
     as_document: JsonOption = False,
 ) -> None:
-    """Show the security configuration that a cluster of PIPELINE gets. Asks nothing of AWS.
+    """Show the security configuration that a cluster of PIPELINE gets. Changes nothing.
 
-    It is made of the file in emr_configs/security/ that the cluster profile names, and of the boundary's keys,
-    certificates and realms in boundaries.yaml. Its name holds the SHA-256 of its text: EMR cannot change one, so
-    another content is another configuration, which the next launch makes.
+    It is made of the file in emr_configs/security/ that the cluster profile names, of the boundary's keys and realms in
+    boundaries.yaml, and of the certificates that lie in S3 (`druid-reindex certificates`). Its name holds the SHA-256
+    of its text: EMR cannot change one, so another content is another configuration, which the next launch makes.
 
     With --json the document alone, as `aws emr create-security-configuration --security-configuration` takes it.
     """
-    subject = _subject(Desk(pipelines, configs), pipeline, profile)
+    desk = Desk(pipelines, configs)
+    with desk.sources() as sources:
+        subject = _subject(desk, pipeline, profile, sources.store)
     if not as_document:
         typer.echo(f"name      {subject.wanted.name}")
         for line in _told(kerberos_needs(subject.security, subject.boundary)):
@@ -120,9 +126,9 @@ def diff(
     Exit 1 when they differ, or when nothing of the name is stored: the first launch makes it.
     """
     desk = Desk(pipelines, configs)
-    wanted = _subject(desk, pipeline, profile).wanted
-    name = against or wanted.name
     with desk.sources() as sources:
+        wanted = _subject(desk, pipeline, profile, sources.store).wanted
+        name = against or wanted.name
         stored = sources.emr().security_configuration(name)
     if stored is None:
         remedy = "" if against else "; the first launch makes it"
@@ -134,7 +140,7 @@ def diff(
     raise typer.Exit(DIFFERENT if lines else 0)
 
 
-def _subject(desk: Desk, name: str, profile_name: str | None) -> _Subject:
+def _subject(desk: Desk, name: str, profile_name: str | None, store: Callable[[], ObjectStorePort]) -> _Subject:
     """What the pipeline's clusters run under. Raises ConfigurationError for a profile that does not fit or has none."""
     pipeline = desk.pipeline(name)
     profile, security = load_shape(desk.configs, profile_name or pipeline.cluster.profile)
@@ -146,7 +152,9 @@ def _subject(desk: Desk, name: str, profile_name: str | None) -> _Subject:
             came_back="the profile names no security",
             remedy="name a file of emr_configs/security/ in the profile (`security: dedicated_kdc`), or try --profile",
         )
-    return _Subject(security, desk.boundaries.of(Classification(pipeline.classification)))
+    kind = pipeline.classification
+    lying = zip_uri(store(), desk.boundaries, kind, profile.name) if needs_certificates(security) else None
+    return _Subject(security, desk.boundaries.of(kind), lying)
 
 
 def _told(needs: KerberosNeeds | None) -> list[str]:

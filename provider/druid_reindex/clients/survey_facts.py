@@ -27,7 +27,7 @@ from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.plan import emr as payloads
-from druid_reindex.plan.security import kerberos_needs, needed
+from druid_reindex.plan.security import Needed, kerberos_needs
 from druid_reindex.posture.facts import (
     Bucket,
     Druid,
@@ -68,11 +68,11 @@ class Night:
         return intent_of(self.pipeline, self.boundaries, request, self.security)
 
 
-def security_of(security: ClusterSecurity | None, boundary: Boundary) -> Security | None:
-    """The security configuration that clusters with ``security`` run under; None where their profile names none."""
-    if security is None:
+def security_of(wanted: Needed | None, security: ClusterSecurity | None, boundary: Boundary) -> Security | None:
+    """The security configuration ``wanted``, as facts; None where the clusters' profile names no security."""
+    if wanted is None:
         return None
-    wanted, kerberos = needed(security, boundary), kerberos_needs(security, boundary)
+    kerberos = kerberos_needs(security, boundary)
     if kerberos is None:
         return Security(wanted.name, wanted.content)
     secret_ids = (kerberos.admin_secret_id, kerberos.trust_secret_id, kerberos.join_secret_id)

@@ -48,9 +48,6 @@ class Boundary(Frozen):
     disk_kms_key_arn: str | None = Field(
         None, description="the full ARN of the KMS key of clusters' disks; left out, kms_key_arn"
     )
-    certificates_uri: str | None = Field(
-        None, description="s3://bucket/key of the zip of PEM files for clusters' TLS; a new zip has a new address"
-    )
     kerberos: Realms = Field(Realms(), description="the realms that clusters belong to and trust")
     data_uri: str = Field(description="s3://bucket/prefix that all of these data lie under")
     runs_uri: str = Field(description="s3://bucket/prefix of the nights' own files, under data_uri")
@@ -73,13 +70,6 @@ class Boundary(Frozen):
         arn = Arn.parse(text)
         if arn.service != "kms" or not arn.resource.startswith("key/"):
             raise ValueError("write the KMS key's full ARN (arn:aws:kms:region:account:key/id), no alias")
-        return text
-
-    @field_validator("certificates_uri")
-    @classmethod
-    def _zip(cls, text: str | None) -> str | None:
-        if text is not None and not S3Uri.parse(text).key.endswith(".zip"):
-            raise ValueError("EMR reads PEM files out of a zip")
         return text
 
     @property

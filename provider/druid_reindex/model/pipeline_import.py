@@ -14,7 +14,7 @@ from typing import Any
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.aggregators import AGGREGATORS
 from druid_reindex.model.interval import Granularity
-from druid_reindex.model.pipeline import Dimension, GranularitySpec, Partitioning
+from druid_reindex.model.pipeline import Classification, Dimension, GranularitySpec, Partitioning
 
 _PERIODS = {
     "PT1S": "SECOND", "PT1M": "MINUTE", "PT15M": "FIFTEEN_MINUTE", "PT30M": "THIRTY_MINUTE", "PT1H": "HOUR",
@@ -57,16 +57,18 @@ class Draft:
 
 
 def draft(datasource: str, *, classification: str, owner: str) -> Draft:
-    """A draft without columns: the datasource, who it belongs to, and its own segments as input."""
-    return Draft(
-        {
-            "datasource": datasource,
-            "classification": classification,
-            "owner": owner,
-            "description": f"Rows of {datasource}.",
-            "inputs": [{"type": "datasource"}],
-        }
-    )
+    """A draft without columns: the datasource, who it belongs to, and its own segments as input.
+
+    Protected health information is drafted for the shipped profile that has a security configuration.
+    """
+    made: dict[str, Any] = {
+        "datasource": datasource,
+        "classification": classification,
+        "owner": owner,
+        "description": f"Rows of {datasource}.",
+        "inputs": [{"type": "datasource"}],
+    }
+    return Draft(made | ({"cluster": {"profile": "secure"}} if classification == Classification.PHI.value else {}))
 
 
 def from_spec(spec: Mapping[str, Any], *, classification: str, owner: str) -> Draft:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from druid_reindex.model.uri import S3Uri
     from druid_reindex.ports import ClusterSurveyPort, ObjectStorePort
     from druid_reindex.posture.attestation import ExpectedCluster
+    from druid_reindex.posture.facts import Security
     from druid_reindex.posture.findings import PostureReport
 
 ATTEST_TASK = "attest"
@@ -39,6 +40,7 @@ class Attestation:
     launched_by: str
     survey: ClusterSurveyPort
     store: ObjectStorePort
+    security: Security | None
 
     @property
     def prefix(self) -> S3Uri:
@@ -76,7 +78,7 @@ class Attestation:
         from druid_reindex.posture.exceptions import load_exceptions  # noqa: PLC0415
 
         settings, now = self.settings, datetime.now(UTC)
-        night = Night(settings.pipeline, settings.boundaries, settings.profile, security(settings))
+        night = Night(settings.pipeline, settings.boundaries, settings.profile, self.security)
         intent = night.intent(self.run_id)
         if intent.security is None:
             raise NotFoundError(
@@ -153,7 +155,8 @@ def attestation_of(task: NightOperator, context: Context, cluster_id: str) -> At
     tags = task.emr.describe_cluster(cluster_id).tags
     survey = connections.cluster_survey(settings.aws_conn_id, settings.boundaries.region)
     run_id = task.run_identity(context)
-    return Attestation(settings, run_id, cluster_id, tags.get(names.RUN_TAG, str(run_id)), survey, task.store)
+    launched_by, secured = tags.get(names.RUN_TAG, str(run_id)), security(task, context, settings)
+    return Attestation(settings, run_id, cluster_id, launched_by, survey, task.store, secured)
 
 
 def cluster_of_run(context: Context) -> str | None:

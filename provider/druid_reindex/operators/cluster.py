@@ -47,7 +47,9 @@ class LaunchEmrClusterOperator(NightOperator):
             self.log.info("every batch of the plan has left its result: no cluster is needed")
             return {"cluster_id": None, "primary_dns": None}
         self._sharing = self.sharing(context)
-        launch = Launch(self.asked_settings(context), run_id, self.emr, lambda: self.vault, self.require, self.log.info)
+        settings = self.asked_settings(context)
+        configuration = self.configuration(context, settings)
+        launch = Launch(settings, configuration, run_id, self.emr, lambda: self.vault, self.require, self.log.info)
         cluster = self._up(context, launch, self.waiting.resumed)
         while not cluster.state.is_up:
             launch.refuse_unless_another_subnet(cluster)

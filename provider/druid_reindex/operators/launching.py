@@ -14,20 +14,25 @@ from typing import TYPE_CHECKING, Any
 from druid_reindex.errors import CapacityError, ConflictError, NoAnswerError, RefusedError
 from druid_reindex.plan import emr as payloads
 from druid_reindex.plan import names
-from druid_reindex.plan.security import kerberos_needs, needed
+from druid_reindex.plan.security import kerberos_needs
 
 if TYPE_CHECKING:
     from druid_reindex.model.cluster import Cluster
     from druid_reindex.model.identity import RunId
     from druid_reindex.operators.night import NightSettings
+    from druid_reindex.plan.security import Needed
     from druid_reindex.ports import EmrPort, SecretsPort
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What one run launches with; ``settings`` are those that the run asked for, ``require`` is its lease's."""
+    """What one run launches with; ``settings`` are those that the run asked for, ``require`` is its lease's.
+
+    ``configuration`` is the security configuration of its profile; None where that names none.
+    """
 
     settings: NightSettings
+    configuration: Needed | None
     run_id: RunId
     emr: EmrPort
     vault: Callable[[], SecretsPort]
@@ -41,9 +46,7 @@ class Launch:
         request = payloads.run_job_flow(
             settings.pipeline, settings.boundaries, settings.boundary, settings.profile, self.run_id
         )
-        if settings.security is None:
-            return request
-        return payloads.secured(request, needed(settings.security, settings.boundary).name)
+        return payloads.secured(request, self.configuration.name) if self.configuration else request
 
     def find_or_launch(self, find: Callable[[], Cluster | None], request: Mapping[str, Any]) -> str:
         """The id of the living cluster that ``find`` finds, else of a new one."""
@@ -96,8 +99,8 @@ class Launch:
     def _ensure_configuration(self) -> None:
         from druid_reindex.clients.cluster_security import ensure_configuration  # noqa: PLC0415
 
-        if self.settings.security is not None:
-            ensure_configuration(self.emr, needed(self.settings.security, self.settings.boundary), self.log)
+        if self.configuration is not None:
+            ensure_configuration(self.emr, self.configuration, self.log)
 
     def _kerberos(self) -> dict[str, Any]:
         """The Kerberos attributes, for the moment in which the request is sent."""
@@ -108,14 +111,11 @@ class Launch:
 
     def _swept(self) -> ConflictError | None:
         """The error for a launch that was refused because its security configuration is gone again; else None."""
-        if self.settings.security is None:
-            return None
-        name = needed(self.settings.security, self.settings.boundary).name
-        if self.emr.security_configuration(name) is not None:
+        if self.configuration is None or self.emr.security_configuration(self.configuration.name) is not None:
             return None
         return ConflictError(
             "launch a cluster",
-            resource=name,
+            resource=self.configuration.name,
             came_back="the security configuration was deleted meanwhile",
             remedy="wait for the next try, which makes it anew",
         )

@@ -28,6 +28,7 @@ from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import document, names
 from druid_reindex.plan.night import NightPlan
 from druid_reindex.plan.pairing import refuse_pairing
+from druid_reindex.plan.security import Needed, needed, needs_certificates
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -276,6 +277,23 @@ class NightOperator(BaseOperator):
     def asked_settings(self, context: Context) -> NightSettings:
         """The settings on the cluster profile that the run asked for."""
         return self.settings.on_profile(planned_night(context)["profile"])
+
+    def configuration(self, context: Context, settings: NightSettings) -> Needed | None:
+        """The security configuration of the run's clusters on ``settings``' profile; None where that names none.
+
+        Its certificates are those of the period in which the run began, made when nobody has made them.
+        """
+        if settings.security is None:
+            return None
+        zip_uri = self._certificates(context, settings) if needs_certificates(settings.security) else None
+        return needed(settings.security, settings.boundary, zip_uri)
+
+    def _certificates(self, context: Context, settings: NightSettings) -> S3Uri:
+        from druid_reindex.clients.certificates import Certificates  # noqa: PLC0415
+
+        kind, began = settings.pipeline.classification, context["dag_run"].start_date or datetime.now(UTC)
+        certificates = Certificates(settings.boundaries, kind, self.store, self.vault)
+        return certificates.zip_uri(settings.profile.name, began)
 
     def group(self, context: Context) -> Sharing | None:
         """The run in its pipeline's group of clusters; None for a pipeline that names none."""

@@ -31,11 +31,11 @@ def is_gated(settings: NightSettings) -> bool:
     return settings.pipeline.classification is Classification.PHI and payloads.attests(settings.profile)
 
 
-def security(settings: NightSettings) -> Security | None:
+def security(task: NightOperator, context: Context, settings: NightSettings) -> Security | None:
     """The security configuration that the night's clusters run under."""
     from druid_reindex.clients.survey_facts import security_of  # noqa: PLC0415
 
-    return security_of(settings.security, settings.boundary)
+    return security_of(task.configuration(context, settings), settings.security, settings.boundary)
 
 
 class JudgePostureOperator(NightOperator):
@@ -59,7 +59,8 @@ class JudgePostureOperator(NightOperator):
         asked = night_request(context["dag_run"], self.settings.pipeline, profile_names(self.settings.configs))
         settings = self.settings.on_profile(asked.profile)
         exceptions = load_exceptions(settings.configs, catalogue(), datetime.now(UTC).date())
-        night = Night(settings.pipeline, settings.boundaries, settings.profile, security(settings))
+        secured = security(self, context, settings)
+        night = Night(settings.pipeline, settings.boundaries, settings.profile, secured)
         facts = connections.posture_facts(settings.aws_conn_id, settings.druid_conn_id, night, night.intent(run_id))
         owner = owner_document(run_id, settings.boundaries.deployment_id)
         self.put_json(names.owner_uri(settings.boundary, run_id), owner)

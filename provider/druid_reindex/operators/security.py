@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.operators.night import NightOperator
-from druid_reindex.plan.security import needed
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,17 +19,17 @@ class EmrSecurityConfigurationOperator(NightOperator):
     Returns ``name``.
     """
 
-    def carry_out(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+    def carry_out(self, context: Context) -> dict[str, Any]:
         """Find or make it, and compare."""
         from druid_reindex.clients.cluster_security import ensure_configuration  # noqa: PLC0415
 
         settings = self.settings
-        if settings.security is None:
+        wanted = self.configuration(context, settings)
+        if wanted is None:
             raise ConfigurationError(
                 "make a security configuration",
                 resource=f"cluster profile {settings.profile.name}",
                 came_back="it names no security",
                 remedy="name a file of emr_configs/security/ in the profile, or leave this task out",
             )
-        wanted = needed(settings.security, settings.boundary)
         return {"name": ensure_configuration(self.emr, wanted, self.log.info)}

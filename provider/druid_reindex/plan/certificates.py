@@ -2,7 +2,8 @@
 
 A profile's nodes share one key and one wildcard certificate, as EMR's in-transit encryption takes them: a zip of PEM
 files whose address the security configuration names. So a new zip means a new configuration, and a zip is kept for a
-whole rotation period. Its address carries its digest: what is there is never another zip.
+whole rotation period. Its address carries its digest: what is there is never another zip. It lies with the data that it
+protects, under the same key.
 
 Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-encryption-enable.html#emr-encryption-pem-certificate
 """
@@ -22,7 +23,8 @@ ROTATION = timedelta(days=30)
 """How long a zip is given to new clusters."""
 GRACE = timedelta(days=14)
 """How much longer its certificate holds, for clusters that were launched on the period's last day."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""When the first period began."""
 _NAME = re.compile(r"(\d+)-([0-9a-f]{64})\.zip")
 
 
@@ -39,12 +41,17 @@ class Wanted:
         """Where the zip of that digest lies."""
         return self.folder / f"{self.period}-{sha256}.zip"
 
+    @property
+    def unmade(self) -> S3Uri:
+        """The address that stands for the period's zip while nobody has made it."""
+        return self.folder / f"{self.period}.zip"
+
 
 def wanted(boundaries: Boundaries, kind: Classification, profile: str, now: datetime) -> Wanted:
     """The certificate that clusters of ``profile`` launched at ``now`` use."""
-    period = (now - _EPOCH) // ROTATION
-    folder = S3Uri.parse(boundaries.artifacts_uri) / "certificates" / kind.value / profile
-    return Wanted(folder, period, domain(boundaries.region), _EPOCH + (period + 1) * ROTATION + GRACE)
+    period = (now - EPOCH) // ROTATION
+    folder = S3Uri.parse(boundaries.of(kind).data_uri) / "certificates" / profile
+    return Wanted(folder, period, domain(boundaries.region), EPOCH + (period + 1) * ROTATION + GRACE)
 
 
 def domain(region: str) -> str:
@@ -71,7 +78,7 @@ def outdated(found: Iterable[StoredObject], now: datetime) -> list[S3Uri]:
     return [
         each.uri
         for each in found
-        if (period := _period(each.uri)) is not None and _EPOCH + (period + 1) * ROTATION + GRACE < now
+        if (period := _period(each.uri)) is not None and EPOCH + (period + 1) * ROTATION + GRACE < now
     ]
 
 

@@ -19,6 +19,7 @@ from druid_reindex.model.security_file import judged
 from druid_reindex.model.security_phi import phi_rules
 from druid_reindex.model.security_rules import Setting
 from druid_reindex.model.yaml_file import Defect, dotted, read_yaml, shown
+from druid_reindex.plan import certificates
 from druid_reindex.plan.security import document, missing
 
 Found = Iterator[Defect]
@@ -54,6 +55,7 @@ def mispaired(
     boundary = boundaries.of(pipeline.classification)
     yield from _tenancy(profile, boundary)
     if security is None:
+        yield from _unprotected(pipeline, profile)
         return
     yield from _submission(pipeline, profile, security)
     lacking = missing(security, boundary)
@@ -63,6 +65,15 @@ def mispaired(
         yield Defect(_PROFILE, found, f"add {side}.{name} to boundaries.yaml, or use another profile")
     if not lacking:
         yield from _document(pipeline, boundaries, profile, security)
+
+
+def _unprotected(pipeline: Pipeline, profile: ClusterProfile) -> Found:
+    if pipeline.classification is Classification.PHI:
+        remedy = (
+            "protected health information is spilled to a cluster's disks and sent between its nodes: take a profile "
+            "with a security configuration (`security: …`)"
+        )
+        yield Defect(_PROFILE, f"{shown(profile.name)}, which names no security", remedy)
 
 
 def _tenancy(profile: ClusterProfile, boundary: Boundary) -> Found:
@@ -98,7 +109,8 @@ def _document(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfil
     boundary = boundaries.of(pipeline.classification)
     rules = phi_rules(boundary) if pipeline.classification is Classification.PHI else ()
     setting = Setting(boundaries.region, Release.parse(profile.release_label))
-    _, found = judged(document(security, boundary), rules, setting)
+    zip_uri = certificates.wanted(boundaries, pipeline.classification, profile.name, certificates.EPOCH).unmade
+    _, found = judged(document(security, boundary, zip_uri), rules, setting)
     for each in found:
         where = f"{shown(profile.name)}, security {security.name}: {dotted(each.field)}: {each.found}"
         yield Defect(_PROFILE, where, each.remedy)

@@ -16,6 +16,7 @@ from druid_reindex.model.cluster_security import ClusterSecurity, KerberosChoice
 from druid_reindex.model.identity import digest
 from druid_reindex.model.realm import Realms
 from druid_reindex.model.security_configuration import SecurityConfiguration
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan.document import canonical
 
 PREFIX = "druid-reindex-"
@@ -49,11 +50,15 @@ class KerberosNeeds:
     join_secret_id: str | None = None
 
 
+def needs_certificates(security: ClusterSecurity) -> bool:
+    """Whether nodes encrypt what they send each other with certificates out of a zip."""
+    return security.in_transit and security.certificate_provider is None
+
+
 def missing(security: ClusterSecurity, boundary: Boundary) -> list[str]:
     """The fields that ``security`` needs of ``boundary`` and that are not there."""
     realms, choice = boundary.kerberos, security.kerberos
-    needs_zip = security.in_transit and security.certificate_provider is None
-    found = ["certificates_uri"] if needs_zip and boundary.certificates_uri is None else []
+    found = []
     if choice is not None and choice.kdc == "external" and realms.external_kdc is None:
         found.append("kerberos.external_kdc")
     if choice is not None and choice.cross_realm_trust and realms.trusted_realm is None:
@@ -61,10 +66,13 @@ def missing(security: ClusterSecurity, boundary: Boundary) -> list[str]:
     return found
 
 
-def document(security: ClusterSecurity, boundary: Boundary) -> dict[str, Any]:
-    """EMR's document of ``security``, with keys, certificates and realms of ``boundary``; nothing is ``missing``."""
+def document(security: ClusterSecurity, boundary: Boundary, certificates: S3Uri | None) -> dict[str, Any]:
+    """EMR's document of ``security``, with keys and realms of ``boundary``; nothing is ``missing``.
+
+    ``certificates`` is the address of the zip, which is not asked for where no zip is needed.
+    """
     found: dict[str, Any] = {
-        "EncryptionConfiguration": _encryption(security, boundary),
+        "EncryptionConfiguration": _encryption(security, boundary, certificates),
         "InstanceMetadataServiceConfiguration": {
             "MinimumInstanceMetadataServiceVersion": security.metadata_service.version,
             "HttpPutResponseHopLimit": security.metadata_service.hop_limit,
@@ -78,9 +86,9 @@ def document(security: ClusterSecurity, boundary: Boundary) -> dict[str, Any]:
     return found
 
 
-def needed(security: ClusterSecurity, boundary: Boundary) -> Needed:
+def needed(security: ClusterSecurity, boundary: Boundary, certificates: S3Uri | None) -> Needed:
     """The configuration that clusters with ``security`` on this side of the boundary run under."""
-    made = SecurityConfiguration.model_validate(document(security, boundary)).as_document()
+    made = SecurityConfiguration.model_validate(document(security, boundary, certificates)).as_document()
     text = canonical(made)
     return Needed(name_of(text), text.decode())
 
@@ -116,7 +124,7 @@ def kerberos_needs(security: ClusterSecurity | None, boundary: Boundary) -> Kerb
     return KerberosNeeds(realms.cluster_realm)
 
 
-def _encryption(security: ClusterSecurity, boundary: Boundary) -> dict[str, Any]:
+def _encryption(security: ClusterSecurity, boundary: Boundary, certificates: S3Uri | None) -> dict[str, Any]:
     at_rest: dict[str, Any] = {}
     if security.s3 != "none":
         at_rest["S3EncryptionConfiguration"] = _s3(security, boundary)
@@ -133,7 +141,9 @@ def _encryption(security: ClusterSecurity, boundary: Boundary) -> dict[str, Any]
     if at_rest:
         found["AtRestEncryptionConfiguration"] = at_rest
     if security.in_transit:
-        found["InTransitEncryptionConfiguration"] = {"TLSCertificateConfiguration": _certificates(security, boundary)}
+        found["InTransitEncryptionConfiguration"] = {
+            "TLSCertificateConfiguration": _certificates(security, certificates)
+        }
     return found
 
 
@@ -149,10 +159,10 @@ def _s3(security: ClusterSecurity, boundary: Boundary) -> _S3Section:
     return found
 
 
-def _certificates(security: ClusterSecurity, boundary: Boundary) -> dict[str, Any]:
+def _certificates(security: ClusterSecurity, certificates: S3Uri | None) -> dict[str, Any]:
     own = security.certificate_provider
     if own is None:
-        return {"CertificateProviderType": "PEM", "S3Object": boundary.certificates_uri}
+        return {"CertificateProviderType": "PEM", "S3Object": str(certificates)}
     return {"CertificateProviderType": "Custom", "S3Object": own.jar, "CertificateProviderClass": own.class_name}
 
 

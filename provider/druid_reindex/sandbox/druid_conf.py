@@ -31,6 +31,9 @@ EXTENSIONS = (
     "druid-histogram",
     *druid_security.EXTENSIONS,
 )
+# Druid's own list without "key", which would hide the KMS key that segments are written under.
+# Source: https://druid.apache.org/docs/latest/configuration/#properties-hidden-from-status-api
+HIDDEN_PROPERTIES = ("accesskey", "secretkey", "password", "token", "pwd")
 HADOOP_COORDINATES = [
     f"org.apache.hadoop:{name}:{HADOOP_VERSION}"
     for name in ("hadoop-client-api", "hadoop-client-runtime", "hadoop-aws")
@@ -153,6 +156,7 @@ def _common(site: DruidSite) -> dict[str, object]:
         "druid.host": LOOPBACK,
         "druid.bindOnHost": "true",
         "druid.startup.logging.logProperties": "false",
+        "druid.server.hiddenProperties": HIDDEN_PROPERTIES,
         "druid.emitter": "noop",
         # Lookups are not used; with the sync on, whoever starts before the coordinator waits a minute for it.
         "druid.lookup.enableLookupSyncOnStartup": "false",

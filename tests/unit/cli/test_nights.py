@@ -67,7 +67,7 @@ def test_a_run_that_airflow_has_lost_is_missing(two: Desk) -> None:
 
 
 def test_the_profile_is_the_one_that_the_run_asked_for() -> None:
-    assert DESK.subject(FIRST).profile.name == "small"
+    assert DESK.subject(FIRST).profile.name == "secure"
     with pytest.raises(ConfigurationError, match="no_such"):
         DESK.subject(FIRST, "no_such")
 

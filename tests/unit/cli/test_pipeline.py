@@ -54,7 +54,7 @@ def test_wrong_files_are_all_told_and_good_ones_too(copy: Path, tmp_path: Path) 
 
 
 def test_a_profile_that_is_not_there_is_told(copy: Path) -> None:
-    copy.write_text(copy.read_text().replace("profile: small", "profile: huge"))
+    copy.write_text(copy.read_text().replace("profile: secure", "profile: huge"))
     result = check(copy)
     assert result.exit_code == 1
     assert "name one of these profiles: " in result.stderr

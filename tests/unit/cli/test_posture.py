@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from druid_reindex.cli.main import app
-from druid_reindex.clients import session, survey_facts
+from druid_reindex.clients import s3, session, survey_facts
 from druid_reindex.posture.facts import Facts, Unread
 from posture_facts import CONFIGS, ROOT, bucketed, good_facts
+from twins import FakeStore
 
 FILE = str(ROOT / "dags" / "pipelines" / "patient_vitals.yaml")
 
@@ -25,6 +26,7 @@ def run(patch: pytest.MonkeyPatch, facts: Facts, *options: str) -> Result:
 
     patch.setattr(survey_facts.Gathering, "facts", gathered)
     patch.setattr(session, "build_session", lambda region: None)
+    patch.setattr(s3, "S3Client", lambda _session, attempts: FakeStore())
     result = CliRunner().invoke(app, ["posture", FILE, "--configs", str(CONFIGS), *options])
     assert [intent.subject for intent in asked] == ["patient_vitals"], result.output
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,21 @@ from druid_reindex.cli import status
 from druid_reindex.cli.main import app
 from druid_reindex.model.cluster import StoredConfiguration
 from druid_reindex.model.config_files import load_boundaries
+from druid_reindex.model.pipeline import Classification
 from druid_reindex.model.security_file import load_security
+from druid_reindex.plan import certificates
 from druid_reindex.plan.security import needed
 from emr_documents import FULL, changed, path
 from twins import EPOCH
 from wrong_security import REALM
 
 NAME = "patient_vitals"
-WANTED = needed(load_security(SHIPPED, "dedicated_kdc"), load_boundaries(SHIPPED).phi)
+BOUNDARIES = load_boundaries(SHIPPED)
+ASKED = certificates.wanted(BOUNDARIES, Classification.PHI, "secure_step", datetime.now(UTC))
+WANTED = needed(load_security(SHIPPED, "dedicated_kdc"), BOUNDARIES.phi, ASKED.unmade)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def outside(monkeypatch: pytest.MonkeyPatch) -> Outside:
     return Outside().connect(monkeypatch, status)
 
@@ -65,6 +70,14 @@ def test_show_tells_where_passwords_come_from(folder: Path) -> None:
     rewrite(folder / "pipelines" / PIPELINE.name, {"submit": "overlord"})
     rewrite(folder / "emr_configs/profiles/secure_step.yaml", {"security": "external_kdc"})
     assert "kadmin    password from secret druid-reindex/kdc\n" in invoke(folder, "show", NAME).stdout
+
+
+def test_the_certificates_that_lie_there_are_named(folder: Path, outside: Outside) -> None:
+    lying = ASKED.uri("a" * 64)
+    outside.store.put(lying, b"a zip", kms_key_arn=BOUNDARIES.phi.kms_key_arn)
+    shown = json.loads(invoke(folder, "show", NAME, "--json").stdout)
+    assert changed(shown, {"TLS.S3Object": str(ASKED.unmade)}) == WANTED.content
+    assert str(lying) in json.dumps(shown)
 
 
 def test_a_profile_without_security_has_nothing_to_show(folder: Path) -> None:
@@ -133,4 +146,4 @@ def test_the_help_teaches() -> None:
     told = CliRunner().invoke(app, ["security-config", "--help"]).stdout
     assert all(command in told for command in ("show", "check", "diff"))
     shown = " ".join(CliRunner().invoke(app, ["security-config", "show", "--help"]).stdout.split())
-    assert "Asks nothing of AWS" in shown
+    assert "Changes nothing" in shown

@@ -11,10 +11,12 @@ from druid_reindex.clients.cluster_security import ensure_configuration, kerbero
 from druid_reindex.errors import IntegrityError, NotFoundError
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.security_file import load_security
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan.security import KerberosNeeds, needed
 from twins import FakeEmr, FakeSecrets
 
-WANTED = needed(load_security(SHIPPED, "dedicated_kdc"), load_boundaries(SHIPPED).phi)
+ZIP = S3Uri.parse("s3://certificates/phi.zip")
+WANTED = needed(load_security(SHIPPED, "dedicated_kdc"), load_boundaries(SHIPPED).phi, ZIP)
 
 
 def test_it_is_made_when_absent_and_then_left_as_it_is() -> None:

@@ -18,11 +18,14 @@ from druid_reindex.model.cluster import Cluster, ClusterState, StepState
 from druid_reindex.model.cluster_security import ClusterSecurity
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import document, names
 from druid_reindex.plan.lease import Claim
 from druid_reindex.plan.orphans import Ages, Kind, Orphan, SharedCluster, orphans, owner_document
 from druid_reindex.plan.security import needed
 from twins import EPOCH
+
+ZIP = S3Uri.parse("s3://certificates/phi.zip")
 
 SUBJECT = DESK.subject(DagRun(DAG, RUN, "failed"))
 DEPLOYMENT = DESK.boundaries.deployment_id
@@ -176,14 +179,16 @@ def test_a_cluster_of_a_closed_generation_is_taken_away_while_the_next_one_works
 
 def configured(outside: Outside, classification: Classification) -> str:
     """A security configuration of one side, made."""
-    found = needed(ClusterSecurity(name="x", kerberos=None), DESK.boundaries.of(classification))
+    found = needed(ClusterSecurity(name="x", kerberos=None), DESK.boundaries.of(classification), ZIP)
     outside.emr.create_security_configuration(found.name, found.text)
     return found.name
 
 
 def test_security_configurations_that_no_cluster_uses_are_found_on_their_own_side(outside: Outside) -> None:
     phi, general = configured(outside, Classification.PHI), configured(outside, Classification.GENERAL)
-    weak = needed(ClusterSecurity(name="x", s3="none", local_disks=False, ebs=False, kerberos=None), SUBJECT.boundary)
+    weak = needed(
+        ClusterSecurity(name="x", s3="none", local_disks=False, ebs=False, kerberos=None), SUBJECT.boundary, ZIP
+    )
     outside.emr.create_security_configuration(weak.name, weak.text)
     for name in ("theirs", "druid-reindex-by-hand", names_like(phi)):
         outside.emr.create_security_configuration(name, outside.emr.configurations[phi].text.replace("true", "false"))

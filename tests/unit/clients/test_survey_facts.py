@@ -118,6 +118,6 @@ def test_the_reason_of_an_unread_fact() -> None:
 
 
 def test_a_profile_without_security_has_none() -> None:
-    assert security_of(None, PHI) is None
+    assert security_of(None, None, PHI) is None
     intent = NIGHT.intent(RUN)
     assert (intent.data_bucket, intent.data_key) == (BUCKET, PHI.kms_key_arn)

@@ -140,6 +140,7 @@ def test_a_hashed_spec() -> None:
     assert made.content == {
         "datasource": "patient_labs",
         "classification": "phi",
+        "cluster": {"profile": "secure"},
         "owner": "team",
         "description": "Rows of patient_labs.",
         "inputs": [{"type": "datasource"}],

@@ -141,7 +141,8 @@ def test_an_attestation_that_was_marked_a_success_by_hand_is_made_by_reindex(gat
     assert reindex(gated)["segments_after"] == 1
 
 
-def test_a_pipeline_that_is_not_gated_is_not_asked(world: World) -> None:
+def test_a_pipeline_that_is_not_gated_is_not_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attest, "is_gated", lambda _settings: False)
     up(world)
     world.survey.listed = [instances(LATE)]
     assert reindex(world)["segments_after"] == 1

@@ -81,7 +81,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_failed_night_is_told_to_log_xcom_and_notifiers(caplog: pytest.LogCaptureFixture) -> None:
     xcoms = {("reindex", WHY_KEY, 1): "reindex on task t: out of memory",
-             (PLAN_TASK, NIGHT_KEY, None): {"batches": [2, 5], "profile": "small"}}  # fmt: skip
+             (PLAN_TASK, NIGHT_KEY, None): {"batches": [2, 5], "profile": "secure"}}  # fmt: skip
     context = failed(crumb("plan", "success"), crumb("reindex", map_index=1), crumb("verdict"), xcoms=xcoms)
     with caplog.at_level(logging.ERROR):
         for each in failure_callbacks(SETTINGS, [board("night:\n{{ night_state }}")]):

@@ -10,9 +10,10 @@ import pytest
 from airflow.sdk import TriggerRule
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
+from changed_configs import rewrite
 from druid_reindex import reindex_dag, reindex_dags
 from druid_reindex.errors import ConfigurationError
-from gated_night import gate
+from wrong_security import REALM
 
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "dags" / "pipelines" / "patient_vitals.yaml"
@@ -37,9 +38,7 @@ def test_the_night_is_wired() -> None:
     assert {dag.task_dict[t].trigger_rule for t in ("validate", "verdict")} == {TriggerRule.ALL_DONE}
 
 
-def test_a_gated_night_is_judged_first_and_attested_before_data_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not {"posture", "attest"} & set(reindex_dag(FILE, configs=CONFIGS).task_dict)
-    gate(monkeypatch)
+def test_a_gated_night_is_judged_first_and_attested_before_data_arrive() -> None:
     dag = reindex_dag(FILE, configs=CONFIGS)
     down = {task: set(dag.task_dict[task].downstream_task_ids) for task in dag.task_dict}
     assert [task.task_id for task in dag.roots] == ["posture"]
@@ -125,8 +124,16 @@ def test_two_files_of_one_datasource_are_refused(tmp_path: Path) -> None:
         reindex_dags(tmp_path, configs=CONFIGS)
 
 
-GROUPED = FILE.read_text().replace("cluster:\n  profile: small", "cluster:\n  profile: small\n  group: nightly")
+GROUPED = FILE.read_text().replace("cluster:\n  profile: secure", "cluster:\n  profile: secure\n  group: nightly")
 LABS = GROUPED.replace("datasource: patient_vitals", "datasource: patient_labs")
+
+
+def trusting(configs: Path) -> None:
+    """The profile `secure` with a dedicated KDC and a trust, on which either submission works, on either side."""
+    rewrite(configs / "profiles" / "secure.yaml", {"security": "dedicated_kdc"})
+    rewrite(configs / "security" / "dedicated_kdc.yaml", {"kerberos.cross_realm_trust": True})
+    sides = {f"{side}.kerberos.trusted_realm": REALM for side in ("phi", "general")}
+    rewrite(configs / "boundaries.yaml", sides)
 
 
 def test_pipelines_that_are_alike_may_share_a_cluster(tmp_path: Path) -> None:
@@ -137,7 +144,7 @@ def test_pipelines_that_are_alike_may_share_a_cluster(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "told"),
     [
-        ("profile: small", "profile: big", "here cluster.profile big, there small"),
+        ("profile: secure", "profile: big", "here cluster.profile big, there secure"),
         ("classification: phi", "classification: general", "here classification general, there phi"),
         ("submit: overlord", "submit: emr_step", "here submit emr_step, there overlord"),
         ("owner:", "connections: {aws: another}\nowner:", "here connections.aws another, there the boundary's"),
@@ -146,7 +153,8 @@ def test_pipelines_that_are_alike_may_share_a_cluster(tmp_path: Path) -> None:
 def test_pipelines_of_one_group_that_differ_are_refused(tmp_path: Path, ours: str, theirs: str, told: str) -> None:
     configs = tmp_path / "emr_configs"
     shutil.copytree(CONFIGS, configs)
-    big = (configs / "profiles" / "small.yaml").read_text().replace("name: small", "name: big")
+    trusting(configs)
+    big = (configs / "profiles" / "secure.yaml").read_text().replace("name: secure", "name: big")
     (configs / "profiles" / "big.yaml").write_text(big)
     other = LABS.replace(ours, theirs).replace("patient_labs", "clinics" if "general" in theirs else "patient_labs")
     assert other != LABS

@@ -13,7 +13,7 @@ from druid_reindex.operators.form import trigger_form
 from druid_reindex.operators.request import KNOWN, night_request
 from night_world import SETTINGS
 
-PROFILES = ("small", "wide")
+PROFILES = ("secure", "wide")
 
 
 def form() -> dict[str, Any]:

@@ -17,8 +17,7 @@ from druid_reindex.errors import RefusedError
 from druid_reindex.model.cluster import ClusterState
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
 from druid_reindex.operators.night import NightSettings
-from druid_reindex.plan.security import needed
-from night_world import World, make
+from night_world import SETTINGS, World, make, wanted_configuration
 from twins import UP, FakeEmr
 
 SUBNETS = ("subnet-0d70000000000001", "subnet-0d70000000000002")
@@ -72,8 +71,7 @@ def subnets(world: World) -> list[str]:
 def test_a_secure_cluster_runs_under_its_configuration(world: World, secure: NightSettings) -> None:
     plan(world, secure)
     up(world, secure)
-    assert secure.security is not None
-    wanted = needed(secure.security, secure.boundary)
+    wanted = wanted_configuration(secure)
     (request,) = world.emr.launched
     assert request["SecurityConfiguration"] == wanted.name
     assert world.emr.configurations[wanted.name].text == wanted.text
@@ -84,7 +82,7 @@ def test_a_secure_cluster_runs_under_its_configuration(world: World, secure: Nig
 
 def test_a_profile_without_security_asks_for_nothing(world: World) -> None:
     world.plan()
-    up(world)
+    up(world, replace(SETTINGS, security=None))
     assert world.emr.configurations == {}
     assert not {"SecurityConfiguration", "KerberosAttributes"} & world.emr.launched[0].keys()
 
@@ -110,7 +108,6 @@ def test_each_launch_has_a_password_of_its_own(world: World, secure: NightSettin
 
 
 def test_an_external_kdcs_password_comes_from_its_secret(world: World, outside: NightSettings) -> None:
-    world.vault.held["druid-reindex/kdc"] = ('{"password": "of the KDC"}', "")
     plan(world, outside)
     up(world, outside)
     attributes = world.emr.launched[0]["KerberosAttributes"]
@@ -119,6 +116,7 @@ def test_an_external_kdcs_password_comes_from_its_secret(world: World, outside: 
 
 
 def test_a_missing_secret_launches_nothing(world: World, outside: NightSettings) -> None:
+    world.vault.held.clear()
     plan(world, outside)
     with pytest.raises(AirflowFailException, match="druid-reindex/kdc"):
         up(world, outside)
@@ -126,8 +124,7 @@ def test_a_missing_secret_launches_nothing(world: World, outside: NightSettings)
 
 
 def test_another_content_under_the_name_launches_nothing(world: World, secure: NightSettings) -> None:
-    assert secure.security is not None
-    world.emr.create_security_configuration(needed(secure.security, secure.boundary).name, "{}")
+    world.emr.create_security_configuration(wanted_configuration(secure).name, "{}")
     plan(world, secure)
     with pytest.raises(AirflowFailException, match="another content"):
         up(world, secure)

@@ -21,7 +21,7 @@ NEW_YORK = "America/New_York"
 def asked(conf: dict[str, Any] | None, run_type: Any = "scheduled", **run: Any) -> NightRequest:
     dag_run = World().context()["dag_run"]
     vars(dag_run).update({"conf": conf, "run_type": run_type} | run)
-    return night_request(dag_run, PIPELINE, ("big", "small"))
+    return night_request(dag_run, PIPELINE, ("big", "secure"))
 
 
 def refusal(conf: dict[str, Any], run_type: Any = "scheduled", **run: Any) -> str:
@@ -34,7 +34,7 @@ def refusal(conf: dict[str, Any], run_type: Any = "scheduled", **run: Any) -> st
 def test_a_scheduled_run_looks_back_and_takes_the_pipelines_choices(conf: dict[str, Any] | None) -> None:
     assert asked(conf) == NightRequest(
         window=Interval.parse("2026-10-01/2026-10-06"), force=False, dry_run=False, engine=Engine.HADOOP,
-        profile="small", batches=None, reason=None,
+        profile="secure", batches=None, reason=None,
     )  # fmt: skip
 
 
@@ -88,8 +88,8 @@ def test_a_machine_needs_no_reason(run_type: str) -> None:
         ({"force": "yes"}, "force: true or false"),
         ({"dry_run": 1}, "dry_run: true or false"),
         ({"engine": "msq"}, "'msq', where hadoop would work"),
-        ({"profile": "huge"}, "'huge', where big, small would work"),
-        ({"profile": "../boundaries"}, "where big, small would work"),
+        ({"profile": "huge"}, "'huge', where big, secure would work"),
+        ({"profile": "../boundaries"}, "where big, secure would work"),
         ({"batches": []}, "batches: a list of batch numbers"),
         ({"batches": 1}, "batches: a list of batch numbers"),
         ({"batches": [True]}, "batches: a list of batch numbers"),

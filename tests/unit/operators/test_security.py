@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from changed_configs import PIPELINE, SHIPPED, rewrite
 from druid_reindex.operators.night import NightSettings
 from druid_reindex.operators.security import EmrSecurityConfigurationOperator
-from druid_reindex.plan.security import needed
-from night_world import World, make
+from night_world import SETTINGS, World, make, wanted_configuration
 
 
 def test_it_is_made_once_and_named(world: World, tmp_path: Path) -> None:
@@ -20,13 +20,14 @@ def test_it_is_made_once_and_named(world: World, tmp_path: Path) -> None:
     rewrite(file, {"cluster.profile": "secure_step", "submit": "emr_step"})
     task = make(EmrSecurityConfigurationOperator, "security")
     task.settings = settings = NightSettings.read(file, configs=SHIPPED)
-    assert settings.security is not None
-    wanted = needed(settings.security, settings.boundary)
+    wanted = wanted_configuration(settings)
     assert world.run(task) == {"name": wanted.name}
     assert world.run(task) == {"name": wanted.name}
     assert [*world.emr.configurations] == [wanted.name]
 
 
 def test_a_profile_without_security_is_refused(world: World) -> None:
+    task = make(EmrSecurityConfigurationOperator, "security")
+    task.settings = replace(SETTINGS, security=None)
     with pytest.raises(AirflowFailException, match="it names no security"):
-        world.run(make(EmrSecurityConfigurationOperator, "security"))
+        world.run(task)

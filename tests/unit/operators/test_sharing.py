@@ -32,7 +32,7 @@ DAG = "nightly_reindex__patient_vitals"
 
 
 def grouped(datasource: str, **changes: Any) -> NightSettings:
-    shared = {"datasource": datasource, "cluster": ClusterChoice(profile="small", group="nightly")}
+    shared = {"datasource": datasource, "cluster": ClusterChoice(profile="secure", group="nightly")}
     return replace(SETTINGS, pipeline=SETTINGS.pipeline.model_copy(update=shared | changes))
 
 
@@ -43,7 +43,7 @@ class Night:
         self.settings = grouped(f"patient_{name}", **changes)
         self.world = World(druid=shared.druid, emr=shared.emr, store=shared.store, run_id=name, dead=shared.dead)
         self.run_id = RunId.of(DEPLOYMENT, dag_id=DAG, run_id=name)
-        self.profile("small")
+        self.profile("secure")
 
     def profile(self, name: str) -> None:
         self.world.xcoms["plan", "night"] = {
@@ -330,7 +330,7 @@ def test_a_run_on_another_profile_has_a_cluster_of_its_own(
     vitals: Night, labs: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = replace(labs.settings, profile=SETTINGS.profile.model_copy(update={"name": "big"}))
-    monkeypatch.setattr(NightSettings, "on_profile", lambda self, name: self if name == "small" else other)
+    monkeypatch.setattr(NightSettings, "on_profile", lambda self, name: self if name == "secure" else other)
     shared = vitals.up()
     labs.profile("big")
     own = labs.up()

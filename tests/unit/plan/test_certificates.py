@@ -46,7 +46,8 @@ def test_a_cluster_of_the_last_second_may_rely_on_it_for_the_grace() -> None:
 def test_profiles_and_classifications_share_nothing() -> None:
     folders = {asked(kind=kind, profile=name).folder for kind in Classification for name in ("small", "big")}
     assert len(folders) == 4
-    assert asked().folder == S3Uri.parse(BOUNDARIES.artifacts_uri) / "certificates/phi/small"
+    assert asked().folder == S3Uri.parse(BOUNDARIES.phi.data_uri) / "certificates/small"
+    assert asked().unmade == asked().folder / f"{asked().period}.zip"
     assert len({authority_secret(kind) for kind in Classification}) == 2
 
 

@@ -13,17 +13,19 @@ from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.security_configuration import Authorization, EmrFs, RoleMapping
 from druid_reindex.model.security_file import judged, load_security
 from druid_reindex.model.security_phi import phi_rules
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import security
 from druid_reindex.plan.security import KerberosNeeds
 from emr_documents import DISK_KEY, OTHER_KEY, PHI_KEY, ROLE
 from wrong_security import REALM
 
 PHI = load_boundaries(SHIPPED).phi
+ZIP = S3Uri.parse("s3://certificates/phi.zip")
 DEDICATED, EXTERNAL = load_security(SHIPPED, "dedicated_kdc"), load_security(SHIPPED, "external_kdc")
 
 
 def test_the_shipped_document_word_for_word() -> None:
-    assert security.document(DEDICATED, PHI) == {
+    assert security.document(DEDICATED, PHI, ZIP) == {
         "EncryptionConfiguration": {
             "EnableInTransitEncryption": True,
             "EnableAtRestEncryption": True,
@@ -36,7 +38,7 @@ def test_the_shipped_document_word_for_word() -> None:
             "InTransitEncryptionConfiguration": {
                 "TLSCertificateConfiguration": {
                     "CertificateProviderType": "PEM",
-                    "S3Object": "s3://drx-artifacts-111122223333/certificates/phi.zip",
+                    "S3Object": str(ZIP),
                 }
             },
         },
@@ -55,17 +57,17 @@ def test_the_shipped_document_word_for_word() -> None:
 @pytest.mark.parametrize("choice", [DEDICATED, EXTERNAL], ids=lambda each: each.name)
 def test_the_shipped_ones_are_safe_for_phi(choice: ClusterSecurity) -> None:
     assert security.missing(choice, PHI) == []
-    assert judged(security.document(choice, PHI), phi_rules(PHI))[1] == []
+    assert judged(security.document(choice, PHI, ZIP), phi_rules(PHI))[1] == []
 
 
 def test_the_name_is_the_contents() -> None:
-    needed = security.needed(DEDICATED, PHI)
+    needed = security.needed(DEDICATED, PHI, ZIP)
     assert needed.name.startswith("druid-reindex-")
     assert len(needed.name) == len("druid-reindex-") + 64
-    assert needed.content == security.document(DEDICATED, PHI)
+    assert needed.content == security.document(DEDICATED, PHI, ZIP)
     assert needed.text == json.dumps(needed.content, sort_keys=True, separators=(",", ":"))
-    assert security.needed(DEDICATED, PHI) == needed
-    assert security.needed(EXTERNAL, PHI).name != needed.name
+    assert security.needed(DEDICATED, PHI, ZIP) == needed
+    assert security.needed(EXTERNAL, PHI, ZIP).name != needed.name
     assert security.is_ours(needed.name, json.dumps(needed.content, indent=2))
     assert not security.is_ours(needed.name, needed.text.replace("24", "25"))
     assert not security.is_ours(needed.name, "{")
@@ -78,7 +80,7 @@ def test_disks_other_buckets_roles_and_a_provider_of_certificates() -> None:
         "certificate_provider": CertificateProvider(jar="s3://jars/p.jar", class_name="com.example.Certs"),
         "authorization": Authorization(EmrFsConfiguration=EmrFs(RoleMappings=(mapping,))),
     })  # fmt: skip
-    made = security.document(choice, PHI.model_copy(update={"disk_kms_key_arn": OTHER_KEY, "certificates_uri": None}))
+    made = security.document(choice, PHI.model_copy(update={"disk_kms_key_arn": OTHER_KEY}), None)
     assert judged(made)[1] == []
     at_rest = made["EncryptionConfiguration"]["AtRestEncryptionConfiguration"]
     assert at_rest["LocalDiskEncryptionConfiguration"]["AwsKmsKey"] == OTHER_KEY
@@ -92,12 +94,12 @@ def test_disks_other_buckets_roles_and_a_provider_of_certificates() -> None:
 
 def test_what_is_off_is_left_out() -> None:
     off = ClusterSecurity(name="x", s3="none", local_disks=False, ebs=False, in_transit=False, kerberos=None)
-    made = security.document(off, PHI)
+    made = security.document(off, PHI, None)
     assert made["EncryptionConfiguration"] == {"EnableInTransitEncryption": False, "EnableAtRestEncryption": False}
     assert judged(made)[1] == []
     assert security.kerberos_needs(off, PHI) is None
     assert security.kerberos_needs(None, PHI) is None
-    assert security.missing(off, PHI.model_copy(update={"certificates_uri": None})) == []
+    assert security.missing(off, PHI) == []
 
 
 def test_what_kerberos_needs_is_named_by_its_secrets(tmp_path: Path) -> None:
@@ -116,15 +118,15 @@ def test_what_kerberos_needs_is_named_by_its_secrets(tmp_path: Path) -> None:
         "SITE.INTERNAL", "druid-reindex/kdc", join_secret_id="druid-reindex/join"
     )
     for choice in (trusting, EXTERNAL):
-        assert judged(security.document(choice, phi), phi_rules(phi))[1] == []
-    kerberos = security.document(trusting, phi)["AuthenticationConfiguration"]["KerberosConfiguration"]
+        assert judged(security.document(choice, phi, ZIP), phi_rules(phi))[1] == []
+    kerberos = security.document(trusting, phi, ZIP)["AuthenticationConfiguration"]["KerberosConfiguration"]
     trust = kerberos["ClusterDedicatedKdcConfiguration"]["CrossRealmTrustConfiguration"]
     assert trust == {"Realm": "AD.EXAMPLE.COM", "Domain": "ad.example.com", "AdminServer": "ad.example.com",
                      "KdcServer": "ad.example.com"}  # fmt: skip
 
 
 def test_what_the_boundary_lacks_is_told() -> None:
-    bare = PHI.model_copy(update={"certificates_uri": None, "kerberos": type(PHI.kerberos)()})
+    bare = PHI.model_copy(update={"kerberos": type(PHI.kerberos)()})
     trusting = DEDICATED.model_copy(update={"kerberos": KerberosChoice(kdc="dedicated", cross_realm_trust=True)})
-    assert security.missing(EXTERNAL, bare) == ["certificates_uri", "kerberos.external_kdc"]
-    assert security.missing(trusting, bare) == ["certificates_uri", "kerberos.trusted_realm"]
+    assert security.missing(EXTERNAL, bare) == ["kerberos.external_kdc"]
+    assert security.missing(trusting, bare) == ["kerberos.trusted_realm"]

@@ -18,9 +18,11 @@ from druid_reindex.sandbox.aws.cloudformation.deploy import deploy
 from druid_reindex.sandbox.aws.service import METADATA_SECRET, USERS, access_key, emr_configs
 from druid_reindex.sandbox.aws.site import ACCOUNT, REGION
 from druid_reindex.sandbox.home import SandboxHome
+from druid_reindex.sandbox.kdc import SITE_ADMIN_SECRET
 
 PARTITION = "aws"
 ARTIFACTS_BUCKET = f"drx-artifacts-{ACCOUNT}"
+KDC_SECRET = "druid-reindex/kdc"  # noqa: S105
 WORKER_POLICY = f"arn:{PARTITION}:iam::{ACCOUNT}:policy/DrxAirflowWorker"
 # Whose inline policies a user has: `airflow` only becomes the roles of the two sides.
 USER_ROLES = {"druid": "DrxDruidNode", "operator": "DrxAirflowPhi"}
@@ -65,6 +67,7 @@ def create(home: SandboxHome) -> dict[str, str]:
     outputs = deploy(emr_configs() / "cloudformation", parameters())
     _give_policies()
     _put_metadata_secret(home)
+    _make_kdc_secret(home)
     _upload_bootstrap_scripts()
     return outputs
 
@@ -115,6 +118,13 @@ def _put_metadata_secret(home: SandboxHome) -> None:
         return
     secrets: Any = secretsmanager_backends[ACCOUNT][REGION]
     secrets.put_secret_value(METADATA_SECRET, value, None, None, ["AWSCURRENT"])
+
+
+def _make_kdc_secret(home: SandboxHome) -> None:
+    """Make the secret of the boundary's external KDC, which no template makes: the KDC is the site's."""
+    secrets: Any = secretsmanager_backends[ACCOUNT][REGION]
+    value = json.dumps({"password": home.secret(SITE_ADMIN_SECRET)})
+    secrets.create_secret(KDC_SECRET, value, None, None, None, key_arn("DruidKey"), None, [], False)
 
 
 def _upload_bootstrap_scripts() -> None:

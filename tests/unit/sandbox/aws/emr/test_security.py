@@ -11,6 +11,7 @@ from moto.emr.exceptions import InvalidRequestException, ValidationException
 from changed_configs import SHIPPED
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.security_file import load_security, security_names
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan.security import needed
 from druid_reindex.sandbox.aws.emr import security
 from emr_documents import EXTERNAL, FULL, GONE, changed
@@ -33,7 +34,7 @@ def test_a_sound_document_is_taken_word_for_word(changes: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("name", security_names(SHIPPED))
 def test_what_the_product_builds_is_taken(name: str) -> None:
-    built = needed(load_security(SHIPPED, name), load_boundaries(SHIPPED).phi)
+    built = needed(load_security(SHIPPED, name), load_boundaries(SHIPPED).phi, S3Uri.parse("s3://certificates/phi.zip"))
     assert security.document(built.text) == built.content
 
 
