@@ -34,7 +34,7 @@ class Emulator:
             name,
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],
             verify=options.pop("verify", self.environment["AWS_CA_BUNDLE"]),
-            region_name=REGION,
+            region_name=options.pop("region_name", REGION),
             aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
             **options,

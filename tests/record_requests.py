@@ -2,13 +2,14 @@
 
 Each FILE is the `decisions.jsonl` of a sandbox (`.sandbox/data/aws` after `make nightly`); what the clients ask beside
 such nights is asked anew. Requests that differ in nothing that a policy can tell apart are kept once; a request that
-is in the record already keeps its line. Without FILE, or with `--to`, nothing but the given path is written.
+is in the record already keeps its line.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -26,7 +27,7 @@ OWN = re.compile(r"arn:aws:s3:::[a-z0-9-]+/landing/.*")
 # Different in each request, and in no policy of the product.
 PASSING = {
     "aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:useragent", "aws:userid", "s3:signatureage",
-    "s3:if-match", "s3:x-amz-content-sha256",
+    "s3:if-match", "s3:x-amz-content-sha256", "kms:encryptioncontext:secretversionid",
     "sts:durationseconds", "sts:rolesessionname", "secretsmanager:secretid", "secretsmanager:resource",
 }  # fmt: skip
 SHAPES = (
@@ -67,7 +68,7 @@ def condensed(decisions: Iterable[Recorded]) -> dict[Kind, Recorded]:
 
 def asked(*, with_nodes: bool) -> dict[Kind, Recorded]:
     """What the clients ask beside a night, asked in this process. Raises AssertionError when any of it is refused."""
-    import role_requests  # noqa: PLC0415 - it changes moto for good
+    import role_requests
 
     with tempfile.TemporaryDirectory() as name:
         home = SandboxHome(Path(name) / "home", SandboxHome.from_environment().cache)
@@ -77,9 +78,9 @@ def asked(*, with_nodes: bool) -> dict[Kind, Recorded]:
     return condensed(decisions)
 
 
-def recorded() -> dict[Kind, Recorded]:
-    """The record."""
-    return {kind(each): each for each in read(RECORD).decisions}
+def recorded(path: Path = RECORD) -> dict[Kind, Recorded]:
+    """The record's requests, by their kinds."""
+    return {kind(each): each for each in read(path).decisions}
 
 
 def write(path: Path, found: Mapping[Kind, Recorded]) -> None:
@@ -99,7 +100,8 @@ def main() -> None:
     for file in arguments.files:
         found |= {name: each for name, each in condensed(read(file).decisions).items() if name not in found}
     write(arguments.to, {name: known.get(name, each) for name, each in found.items()})
-    print(f"{len(found)} kinds of requests; {len(found.keys() - known.keys())} new, {len(known.keys() - found.keys())} gone")
+    changes = f"{len(found.keys() - known.keys())} new, {len(known.keys() - found.keys())} gone"
+    sys.stdout.write(f"{len(found)} kinds of requests: {changes}\n")
 
 
 if __name__ == "__main__":

@@ -10,15 +10,16 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import yaml
 from moto.elbv2.models import elbv2_backends
-from moto.secretsmanager.models import secretsmanager_backends
 
 from druid_reindex.cli import doctor_aws
+from druid_reindex.clients.certificates import Certificates
 from druid_reindex.clients.cluster_security import ensure_configuration, kerberos_attributes
 from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.clients.emr import EmrClient
@@ -29,8 +30,9 @@ from druid_reindex.clients.survey_emr import EmrSurvey
 from druid_reindex.clients.survey_entry import EntrySurvey
 from druid_reindex.clients.survey_facts import Gathering, Night, security_of
 from druid_reindex.errors import ConfigurationError
-from druid_reindex.model.cluster import StepState
 from druid_reindex.model.boundary import Boundaries, Boundary
+from druid_reindex.model.cluster import StepState
+from druid_reindex.model.cluster_security import ClusterSecurity
 from druid_reindex.model.config_files import load_boundaries, load_profile
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification, Pipeline, Submission
@@ -38,10 +40,11 @@ from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.security_file import load_security
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import names
+from druid_reindex.plan.certificates import ROTATION
 from druid_reindex.plan.emr import run_job_flow
-from druid_reindex.plan.security import kerberos_needs, needed
+from druid_reindex.plan.security import Needed, kerberos_needs, needed
 from druid_reindex.sandbox import addresses, pki
-from druid_reindex.sandbox.aws import account, server, service
+from druid_reindex.sandbox.aws import server, service
 from druid_reindex.sandbox.aws.emr.backend import EmrBackend
 from druid_reindex.sandbox.aws.gate import records
 from druid_reindex.sandbox.aws.site import ACCOUNT, REGION, Daemons, Site
@@ -50,7 +53,7 @@ from druid_reindex.sandbox.home import SandboxHome
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "emr_configs"
 PIPELINE = ROOT / "dags" / "pipelines" / "patient_vitals.yaml"
-KDC_SECRET = "druid-reindex/kdc"
+PROFILE = "small"
 WAIT_SECONDS = 60.0
 # What a node does with the `aws` command; `druid_index.sh` and `install_druid.sh` ask for the same.
 NODE = """
@@ -58,6 +61,7 @@ set -euo pipefail
 file="$(mktemp)"
 aws s3 cp --only-show-errors {artifacts}bootstrap/druid_index.sh "$file" &
 aws s3 ls {artifacts}bootstrap/ &
+aws s3 cp --only-show-errors {certificates} - > "$file.zip" &
 aws s3api get-bucket-location --bucket {bucket} &
 aws secretsmanager get-secret-value --secret-id {secret} --query Name &
 aws s3api abort-multipart-upload --bucket {bucket} --key {parts} --upload-id "$(
@@ -71,7 +75,7 @@ aws s3 cp --only-show-errors "$file" {runs}recorded/result.json
 
 
 def ask(home: SandboxHome, *, with_nodes: bool) -> Path:
-    """Return the file of decisions on all that was asked; a cluster's node asks `with_nodes` alone, as it takes long."""
+    """Return the file of decisions on all that was asked; `with_nodes`, also on what a cluster's node asks."""
     os.environ["DRUID_REINDEX_HOME"] = str(home.root)
     pki.ensure_ca(home)
     service.keep_metadata_secret(home, "druid", "a password", "jdbc:postgresql://127.0.0.1:1/druid")
@@ -111,11 +115,7 @@ def acting_for(home: SandboxHome, side: Classification) -> Iterator[None]:
 
 
 def _add_what_a_site_has() -> None:
-    """The secret of a site's KDC, and a load balancer whose name leads to itself: no template makes them."""
-    secrets: Any = secretsmanager_backends[ACCOUNT][REGION]
-    if KDC_SECRET not in secrets.secrets:
-        key = account.key_arn("DruidKey")
-        secrets.create_secret(KDC_SECRET, '{"password": "a password"}', None, None, None, key, None, [], False)
+    """A load balancer, whose name leads to itself: no template makes one."""
     elb: Any = elbv2_backends[ACCOUNT][REGION]
     made = elb.create_load_balancer("druid", ["sg-0d70000000000001"], ["subnet-0d70000000000001"])
     elb.create_listener(made.arn, "HTTPS", "443", "ELBSecurityPolicy-TLS13-1-2-2021-06", None, [])
@@ -135,17 +135,18 @@ def _pipeline(boundaries: Boundaries, side: Classification) -> Pipeline:
 def _as_airflow(side: Classification, *, with_nodes: bool) -> None:
     boundaries = load_boundaries(CONFIGS)
     boundary, pipeline = boundaries.of(side), _pipeline(boundaries, side)
-    profile = load_profile(CONFIGS, "small")
+    profile = load_profile(CONFIGS, PROFILE)
     run_id = RunId.of(boundaries.deployment_id, dag_id=pipeline.dag_id, run_id="recorded")
     request = run_job_flow(pipeline, boundaries, boundary, profile, run_id)
     emr = EmrClient(build_session(region=REGION))
-    _security(emr, boundary)
+    certificates = _certificates(boundaries, side)
+    zip_uri = certificates.zip_uri(PROFILE, datetime.now(UTC))
+    secured, wanted = _security(emr, boundary, zip_uri)
     cluster_id = emr.run_job_flow(request)
-    _cluster(emr, cluster_id, _node_script(boundaries, boundary) if with_nodes else "true", run_id)
+    script = _node_script(boundaries, boundary, zip_uri) if with_nodes else "true"
+    _cluster(emr, cluster_id, script, run_id)
     _objects(boundary)
-    security = security_of(load_security(CONFIGS, "dedicated_kdc"), boundary)
-    if boundary.kerberos.external_kdc is not None:
-        security = security_of(load_security(CONFIGS, "external_kdc"), boundary)
+    security = security_of(wanted, secured, boundary)
     night = Night(pipeline, boundaries, profile, security)
     Gathering(night, night.intent(run_id), build_session(region=REGION), _no_druid).facts()
     EntrySurvey(build_session(region=REGION)).load_balancers(["https://druid.internal"])
@@ -153,17 +154,18 @@ def _as_airflow(side: Classification, *, with_nodes: bool) -> None:
     for check in doctor_aws.aws_checks(doctor_aws.Night(steps, profile, boundaries)):
         check.look()
     emr.terminate(cluster_id)
+    assert certificates.sweep(PROFILE, datetime.now(UTC) + 3 * ROTATION) == [zip_uri]
 
 
 def _no_druid() -> DruidConfig:
     raise ConfigurationError("find Druid", resource="the environment", came_back="not asked here", remedy="none")
 
 
-def _node_script(boundaries: Boundaries, boundary: Boundary) -> str:
+def _node_script(boundaries: Boundaries, boundary: Boundary, zip_uri: S3Uri) -> str:
     return NODE.format(
         artifacts=boundaries.artifacts_uri, segments=boundary.segments_uri, runs=boundary.runs_uri,
         bucket=S3Uri.parse(boundary.data_uri).bucket, secret=boundary.metadata_secret_id,
-        parts="druid/segments/recorded/parts",
+        parts="druid/segments/recorded/parts", certificates=zip_uri,
     )  # fmt: skip
 
 
@@ -181,15 +183,22 @@ def _cluster(emr: EmrClient, cluster_id: str, script: str, run_id: RunId) -> Non
     survey.cluster(cluster_id)
 
 
-def _security(emr: EmrClient, boundary: Boundary) -> None:
-    wanted = needed(load_security(CONFIGS, "dedicated_kdc"), boundary)
+def _certificates(boundaries: Boundaries, side: Classification) -> Certificates:
+    session = build_session(region=REGION)
+    return Certificates(boundaries, side, S3Client(session), SecretsClient(session))
+
+
+def _security(emr: EmrClient, boundary: Boundary, zip_uri: S3Uri) -> tuple[ClusterSecurity, Needed]:
+    """The side's strictest security, kept on EMR and swept again; where a KDC has a secret, that is read."""
+    external = boundary.kerberos.external_kdc is not None
+    security = load_security(CONFIGS, "external_kdc" if external else "dedicated_kdc")
+    wanted, needs = needed(security, boundary, zip_uri), kerberos_needs(security, boundary)
     ensure_configuration(emr, wanted, print)
     emr.security_configuration_names()
     emr.delete_security_configuration(wanted.name)
-    if boundary.kerberos.external_kdc is not None:
-        needs = kerberos_needs(load_security(CONFIGS, "external_kdc"), boundary)
-        assert needs is not None
-        kerberos_attributes(needs, lambda: SecretsClient(build_session(region=REGION)))
+    assert needs is not None
+    kerberos_attributes(needs, lambda: SecretsClient(build_session(region=REGION)))
+    return security, wanted
 
 
 def _shell(name: str, script: str) -> dict[str, Any]:
