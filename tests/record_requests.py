@@ -34,6 +34,7 @@ SHAPES = (
     (re.compile(r"(arn:aws:s3:::[^/]+/[^/]+/)([^/]+/)?.+"), r"\1\2*"),
     (re.compile(r"^((?:/?drx-[a-z0-9-]+/)?[a-z]+/[^/]+/).+"), r"\1*"),
     (re.compile(r"\bj-[A-Z0-9]+"), "j-*"),
+    (re.compile(r":instance/i-[0-9a-f]+"), ":instance/i-*"),
     (re.compile(r"(:secret:.+)-\w{6}$"), r"\1-*"),
 )
 Kind = tuple[object, ...]
@@ -50,7 +51,8 @@ def kind(recorded: Recorded) -> Kind:
     """What policies can tell of a request; of equal requests one is kept."""
     request = recorded.request
     context = sorted((name, *map(shape, values)) for name, values in request.context.items() if name not in PASSING)
-    place = (request.principal.identity, request.action, shape(request.resource), recorded.operation)
+    who = request.principal.service or request.principal.identity
+    place = (who, request.action, shape(request.resource), recorded.operation)
     return (*place, recorded.owner, str(context))
 
 
@@ -59,7 +61,8 @@ def condensed(decisions: Iterable[Recorded]) -> dict[Kind, Recorded]:
     found: dict[Kind, Recorded] = {}
     for each in decisions:
         request = each.request
-        wanted = PRINCIPALS.fullmatch(request.principal.identity) and not OWN.fullmatch(request.resource)
+        product = request.principal.service or PRINCIPALS.fullmatch(request.principal.identity)
+        wanted = product and not OWN.fullmatch(request.resource)
         if wanted and each.outcome is Outcome.ALLOWED and not each.grants:
             context = {name: values for name, values in request.context.items() if name not in PASSING}
             found.setdefault(kind(each), replace(each, at="", request=replace(request, context=context)))

@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import yaml
 from moto.elbv2.models import elbv2_backends
 
@@ -49,6 +48,7 @@ from druid_reindex.sandbox.aws.emr.backend import EmrBackend
 from druid_reindex.sandbox.aws.gate import records
 from druid_reindex.sandbox.aws.site import ACCOUNT, REGION, Daemons, Site
 from druid_reindex.sandbox.home import SandboxHome
+from emulated_account import role_environment
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "emr_configs"
@@ -98,16 +98,8 @@ def ask(home: SandboxHome, *, with_nodes: bool) -> Path:
 def acting_for(home: SandboxHome, side: Classification) -> Iterator[None]:
     """Airflow's user has become the side's role, for every session that is made from the environment."""
     before = dict(os.environ)
-    os.environ |= service.user_environment(home, "airflow")
-    role = service.airflow_role_arn(side)
+    os.environ |= role_environment(home, service.airflow_role_arn(side))
     try:
-        sts = boto3.client("sts")
-        given: Mapping[str, Any] = sts.assume_role(RoleArn=role, RoleSessionName="drx1.recorded.1")["Credentials"]
-        os.environ |= {
-            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": given["SessionToken"],
-        }
         yield
     finally:
         os.environ.clear()

@@ -24,7 +24,7 @@ from druid_reindex.sandbox.aws.gate import records
 from druid_reindex.sandbox.aws.iam.replay import read, replay, without
 from druid_reindex.sandbox.aws.site import REGION, Daemons
 from druid_reindex.sandbox.home import SandboxHome
-from emulated_account import LOGS, Emulator, start
+from emulated_account import LOGS, Emulator, role_environment, start
 
 PHI = "drx-phi-111122223333"
 ROLE = "arn:aws:iam::111122223333:role/DrxAirflowPhi"
@@ -47,15 +47,7 @@ def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 @pytest.fixture(scope="module")
 def airflow(enforcing: Emulator) -> dict[str, str]:
     """The environment of a session of the role that Airflow's worker assumes."""
-    sts = enforcing.client("sts")
-    made = sts.assume_role(RoleArn=ROLE, RoleSessionName=SESSION)
-    sts.close()
-    given = made["Credentials"]
-    return enforcing.environment | {
-        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": given["SessionToken"],
-    }
+    return role_environment(enforcing.home, ROLE, SESSION)
 
 
 @contextlib.contextmanager
