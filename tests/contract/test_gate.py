@@ -20,11 +20,13 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from druid_reindex.sandbox import pki
 from druid_reindex.sandbox.aws.gate import records
 from druid_reindex.sandbox.aws.iam.replay import read, replay, without
 from druid_reindex.sandbox.aws.site import REGION, Daemons
 from druid_reindex.sandbox.home import SandboxHome
 from emulated_account import LOGS, Emulator, role_environment, start
+from faults import Injector, TlsFiles, faulty, forwarding
 
 PHI = "drx-phi-111122223333"
 ROLE = "arn:aws:iam::111122223333:role/DrxAirflowPhi"
@@ -112,6 +114,19 @@ def test_a_presigned_url_holds_until_it_is_changed(s3: Any, enforcing: Emulator)
         urllib.request.urlopen(url.replace("/presigned", "/other"), context=trust)
     with raised.value as answer:
         assert b"SignatureDoesNotMatch" in answer.read()
+
+
+def test_what_is_signed_passes_a_proxy_that_keeps_the_host(enforcing: Emulator, airflow: dict[str, str]) -> None:
+    made = pki.server_certificate(enforcing.home, "faults")
+    with (
+        forwarding(airflow["AWS_ENDPOINT_URL"], enforcing.home.ca_file) as upstream,
+        faulty(upstream, Injector(), TlsFiles(made.certificate, made.key)) as url,
+        client("s3", airflow | {"AWS_ENDPOINT_URL": url}) as s3,
+        client("emr", airflow | {"AWS_ENDPOINT_URL": url}) as emr,
+    ):
+        s3.put_object(Bucket=PHI, Key="runs/gate/through", Body=b"x", IfNoneMatch="*")
+        assert s3.get_object(Bucket=PHI, Key="runs/gate/through", ChecksumMode="ENABLED")["Body"].read() == b"x"
+        assert emr.list_clusters()["Clusters"] == []
 
 
 def test_the_aws_cli_meets_the_same(airflow: dict[str, str], tmp_path: Path) -> None:

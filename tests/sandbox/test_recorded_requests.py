@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from druid_reindex.sandbox.aws.gate import records
+from druid_reindex.sandbox.aws.iam.decisions import Outcome
 from druid_reindex.sandbox.aws.iam.replay import Recorded, read
 from real_sandbox import Sandbox
 from record_requests import condensed, recorded
@@ -23,3 +24,8 @@ def test_the_record_has_what_these_nights_asked_for(sandbox: Sandbox) -> None:
     now = condensed(read(records.file(sandbox.home)).decisions)
     assert len({principal for principal, _, _ in uses(now.values())}) >= 4
     assert uses(now.values()) - uses(recorded().values()) == set()
+
+
+def test_nothing_of_these_nights_was_refused(sandbox: Sandbox) -> None:
+    decisions = read(records.file(sandbox.home)).decisions
+    assert sorted({each.said for each in decisions if each.outcome is not Outcome.ALLOWED}) == []
