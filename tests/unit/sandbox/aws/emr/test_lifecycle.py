@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from druid_reindex.sandbox.aws.emr import lifecycle
 from druid_reindex.sandbox.aws.emr.lifecycle import USER_REQUEST, ClusterRunner
 from druid_reindex.sandbox.aws.emr.model import Cluster, ClusterState
+from druid_reindex.sandbox.aws.emr.service_role import ServiceCalls
 from druid_reindex.sandbox.processes import SandboxStartError
 from emulated_account import until
 from emulated_clusters import IdleNode, new_cluster
@@ -78,3 +79,20 @@ def test_an_error_of_the_machine_is_an_internal_error() -> None:
     assert (cluster.state, cluster.reason.code) == (ClusterState.TERMINATED_WITH_ERRORS, "INTERNAL_ERROR")
     assert "no space left" in cluster.reason.message
     assert node.is_stopped
+
+
+def test_without_its_service_roles_permission_a_cluster_never_has_nodes() -> None:
+    class Calls:
+        def launch(self, _cluster: Cluster) -> str:
+            return "User: emr is not authorized to perform: ec2:RunInstances"
+
+        def end(self, _cluster: Cluster) -> None:
+            """There is nothing to end."""
+
+    node: Any = IdleNode()
+    runner = ClusterRunner(cluster := new_cluster(), node, cast("ServiceCalls", Calls()))
+    runner.start()
+    runner.join()
+    assert (cluster.state, cluster.reason.code) == (ClusterState.TERMINATED_WITH_ERRORS, "VALIDATION_ERROR")
+    assert "ec2:RunInstances" in cluster.reason.message
+    assert cluster.address is None
