@@ -12,7 +12,7 @@ from druid_reindex.ports import DruidPort
 def await_success(
     druid: DruidPort, task_id: str, *, attempted: str, limit_seconds: float, poll_seconds: float = 1.0
 ) -> None:
-    """Return once the task has succeeded. Raises ReindexFailedError with its reason, DeadlineError, what Druid raises."""
+    """Return once the task has succeeded. Raises ReindexFailedError, DeadlineError and what Druid raises."""
     deadline = time.monotonic() + limit_seconds
     while (state := druid.task_status(task_id).state) is not TaskState.SUCCESS:
         if state is TaskState.FAILED:
