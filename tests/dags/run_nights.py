@@ -20,6 +20,7 @@ from druid_reindex.model.cluster import ClusterState
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators.night import NightOperator
+from gated_night import let_nodes_report
 from night_world import SETTINGS, World, connect, rebuilt
 from twins import Outcome
 
@@ -66,6 +67,7 @@ def told(dag: Any, world: World) -> dict[str, Any]:
     world.store.put(S3Uri(new["bucket"], new["key"]), b"segment", kms_key_arn=SETTINGS.boundary.kms_key_arn)
     with pytest.MonkeyPatch.context() as patch:
         connect(world, patch)
+        let_nodes_report(world, patch)
         run = dag.test(run_conf=world.conf)
     return {
         "state": run.state,

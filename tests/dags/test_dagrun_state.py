@@ -30,9 +30,11 @@ def test_an_empty_night_succeeds_and_launches_no_cluster(nights: Nights) -> None
     night = nights["empty"]
     assert night["state"] == "success"
     assert night["tasks"] == {
+        "posture": "success",
         "plan": "success",
         "approve": "success",
         "cluster_up": "skipped",
+        "attest": "skipped",
         "reindex": "skipped",
         "cluster_down": "skipped",
         "validate": "skipped",
@@ -45,9 +47,11 @@ def test_a_failed_reindex_fails_the_night_although_everything_after_it_ran(night
     night = nights["reindex_fails"]
     assert night["state"] == "failed"
     assert night["tasks"] == {
+        "posture": "success",
         "plan": "success",
         "approve": "success",
         "cluster_up": "success",
+        "attest": "success",
         "reindex": "failed",
         "cluster_down": "success",
         "validate": "success",

@@ -87,18 +87,22 @@ def test_the_dag(shipped: dict[str, Any]) -> None:
 def test_its_tasks(shipped: dict[str, Any]) -> None:
     tasks = shipped["dags"][DAG_ID]["tasks"]
     assert {task: set(told["downstream"]) for task, told in tasks.items()} == {
+        "posture": {"plan"},
         "plan": {"approve", "reindex"},
         "approve": {"cluster_up"},
-        "cluster_up": {"reindex", "cluster_down"},
+        "cluster_up": {"attest", "reindex", "cluster_down"},
+        "attest": {"reindex"},
         "reindex": {"cluster_down", "validate"},
         "cluster_down": {"verdict"},
         "validate": {"verdict"},
         "verdict": set(),
     }
     assert {task: told["trigger_rule"] for task, told in tasks.items()} == {
+        "posture": "all_success",
         "plan": "all_success",
         "approve": "all_success",
         "cluster_up": "all_success",
+        "attest": "all_success",
         "reindex": "all_success",
         "cluster_down": "all_done_setup_success",
         "validate": "all_done",
