@@ -23,7 +23,7 @@ from druid_reindex.sandbox.state import Endpoints, supervisor_pid
 
 ROOT = Path(__file__).parents[1]
 PATIENTS = Patients(seed=7, population=8)
-VITALS, STEPS = "patient_vitals", "patient_steps"
+VITALS, STEPS, SMOKE = "patient_vitals", "patient_steps", "patient_smoke"
 BROKEN_PROFILE = "broken"
 WATCH_SECONDS = 2.0
 
