@@ -46,7 +46,7 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 def _dags(folder: Path) -> Path:
     """The checkout's DAG file, its pipeline, and the same pipeline for a second datasource.
 
-    The second one is an EMR step, on a release with Hadoop 3.4, and late after a few seconds; a third, empty one is for a
+    The second one is an EMR step, on a release with Hadoop 3.4, and late after a few seconds; a third, empty, is for a
     synthetic night. One profile more asks for a JVM option that no JVM knows, so that every container of a job dies for
     real. A notifier writes down what it is told of late and failed nights.
     """
