@@ -15,7 +15,7 @@ import pytest
 from druid_reindex.sandbox import airflow, nightly, stack
 from druid_reindex.sandbox.aws.druid_package import publish_druid
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
-from real_sandbox import BROKEN_PROFILE, PATIENTS, ROOT, STEPS, VITALS, Sandbox, processes
+from real_sandbox import BROKEN_PROFILE, PATIENTS, ROOT, SMOKE, STEPS, VITALS, Sandbox, processes
 
 HADOOP_3_4_RELEASE = "emr-7.9.0"
 STEPS_LATE_HOURS = 0.005
@@ -46,9 +46,9 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 def _dags(folder: Path) -> Path:
     """The checkout's DAG file, its pipeline, and the same pipeline for a second datasource.
 
-    The second one is an EMR step, on a release with Hadoop 3.4, and late after a few seconds. One profile more asks for
-    a JVM option that no JVM knows, so that every container of a job dies for real. A notifier writes down what it is
-    told of late and failed nights.
+    The second one is an EMR step, on a release with Hadoop 3.4, and late after a few seconds; a third, empty, is for a
+    synthetic night. One profile more asks for a JVM option that no JVM knows, so that every container of a job dies for
+    real. A notifier writes down what it is told of late and failed nights.
     """
     (folder / "dags" / "pipelines").mkdir(parents=True)
     shutil.copytree(ROOT / "emr_configs", folder / "emr_configs")
@@ -71,6 +71,10 @@ def _dags(folder: Path) -> Path:
     )
     (folder / "dags" / "pipelines" / "patient_steps.yaml").write_text(steps)
     secure = (profiles / "secure.yaml").read_text()
+    unscheduled = vitals.replace("datasource: patient_vitals", f"datasource: {SMOKE}")
+    unscheduled = unscheduled.replace('cron: "30 2 * * *"', "cron: null")
+    assert "cron: null" in unscheduled
+    (folder / "dags" / "pipelines" / f"{SMOKE}.yaml").write_text(unscheduled)
     broken = secure.replace("name: secure", f"name: {BROKEN_PROFILE}")
     (profiles / f"{BROKEN_PROFILE}.yaml").write_text(
         broken + "  properties: {mapreduce.map.java.opts: -XX:+NoSuchOption}\n"

@@ -81,7 +81,8 @@ class ClusterRunner:
         address = self.node.provision()
         with self.cluster.changed:
             self.cluster.address = address
-            self.cluster.move(ClusterState.BOOTSTRAPPING)
+            if self.cluster.ending is None:
+                self.cluster.move(ClusterState.BOOTSTRAPPING)
         daemons = self._workers.submit(self.node.start_daemons)
         for number, action in enumerate(self.cluster.bootstrap_actions, start=1):
             if self._is_ending():
@@ -198,7 +199,6 @@ class ClusterRunner:
         with self.cluster.changed:
             ending = self.cluster.ending or USER_REQUEST
             self.cluster.end(ending)
-            self.cluster.move(ClusterState.TERMINATING, ending.reason)
             cancel_pending(self.cluster, "Job terminated")
         self._workers.shutdown(wait=True)
         self.node.stop()

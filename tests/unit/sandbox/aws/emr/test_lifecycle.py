@@ -45,6 +45,19 @@ def test_running_needs_the_daemons() -> None:
     assert (cluster.state, node.is_stopped) == (ClusterState.TERMINATED, True)
 
 
+def test_a_cluster_that_is_asked_to_end_while_it_starts_is_seen_to_end() -> None:
+    node = IdleNode()
+    node.gate.clear()
+    runner = run(cluster := new_cluster(), node)
+    until(lambda: cluster.state, ClusterState.BOOTSTRAPPING)
+    with cluster.changed:
+        cluster.end(USER_REQUEST)
+    assert cluster.state is ClusterState.TERMINATING
+    node.gate.set()
+    runner.join()
+    assert cluster.state is ClusterState.TERMINATED
+
+
 def test_daemons_that_do_not_start_are_a_bootstrap_failure() -> None:
     error = SandboxStartError("Starting it", resource="a log", came_back="nothing", remedy="read it")
     node = IdleNode(error=error)
