@@ -18,6 +18,7 @@ import yaml
 from moto.elbv2.models import elbv2_backends
 
 from druid_reindex.cli import doctor_aws
+from druid_reindex.cli.doctor_security import security_checks
 from druid_reindex.clients.certificates import Certificates
 from druid_reindex.clients.cluster_security import ensure_configuration, kerberos_attributes
 from druid_reindex.clients.druid_http import DruidConfig
@@ -143,7 +144,8 @@ def _as_airflow(side: Classification, *, with_nodes: bool) -> None:
     Gathering(night, night.intent(run_id), build_session(region=REGION), _no_druid).facts()
     EntrySurvey(build_session(region=REGION)).load_balancers(["https://druid.internal"])
     steps = pipeline.model_copy(update={"submit": Submission.EMR_STEP})
-    for check in doctor_aws.aws_checks(doctor_aws.Night(steps, profile, boundaries)):
+    about = doctor_aws.Night(steps, profile, boundaries, security=secured)
+    for check in [*doctor_aws.aws_checks(about), *security_checks(about)]:
         check.look()
     emr.terminate(cluster_id)
     assert certificates.sweep(PROFILE, datetime.now(UTC) + 3 * ROTATION) == [zip_uri]
