@@ -15,8 +15,6 @@ from druid_reindex.sandbox.state import supervisor_pid
 
 # A step's `aws` lives for a second.
 LOOK_SECONDS = 0.25
-_AIRFLOW, _DRUID = (b"airflow",), (b"org.apache.druid.cli.Main",)
-KINDS = {"druid": _DRUID, "airflow": _AIRFLOW}
 
 
 @dataclass
@@ -57,5 +55,14 @@ class Census:
 
     def _add(self, line: bytes, environment: bytes) -> None:
         self.lines.add(line.replace(b"\0", b" "))
-        kind = next((kind for kind, words in KINDS.items() if any(word in line for word in words)), "another")
+        kind = kind_of(line)
         self.variables.update((kind, each) for each in environment.split(b"\0") if each)
+
+
+def kind_of(line: bytes) -> str:
+    """Return whose process it is: Airflow's write a title over their command line."""
+    if b"\0org.apache.druid.cli.Main\0" in line:
+        return "druid"
+    if line.startswith(b"airflow ") or b"\0-m\0airflow\0" in line:
+        return "airflow"
+    return "another"
