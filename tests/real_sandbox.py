@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from canaries import Planted
+from census import Census
 from druid_reindex.clients.airflow import AirflowApi
 from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.night_runs import NightRuns
@@ -94,13 +96,16 @@ def _program(process: psutil.Process) -> str:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """The running sandbox and what tests ask of it."""
+    """The running sandbox and what tests ask of it; ``planted`` is among its data and must be nowhere else."""
 
     home: SandboxHome
     endpoints: Endpoints
     druid: DruidClient
     api: AirflowApi
     checkout: Path
+    planted: Planted
+    census: Census = field(default_factory=Census)
+    ended: dict[str, str] = field(default_factory=dict)
 
     def runs(self, datasource: str) -> NightRuns:
         """The nights of the datasource's pipeline."""
@@ -108,10 +113,16 @@ class Sandbox:
 
     def night(self, datasource: str, **conf: object) -> Summary:
         """The summary of one night, green or red."""
+        run_id, _ = self.run(datasource, **conf)
+        return summarise(self.api, self.runs(datasource).dag_id, run_id)
+
+    def run(self, datasource: str, **conf: object) -> tuple[str, str]:
+        """The id and the final state of one night, kept in ``ended`` and ``census``."""
         runs = self.runs(datasource)
-        run_id = runs.start(conf)
-        runs.follow(run_id)
-        return summarise(self.api, runs.dag_id, run_id)
+        with self.census.taken(self.home):
+            run_id = runs.start(conf)
+            state = self.ended[run_id] = runs.follow(run_id)
+        return run_id, state
 
     def told_nights(self) -> list[str]:
         """What a notifier was told of late and failed nights."""

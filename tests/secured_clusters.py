@@ -7,11 +7,14 @@ import json
 import zipfile
 from typing import Any
 
+from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.sandbox import pki
+from druid_reindex.sandbox.aws.service import emr_configs
 from druid_reindex.sandbox.home import SandboxHome
-from emulated_account import ARTIFACTS
+from emulated_account import ARTIFACTS, request, state, until
 
 ZIP = "certificates/test.zip"
+UP_SECONDS = 400
 EXTERNAL = {
     "Provider": "ExternalKdc",
     "ExternalKdcConfiguration": {
@@ -55,3 +58,22 @@ def secured(emr: Any, name: str, kerberos: dict[str, Any]) -> str:
     }
     emr.create_security_configuration(Name=name, SecurityConfiguration=json.dumps(document))
     return name
+
+
+def launched(emr: Any, name: str, kerberos: dict[str, Any], attributes: dict[str, str], **more: Any) -> tuple[str, str]:
+    """Return a cluster that waits: its id and its primary node's name."""
+    wanted = request(
+        SecurityConfiguration=secured(emr, name, kerberos),
+        KerberosAttributes=attributes,
+        JobFlowRole=load_boundaries(emr_configs()).phi.emr_instance_profile,
+        **more,
+    )
+    cluster_id = str(emr.run_job_flow(**wanted)["JobFlowId"])
+    until(lambda: state(emr, cluster_id), "WAITING", seconds=UP_SECONDS)
+    return cluster_id, str(emr.describe_cluster(ClusterId=cluster_id)["Cluster"]["MasterPublicDnsName"])
+
+
+def terminated(emr: Any, cluster_id: str) -> None:
+    """End the cluster and wait until it has ended."""
+    emr.terminate_job_flows(JobFlowIds=[cluster_id])
+    until(lambda: state(emr, cluster_id), "TERMINATED")

@@ -12,9 +12,11 @@ from types import FrameType
 
 import pytest
 
+from canaries import Planted
 from druid_reindex.sandbox import airflow, nightly, stack
 from druid_reindex.sandbox.aws.druid_package import publish_druid
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
+from druid_reindex.sandbox.patients import prepare_patients
 from real_sandbox import BROKEN_PROFILE, PATIENTS, ROOT, SMOKE, STEPS, VITALS, Sandbox, processes
 
 HADOOP_3_4_RELEASE = "emr-7.9.0"
@@ -99,13 +101,17 @@ def _running(folder: Path) -> Iterator[Sandbox]:
         patch.setenv(HOME_VARIABLE, str(home.root))
         patch.setenv(CACHE_VARIABLE, str(home.cache))
         patch.setenv(airflow.DAGS_VARIABLE, str(_dags(folder / "checkout")))
+        (folder / "tmp").mkdir()
+        patch.setenv("TMPDIR", str(folder / "tmp"))
         try:
             endpoints = stack.up(home, print).endpoints
+            planted = Planted.fresh()
+            days = planted.added_to(prepare_patients(home, PATIENTS.seed, PATIENTS.population, print).days)
             for datasource in (VITALS, STEPS):
-                nightly.ingest(home, endpoints, PATIENTS, print, datasource)
+                nightly.deliver(home, endpoints, days, print, datasource)
             publish_druid(home, print)
             with nightly.druid_client(home, endpoints) as druid, airflow.api(home, endpoints.airflow or "") as api:
-                yield Sandbox(home, endpoints, druid, api, folder / "checkout")
+                yield Sandbox(home, endpoints, druid, api, folder / "checkout", planted)
         finally:
             stack.down(home)
             signal.signal(signal.SIGTERM, previous)

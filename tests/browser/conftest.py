@@ -14,7 +14,8 @@ from chromium import browser
 from druid_reindex.sandbox import airflow
 from real_sandbox import STEPS, VITALS, Sandbox
 
-SIZE = {"width": 1400, "height": 1000}
+# The browser does not know the sandbox's CA.
+OPTIONS = {"viewport": {"width": 1400, "height": 1000}, "ignore_https_errors": True}
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def signed_in(sandbox: Sandbox, pictures: Path) -> Iterator[BrowserContext]:
     """A browser that is signed in; each DAG is as paused at the end as it was."""
     url = sandbox.endpoints.airflow or ""
-    with browser() as opened, _as_paused_as_before(sandbox), opened.new_context(viewport=SIZE) as context:
+    with browser() as opened, _as_paused_as_before(sandbox), opened.new_context(**OPTIONS) as context:
         page = context.new_page()
         AirflowUi(page, url, pictures).sign_in(airflow.USER, sandbox.home.secret(airflow.PASSWORD_SECRET))
         page.close()

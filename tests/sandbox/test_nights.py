@@ -88,11 +88,9 @@ def test_a_failed_night_is_red_and_changes_nothing(sandbox: Sandbox) -> None:
     """On a profile with which every container of the job dies for real."""
     served, rows = segments(sandbox, VITALS), sandbox.rows_by_day(VITALS)
 
-    runs = sandbox.runs(VITALS)
-    run_id = runs.start({"interval": LAST_DAY, "force": True, "profile": BROKEN_PROFILE})
-    state = runs.follow(run_id)
+    run_id, state = sandbox.run(VITALS, interval=LAST_DAY, force=True, profile=BROKEN_PROFILE)
 
-    tasks = {task.name: task for task in sandbox.api.task_instances(runs.dag_id, run_id)}
+    tasks = {task.name: task for task in sandbox.api.task_instances(sandbox.runs(VITALS).dag_id, run_id)}
     assert state == "failed"
     assert tasks["reindex[0]"].state == "failed"
     assert tasks["cluster_down"].state == "success"

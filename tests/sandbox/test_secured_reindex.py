@@ -22,9 +22,9 @@ from druid_reindex.plan.planner import plan_night
 from druid_reindex.sandbox import kdc, nightly
 from druid_reindex.sandbox.aws.service import emr_configs
 from druid_reindex.sandbox.ingestion import WINDOW
-from emulated_account import ARTIFACTS, request, state, step_state, until
+from emulated_account import ARTIFACTS, step_state, until
 from real_sandbox import PATIENTS, Sandbox
-from secured_clusters import EXTERNAL, dedicated, put_certificates, secured
+from secured_clusters import EXTERNAL, dedicated, launched, put_certificates, terminated
 
 pytestmark = pytest.mark.sandbox
 
@@ -55,21 +55,6 @@ def pipeline() -> Any:
     return nightly.shipped_pipeline("patient_vitals").model_copy(update={"datasource": DATASOURCE})
 
 
-def launched(name: str, kerberos: dict[str, Any], attributes: dict[str, str], **more: Any) -> tuple[str, str]:
-    """Return a cluster that waits: its id and its primary node's name."""
-    emr = boto3.client("emr")
-    wanted = request(
-        SecurityConfiguration=secured(emr, name, kerberos),
-        KerberosAttributes=attributes,
-        JobFlowRole=BOUNDARY.emr_instance_profile,
-        LogUri=BOUNDARY.emr_log_uri,
-        **more,
-    )
-    cluster_id = emr.run_job_flow(**wanted)["JobFlowId"]
-    until(lambda: state(emr, cluster_id), "WAITING", seconds=JOB_SECONDS)
-    return cluster_id, emr.describe_cluster(ClusterId=cluster_id)["Cluster"]["MasterPublicDnsName"]
-
-
 def versions(sandbox: Sandbox) -> set[str]:
     used = sandbox.druid.used_segments(DATASOURCE, [TWO_DAYS])
     return {segment.version for segment in used}
@@ -82,17 +67,12 @@ def serves(sandbox: Sandbox, before: set[str], rows: list[dict[str, object]]) ->
     assert sandbox.rows_by_day(DATASOURCE) == rows
 
 
-def terminated(cluster_id: str) -> None:
-    emr = boto3.client("emr")
-    emr.terminate_job_flows(JobFlowIds=[cluster_id])
-    until(lambda: state(emr, cluster_id), "TERMINATED")
-
-
 def test_a_step_logs_in_from_the_clusters_keytab(sandbox: Sandbox, datasource: str) -> None:
     emr, s3 = boto3.client("emr"), boto3.client("s3")
     before, rows = versions(sandbox), sandbox.rows_by_day(datasource)
     install = {"Path": f"s3://{ARTIFACTS}/bootstrap/install_druid.sh", "Args": [f"s3://{ARTIFACTS}/"]}
     cluster_id, _ = launched(
+        emr,
         "step",
         dedicated(),
         {"Realm": "EC2.INTERNAL", "KdcAdminPassword": "of this cluster alone"},
@@ -107,13 +87,14 @@ def test_a_step_logs_in_from_the_clusters_keytab(sandbox: Sandbox, datasource: s
     until(lambda: step_state(emr, cluster_id, step_id), "COMPLETED", "FAILED", seconds=JOB_SECONDS)
     assert step_state(emr, cluster_id, step_id) == "COMPLETED"
     serves(sandbox, before, rows)
-    terminated(cluster_id)
+    terminated(emr, cluster_id)
 
 
 def test_a_peon_logs_in_from_druids_own_keytab(sandbox: Sandbox, datasource: str) -> None:
+    emr = boto3.client("emr")
     before, rows = versions(sandbox), sandbox.rows_by_day(datasource)
     password = sandbox.home.secret(kdc.SITE_ADMIN_SECRET)
-    cluster_id, dns = launched("overlord", EXTERNAL, {"Realm": kdc.SITE_REALM, "KdcAdminPassword": password})
+    cluster_id, dns = launched(emr, "overlord", EXTERNAL, {"Realm": kdc.SITE_REALM, "KdcAdminPassword": password})
     site = HadoopSite(dns, kdc.SITE_REALM, in_transit=True)
     task = hadoop.overlord_task(pipeline(), BOUNDARY, PROFILE, batch(sandbox), task_id="drx_secured", site=site)
     task_id = sandbox.druid.submit_task(task)
@@ -121,4 +102,4 @@ def test_a_peon_logs_in_from_druids_own_keytab(sandbox: Sandbox, datasource: str
     until(lambda: sandbox.druid.task_status(task_id).state.value, *ended, seconds=JOB_SECONDS)
     assert sandbox.druid.task_status(task_id).state is TaskState.SUCCESS
     serves(sandbox, before, rows)
-    terminated(cluster_id)
+    terminated(emr, cluster_id)

@@ -59,6 +59,7 @@ def _where_to_look(home: SandboxHome) -> None:
     found = stack.endpoints(home)
     typer.echo(f"Airflow   {found.airflow}")
     typer.echo(f"          user {airflow.USER}, password: {airflow.PASSWORD_SECRET} in {home.secrets_file}")
+    typer.echo(f"          a browser warns of its certificate, which this authority signed: {home.ca_file}")
     typer.echo(f"Druid     {found.coordinator}")
     typer.echo(f"Logs      {home.logs()}")
     typer.echo("Still up: the sandbox. `make down` (or `druid-reindex sandbox down`) ends it.")

@@ -1,7 +1,8 @@
 """The night's Airflow: api-server, scheduler, dag-processor and triggerer as processes, on the sandbox's PostgreSQL.
 
-Everything listens on loopback: the log servers of scheduler and triggerer, which would listen on all interfaces, are
-left out, because the api-server reads the same disk. Usage pings are off.
+Everything listens on loopback, and the api-server, which tasks talk to as well, under TLS: the log servers of scheduler
+and triggerer, which would listen on all interfaces and in clear text, are left out, because the api-server reads the
+same disk. Usage pings are off.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from druid_reindex.sandbox.aws import service as aws
 from druid_reindex.sandbox.aws.site import REGION
 from druid_reindex.sandbox.druid_security import api_config
 from druid_reindex.sandbox.home import SandboxHome, replace
+from druid_reindex.sandbox.pki import server_certificate
 from druid_reindex.sandbox.processes import OwnedProcess, ServiceSpec, answers
 from druid_reindex.sandbox.state import Endpoints, endpoints
 
 DAGS_VARIABLE = "DRUID_REINDEX_DAGS"
 USER = "admin"
 PASSWORD_SECRET = "airflow_admin_password"  # noqa: S105
+CERTIFICATE = "airflow"
 BOUNDARIES = ("phi", "general")
 TASKS_AT_ONCE = 4
 READY_SECONDS = 180.0
@@ -43,7 +46,7 @@ def airflow_services(home: SandboxHome) -> list[ServiceSpec]:
     migrate = OwnedProcess.start(_service(home, env, "airflow-migrate", "db", "migrate"))
     if migrate.wait(MIGRATE_SECONDS) != 0:
         raise migrate.failure("the database could not be migrated")
-    health = answers(f"{found.airflow}/api/v2/monitor/health")
+    health = answers(f"{found.airflow}/api/v2/monitor/health", home.ca_file)
     return [
         _service(home, env, "airflow-api-server", "api-server", ready=health),
         _service(home, env, "airflow-scheduler", "scheduler", "--skip-serve-logs"),
@@ -61,7 +64,7 @@ def settle(home: SandboxHome, url: str) -> None:
 
 def api(home: SandboxHome, url: str) -> AirflowApi:
     """A client of the running Airflow, signed in as the sandbox's user."""
-    return AirflowApi(AirflowConfig(url, user=USER, password=home.secret(PASSWORD_SECRET)))
+    return AirflowApi(AirflowConfig(url, user=USER, password=home.secret(PASSWORD_SECRET), ca_file=home.ca_file))
 
 
 def dags_folder() -> Path:
@@ -102,6 +105,7 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
     port = str(urlsplit(found.airflow or "").port)
     passwords = home.data("airflow") / "passwords.json"
     replace(passwords, json.dumps({USER: home.secret(PASSWORD_SECRET)}))
+    certificate = server_certificate(home, CERTIFICATE)
     settings = {
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": str(TASKS_AT_ONCE),
@@ -114,6 +118,10 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
         "DATABASE__SQL_ALCHEMY_CONN": postgres.database(home, found.postgres_port, "airflow").sqlalchemy_url,
         "API__HOST": LOOPBACK,
         "API__PORT": port,
+        # Tasks trust what they find in the same file, which the CA's certificate ends.
+        "API__SSL_CERT": str(certificate.certificate),
+        "API__SSL_KEY": str(certificate.key),
+        "API__CLIENT_USE_PUBLIC_CERTS": "False",
         "API__WORKERS": "1",
         "API__BASE_URL": str(found.airflow),
         "API__SECRET_KEY": home.secret("airflow_secret_key"),
@@ -128,6 +136,7 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
     }
     return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {
         "AIRFLOW_HOME": str(home.data("airflow")),
+        **postgres.client_environment(home),
         "SCARF_ANALYTICS": "false",
         "GX_ANALYTICS_ENABLED": "false",
         "no_proxy": "127.0.0.1,localhost",

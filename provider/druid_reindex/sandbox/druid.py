@@ -95,7 +95,7 @@ def _zookeeper(site: DruidSite) -> ServiceSpec:
     return ServiceSpec(
         name="zookeeper",
         argv=(*java, "-cp", f"{site.layout.lib}/*", ZOOKEEPER_MAIN, str(zookeeper_file(site))),
-        env=_environment(site),
+        env=_machine(),
         cwd=site.home.data("zookeeper"),
         log=site.home.logs() / "zookeeper.log",
         ready=listens(LOOPBACK, site.ports.zookeeper),
@@ -124,16 +124,18 @@ def _druid(site: DruidSite, process: str) -> ServiceSpec:
 
 
 def _environment(site: DruidSite) -> dict[str, str]:
-    kept = ("PATH", "HOME", "JAVA_HOME", "LANG")
-    machine = {name: os.environ[name] for name in kept if name in os.environ}
     return (
-        machine
+        _machine()
         | dict(site.aws_environment)
         | druid_security.environment(site.home)
         | {
             PASSWORD_VARIABLE: site.metadata.password,
             "AWS_REGION": site.storage.region,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "TZ": "UTC",
         }
     )
+
+
+def _machine() -> dict[str, str]:
+    kept = ("PATH", "HOME", "JAVA_HOME", "LANG")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"TZ": "UTC"}

@@ -13,7 +13,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.sandbox import druid_kerberos, druid_security
+from druid_reindex.sandbox import druid_kerberos, druid_security, zookeeper
 from druid_reindex.sandbox.addresses import LOOPBACK
 from druid_reindex.sandbox.distributions import HADOOP_VERSION, DruidLayout
 from druid_reindex.sandbox.home import SandboxHome
@@ -119,7 +119,7 @@ def write_configuration(site: DruidSite) -> None:
     _write(site.common / "log4j2.xml", _LOG4J)
     for process, properties in _processes(site).items():
         _write(site.conf(process) / "runtime.properties", _properties(properties))
-    _write(zookeeper_file(site), _properties(_zookeeper(site)))
+    _write(zookeeper_file(site), _properties(zookeeper.properties(site.home, site.ports.zookeeper)))
 
 
 def zookeeper_file(site: DruidSite) -> Path:
@@ -136,6 +136,7 @@ def jvm_options(site: DruidSite, heap_megabytes: int) -> tuple[str, ...]:
         "-XX:+ExitOnOutOfMemoryError",
         *STRONG_ENCAPSULATION,
         *druid_kerberos.jvm_options(site.realm),
+        *zookeeper.client_options(site.home),
         "-Duser.timezone=UTC",
         "-Dfile.encoding=UTF-8",
         "-Djava.net.preferIPv4Stack=true",
@@ -259,17 +260,6 @@ def _middle_manager(site: DruidSite) -> dict[str, object]:
         "druid.indexer.task.defaultHadoopCoordinates": HADOOP_COORDINATES,
         "druid.indexer.task.restoreTasksOnRestart": "false",
         **druid_kerberos.peon_properties(site.realm),
-    }
-
-
-def _zookeeper(site: DruidSite) -> dict[str, object]:
-    return {
-        "dataDir": site.home.data("zookeeper"),
-        "clientPort": site.ports.zookeeper,
-        "clientPortAddress": LOOPBACK,
-        "admin.enableServer": "false",
-        "tickTime": 2000,
-        "maxClientCnxns": 0,
     }
 
 

@@ -21,6 +21,7 @@ from druid_reindex.sandbox import airflow, stack
 from druid_reindex.sandbox.aws import druid_package
 from druid_reindex.sandbox.aws import service as aws
 from druid_reindex.sandbox.druid_security import admin_config
+from druid_reindex.sandbox.events import DayFiles
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.ingestion import WINDOW, Ingestion, Landing
 from druid_reindex.sandbox.patients import prepare_patients
@@ -77,11 +78,16 @@ def ingest(
     From then on this process's AWS clients reach the sandbox's account alone.
     """
     files = prepare_patients(home, patients.seed, patients.population, report)
+    deliver(home, endpoints, files.days, report, datasource)
+
+
+def deliver(home: SandboxHome, endpoints: Endpoints, days: DayFiles, report: Report, datasource: str) -> None:
+    """Bring Druid to serve these events, as `ingest` does."""
     boundary = load_boundaries(aws.emr_configs()).phi
     os.environ.update(aws.user_environment(home, "operator"))
     landing = Landing(S3Client(build_session()), S3Uri.parse(boundary.data_uri) / "landing", boundary.kms_key_arn)
     with druid_client(home, endpoints) as druid:
-        Ingestion(druid, landing, datasource, report).complete(files.days)
+        Ingestion(druid, landing, datasource, report).complete(days)
 
 
 def druid_client(home: SandboxHome, endpoints: Endpoints) -> DruidClient:

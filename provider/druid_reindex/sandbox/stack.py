@@ -48,6 +48,15 @@ class UpResult:
     seconds: float
 
 
+def download(home: SandboxHome, report: Report) -> None:
+    """Return once the cache has all that `up` needs, which then needs no network. Raises MavenError."""
+    distributions.druid(home, report)
+    distributions.hadoop(home, report)
+    distributions.postgres(home, report)
+    distributions.synthea(home, report)
+    distributions.kdc(home, report)
+
+
 def up(home: SandboxHome, report: Report, *, with_airflow: bool = True) -> UpResult:
     """Return once every service answers; what is missing is downloaded first. A running sandbox is left as it is.
 
@@ -60,7 +69,7 @@ def up(home: SandboxHome, report: Report, *, with_airflow: bool = True) -> UpRes
         return UpResult(state.endpoints, was_up=True, seconds=0.0)
     _refuse_half_a_sandbox(state)
     if supervisor_pid(home) is None:
-        _download(home, report)
+        download(home, report)
         _start_supervisor(home, with_airflow=with_airflow)
     try:
         found = _follow(home, report)
@@ -126,14 +135,12 @@ def environment(home: SandboxHome) -> dict[str, str]:
     if not found.airflow:
         return variables
     secret = home.secret(airflow.PASSWORD_SECRET)
-    return variables | {"AIRFLOW_URL": found.airflow, "AIRFLOW_USER": airflow.USER, "AIRFLOW_PASSWORD": secret}
-
-
-def _download(home: SandboxHome, report: Report) -> None:
-    distributions.druid(home, report)
-    distributions.hadoop(home, report)
-    distributions.synthea(home, report)
-    distributions.kdc(home, report)
+    return variables | {
+        "AIRFLOW_URL": found.airflow,
+        "AIRFLOW_USER": airflow.USER,
+        "AIRFLOW_PASSWORD": secret,
+        "AIRFLOW_CA_FILE": str(home.ca_file),
+    }
 
 
 def _start_supervisor(home: SandboxHome, *, with_airflow: bool) -> None:

@@ -182,7 +182,7 @@ def _plan(home: SandboxHome, *, with_airflow: bool) -> tuple[Endpoints, DruidSit
         coordinator=druid.url(ports.coordinator),
         overlord=druid.url(ports.coordinator),
         postgres_port=postgres_port,
-        airflow=f"http://{addresses.LOOPBACK}:{addresses.free_port()}" if with_airflow else None,
+        airflow=f"https://{addresses.LOOPBACK}:{addresses.free_port()}" if with_airflow else None,
     )
     return found, site, aws_port
 

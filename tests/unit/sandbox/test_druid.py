@@ -64,7 +64,9 @@ def test_zookeeper_comes_first(site: DruidSite) -> None:
 
 
 def test_secrets_travel_in_the_environment_alone(site: DruidSite) -> None:
-    for spec in druid.druid_services(site):
+    zookeeper, *processes = druid.druid_services(site)
+    assert not [name for name in zookeeper.env if "PASSWORD" in name or name.startswith("AWS")]
+    for spec in processes:
         assert spec.env["AWS_SECRET_ACCESS_KEY"] == "example-secret"
         assert spec.env["DRUID_METADATA_PASSWORD"] == site.metadata.password
         passwords = {spec.env[f"DRUID_{name}_PASSWORD"] for name in ("ADMIN", "INTERNAL", "KEYSTORE")}

@@ -68,8 +68,10 @@ def test_everything_binds_to_loopback(site: DruidSite) -> None:
     assert common["druid.host"] == "127.0.0.1"
     assert common["druid.bindOnHost"] == "true"
     zookeeper = read(druid_conf.zookeeper_file(site))
-    assert zookeeper["clientPortAddress"] == "127.0.0.1"
+    assert zookeeper["secureClientPortAddress"] == "127.0.0.1"
     assert zookeeper["admin.enableServer"] == "false"
+    options = druid_conf.jvm_options(site, heap_megabytes=64)
+    assert "-Dzookeeper.client.secure=true" in options
 
 
 def test_unused_segments_are_not_killed(site: DruidSite) -> None:

@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel, for real: it starts in a second."""
+"""PostgreSQL for real: it starts in a second."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from druid_reindex.errors import ConfigurationError
-from druid_reindex.sandbox import postgres
+from druid_reindex.sandbox import pki, postgres
 from druid_reindex.sandbox.addresses import free_port
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.processes import OwnedProcess
@@ -19,7 +18,7 @@ from druid_reindex.sandbox.processes import OwnedProcess
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> SandboxHome:
     root = tmp_path_factory.mktemp("postgres")
-    return SandboxHome(root / "root", root / "cache")
+    return SandboxHome(root / "root", SandboxHome.from_environment().cache)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +75,28 @@ def test_the_password_shows_in_no_representation(home: SandboxHome, port: int) -
     assert database.password in database.sqlalchemy_url
 
 
-def test_the_wheel_is_named_where_it_is_missing(home: SandboxHome, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres, "find_spec", lambda _: None)
-    with pytest.raises(ConfigurationError, match="sandbox extra"):
-        postgres.postgres_service(home, 1)
+def test_a_client_without_tls_is_refused_before_it_says_who_it_is(home: SandboxHome, port: int) -> None:
+    with pytest.raises(psycopg2.OperationalError, match=r"no pg_hba.conf entry .* no encryption"):
+        psycopg2.connect(
+            host="127.0.0.1", port=port, user="druid", dbname="druid", sslmode="disable",
+            password=postgres.database(home, port, "druid").password,
+        )  # fmt: skip
+
+
+def test_what_a_client_says_is_encrypted(home: SandboxHome, port: int) -> None:
+    superuser = postgres.Database("postgres", "postgres", port, home)
+    version = "SELECT version FROM pg_stat_ssl WHERE ssl AND pid = pg_backend_pid()"
+    assert ask(superuser, version) == [("TLSv1.3",)]
+
+
+def test_a_client_checks_who_signed_for_the_server(home: SandboxHome, port: int, tmp_path: Path) -> None:
+    stranger = SandboxHome(tmp_path / "root", home.cache)
+    home_of_another_ca = postgres.Database("postgres", "postgres", port, stranger)
+    pki.ensure_ca(stranger)
+    with pytest.raises(psycopg2.OperationalError, match="certificate verify failed"), home_of_another_ca.connect():
+        pass
+    assert postgres.client_environment(home) == {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(home.ca_file)}
+    assert "sslmode=verify-full" in home_of_another_ca.jdbc_url
 
 
 @pytest.mark.parametrize(("user", "program"), [(0, "setpriv"), (1000, "postgres")])

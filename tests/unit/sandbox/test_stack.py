@@ -44,7 +44,7 @@ with supervision(home):
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxHome]:
     home = SandboxHome(tmp_path / "root", tmp_path / "cache")
-    monkeypatch.setattr(stack, "_download", lambda *_: None)
+    monkeypatch.setattr(stack, "download", lambda *_: None)
     monkeypatch.setattr(stack, "POLL_SECONDS", 0.02)
     yield home
     stack.down(home)
@@ -141,6 +141,7 @@ def test_the_environment_reaches_every_endpoint(home: SandboxHome, supervised: C
     user = (found["DRUID_USER"], found["DRUID_PASSWORD"], found["DRUID_CA_FILE"])
     assert user == ("airflow_phi", home.secret("druid_airflow_phi_password"), str(home.ca_file))
     assert found["AIRFLOW_URL"] == "http://127.0.0.1:5"
+    assert found["AIRFLOW_CA_FILE"] == str(home.ca_file)
     assert (found["AIRFLOW_USER"], found["AIRFLOW_PASSWORD"]) == ("admin", home.secret("airflow_admin_password"))
     assert found["AWS_ACCESS_KEY_ID"] == stack.aws.access_key(home, "operator").id
 

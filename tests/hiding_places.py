@@ -1,0 +1,136 @@
+"""Where something that must not be there could lie after a night: every place of a running sandbox, searched.
+
+A place is named as people would find it: `airflow.xcom`, `druid.druid_tasks`, `s3://bucket/key`, a file's path below
+the sandbox's folder. What is found is a pair of place and canary, never the value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+from psycopg2 import sql
+
+from canaries import Hunt
+from druid_reindex.clients.druid_http import client_arguments
+from druid_reindex.sandbox import postgres
+from druid_reindex.sandbox.druid_security import admin_config
+from real_sandbox import Sandbox
+
+# Public programs, put there by digest before any night; half a gigabyte that says nothing about this one.
+PROGRAMS = (".jar", ".so", ".pyc")
+TASK_PARTS = ("", "/status", "/log", "/reports")
+Contents = Iterator[tuple[str, bytes]]
+
+
+@dataclass
+class Search:
+    """What was found where, and how many things were looked at in each area."""
+
+    hunt: Hunt
+    found: set[tuple[str, str]] = field(default_factory=set)
+    looked_at: dict[str, int] = field(default_factory=dict)
+
+    def through(self, area: str, contents: Contents) -> None:
+        """Look at all of it."""
+        for place, content in contents:
+            self.looked_at[area] = self.looked_at.get(area, 0) + 1
+            self.found |= {(place, name) for name in self.hunt.within(content)}
+
+
+def everywhere(sandbox: Sandbox, hunt: Hunt) -> Search:
+    """Search everything that the sandbox's nights may have left a trace in."""
+    search = Search(hunt)
+    areas: dict[str, Callable[[Sandbox], Contents]] = {
+        "Airflow's database": lambda each: rows(each, "airflow"),
+        "Druid's metadata": lambda each: rows(each, "druid"),
+        "Druid's tasks": druid_tasks,
+        "EMR": lambda _: clusters(),
+        "S3": lambda _: objects(),
+        "disk": files,
+        "processes": processes,
+    }
+    for area, contents in areas.items():
+        search.through(area, contents(sandbox))
+    return search
+
+
+def rows(sandbox: Sandbox, database: str) -> Contents:
+    """Yield every value of every table."""
+    reached = postgres.database(sandbox.home, sandbox.endpoints.postgres_port, database)
+    with reached.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+        for (table,) in cursor.fetchall():
+            cursor.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table)))
+            for row in cursor:
+                yield from ((f"{database}.{table}", as_bytes(value)) for value in row if value is not None)
+
+
+def as_bytes(value: Any) -> bytes:
+    """Return a column's value, or an answer of AWS, as text or as the bytes that it is."""
+    if isinstance(value, bytes | memoryview):
+        return bytes(value)
+    return value.encode() if isinstance(value, str) else json.dumps(value, default=str).encode()
+
+
+def druid_tasks(sandbox: Sandbox) -> Contents:
+    """Yield the payload, status, log and reports of every task, as Druid's API gives them."""
+    admin = admin_config(sandbox.home, sandbox.endpoints)
+    with httpx.Client(**client_arguments(admin), base_url=admin.overlord_url) as overlord:
+        listed = overlord.get("/druid/indexer/v1/tasks").raise_for_status()
+        yield "druid tasks", listed.content
+        for task in listed.json():
+            for part in TASK_PARTS:
+                answer = overlord.get(f"/druid/indexer/v1/task/{task['id']}{part}")
+                yield f"druid task {task['id']}{part}", answer.content
+
+
+def clusters() -> Contents:
+    """Yield what EMR tells of every cluster, its tags, steps and security configuration."""
+    emr = boto3.client("emr")
+    for listed in emr.list_clusters()["Clusters"]:
+        place = f"cluster {listed['Id']}"
+        yield place, as_bytes(emr.describe_cluster(ClusterId=listed["Id"])["Cluster"])
+        for asked in (emr.list_steps, emr.list_bootstrap_actions, emr.list_instances):
+            yield place, as_bytes(asked(ClusterId=listed["Id"]))
+    for listed in emr.list_security_configurations()["SecurityConfigurations"]:
+        yield (
+            f"security configuration {listed['Name']}",
+            as_bytes(emr.describe_security_configuration(Name=listed["Name"])),
+        )
+
+
+def objects() -> Contents:
+    """Yield every version of every object as S3 opens it, and its metadata."""
+    s3 = boto3.client("s3")
+    for bucket in (each["Name"] for each in s3.list_buckets()["Buckets"]):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for each in page.get("Versions", []):
+                if not each["Key"].endswith(PROGRAMS):
+                    got = s3.get_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+                    yield f"s3://{bucket}/{each['Key']}", as_bytes(got["Metadata"]) + got["Body"].read()
+
+
+def files(sandbox: Sandbox) -> Contents:
+    """Yield every file below the folder that holds the sandbox, its checkout and its temporary files."""
+    top = sandbox.checkout.parent
+    for path in sorted(top.rglob("*")):
+        if path.is_file() and not path.is_symlink() and path.suffix not in PROGRAMS:
+            yield placed(path, top), path.name.encode() + b"\n" + path.read_bytes()
+
+
+def placed(path: Path, top: Path) -> str:
+    """Return the path below the sandbox's folder, and whether others than its owner may read it."""
+    return f"{path.relative_to(top)}{'' if path.stat().st_mode & 0o077 == 0 else ' (not private)'}"
+
+
+def processes(sandbox: Sandbox) -> Contents:
+    """Yield each command line, and each variable of a process under its name."""
+    yield from (("a command line", line) for line in sandbox.census.lines)
+    for kind, variable in sandbox.census.variables:
+        yield f"{variable.partition(b'=')[0].decode(errors='replace')} of {kind}", variable
