@@ -189,6 +189,18 @@ class Owner:
         finally:
             emr.delete_security_configuration(Name=name)
 
+    @contextmanager
+    def another_configuration(self, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[None]:
+        """The stored security configuration, deleted and made anew with other content under its old name."""
+        emr = self.client("emr")
+        kept = emr.describe_security_configuration(Name=name)["SecurityConfiguration"]
+        emr.delete_security_configuration(Name=name)
+        try:
+            with self.stored_configuration(name, change(json.loads(kept))):
+                yield
+        finally:
+            emr.create_security_configuration(Name=name, SecurityConfiguration=kept)
+
 
 def _policy(statements: list[dict[str, Any]]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
