@@ -67,7 +67,7 @@ $(CORE): $(INSTALLED)
 	@touch $@
 
 test-fast: $(INSTALLED) ## lint-free quick tests: unit, structure, DAG, contract
-	python -m pytest -q -m "not sandbox and not soak and not package"
+	python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not sandbox and not soak and not package"
 
 test-engines: $(INSTALLED) ## the tests on real engines: Druid, HDFS, YARN, PostgreSQL, Airflow
 	python -m pytest -m "sandbox and not soak"

@@ -20,6 +20,7 @@ from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 
@@ -91,10 +92,17 @@ def operation_of(request: httpx.Request) -> str:
     path = request.url.path
     if path.startswith(("/druid", "/status")):
         return _druid_operation(path)
+    if _is_query(request):
+        return dict(parse_qsl(request.content.decode()))["Action"]
     if "list-type" in request.url.params:
         return "ListObjects"
     conditional = {"if-match", "if-none-match"} & request.headers.keys()
     return _S3[request.method] + ("If" if conditional and request.method == "PUT" else "")
+
+
+def _is_query(request: httpx.Request) -> bool:
+    """Whether it is of the query protocol, as EC2's and IAM's calls are."""
+    return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
 
 
 def _druid_operation(path: str) -> str:
@@ -108,7 +116,8 @@ def spoilt_answer(request: httpx.Request, fault: Fault) -> httpx.Response:
     """How the service itself says that it throttles, or that it failed.
 
     Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html,
-    https://docs.aws.amazon.com/emr/latest/APIReference/CommonErrors.html
+    https://docs.aws.amazon.com/emr/latest/APIReference/CommonErrors.html,
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
     """
     throttled = fault is Fault.THROTTLED
     if "x-amz-target" in request.headers:
@@ -116,6 +125,10 @@ def spoilt_answer(request: httpx.Request, fault: Fault) -> httpx.Response:
         return httpx.Response(400 if throttled else 500, json={"__type": code, "message": "injected"})
     if request.url.path.startswith(("/druid", "/status")):
         return httpx.Response(429 if throttled else 500, json={"error": "injected", "errorMessage": "injected"})
+    if _is_query(request):
+        code = "RequestLimitExceeded" if throttled else "InternalError"
+        body = f"<Response><Errors><Error><Code>{code}</Code><Message>injected</Message></Error></Errors></Response>"
+        return httpx.Response(503 if throttled else 500, headers={"content-type": "text/xml"}, text=body)
     code = "SlowDown" if throttled else "InternalError"
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>injected</Message></Error>"
     return httpx.Response(503 if throttled else 500, headers={"content-type": "application/xml"}, text=body)

@@ -31,21 +31,32 @@ from druid_reindex.clients.emr import EmrClient
 from druid_reindex.clients.emr_async import open_emr
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.secrets import SecretsClient
+from druid_reindex.clients.survey_emr import EmrSurvey
+from druid_reindex.clients.survey_facts import Gathering, Night
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
+from druid_reindex.operators.attest import AttestClusterOperator
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
 from druid_reindex.operators.night import NightOperator, NightSettings
 from druid_reindex.operators.plan import PlanNightOperator
+from druid_reindex.operators.posture import JudgePostureOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
+from druid_reindex.operators.triggers.reports import report_uri
 from druid_reindex.operators.validate import ValidateSegmentsOperator
 from druid_reindex.operators.verdict import NightVerdictOperator
 from druid_reindex.plan import names
+from druid_reindex.posture.facts import Facts, Intent
+from druid_reindex.sandbox.kdc import SITE_REALM
 from druid_server import unhurried
+from emulated_account import Emulator
 from faults import Fault, Injector
 from night_world import SETTINGS, World, rebuilt
+from node_reports import body, report
 
 PATIENCE_SECONDS = 60.0
+TASKS = ("posture", "plan", "cluster_up", "attest", "reindex", "cluster_down", "validate", "verdict")
+GREEN = dict.fromkeys(TASKS, "success")
 
 
 @dataclass
@@ -53,7 +64,8 @@ class FaultyNight:
     """One run; ``world`` holds Druid's twin, XComs and states. ``stopped`` says why each red task gave up.
 
     ``limit_seconds`` stands in for the policy's hours, counted for each try of a task. ``planned`` is called once the
-    plan is there: what a step publishes, which nobody but Druid's metadata store hears of, appears then.
+    plan is there: what a step publishes, which nobody but Druid's metadata store hears of, appears then. ``launched``
+    is called once a cluster is up, for nodes that cannot report themselves.
     """
 
     aws: Injector
@@ -63,16 +75,21 @@ class FaultyNight:
     limit_seconds: float = PATIENCE_SECONDS
     poll_seconds: float = 0.05
     planned: Callable[[World], None] = lambda _world: None
+    launched: Callable[[str], None] = lambda _cluster_id: None
     stopped: dict[str, str] = field(default_factory=dict)
 
     def run(self, fault: Fault | None, *operations: str, times: int = 1) -> dict[str, str]:
         """The tasks' states at the end; ``operations`` (none: all, of both services) meet ``fault``."""
         for injector in (self.aws, self.druid):
             injector.arm(fault, *operations, times=times)
-        self._task(PlanNightOperator, "plan")
+        self._task(JudgePostureOperator, "posture")
+        self._task(PlanNightOperator, "plan", after="posture")
         self.planned(self.world)
         self._task(LaunchEmrClusterOperator, "cluster_up", after="plan")
-        self._task(ReindexSegmentsOperator, "reindex", after="cluster_up", batch=0)
+        if self.world.states["cluster_up"] == "success":
+            self.launched(self.world.xcoms["cluster_up", "return_value"]["cluster_id"])
+        self._task(AttestClusterOperator, "attest", after="cluster_up")
+        self._task(ReindexSegmentsOperator, "reindex", after="attest", batch=0)
         self._task(TerminateEmrClusterOperator, "cluster_down", after="cluster_up")
         self._task(ValidateSegmentsOperator, "validate")
         self._task(NightVerdictOperator, "verdict")
@@ -85,7 +102,7 @@ class FaultyNight:
         """
         self.limit_seconds = max(self.limit_seconds, PATIENCE_SECONDS)
         green = [*takewhile(lambda task: self.world.states[task] == "success", self.world.states)]
-        kept = green[:1] if green[-1:] == ["cluster_up"] else green
+        kept = [task for task in green if task != "cluster_up" or "reindex" in green]
         self.world.states = dict.fromkeys(kept, "success")
         self.stopped.clear()
         return self.run(None)
@@ -180,12 +197,17 @@ def connected(
     def druid_client(_conn_id: str, *, protected: bool) -> DruidClient:
         return ends.enter_context(DruidClient(druid, pace=pace()))
 
+    def posture_facts(_conn: str, _druid_conn: str, about: Night, intent: Intent) -> Facts:
+        return Gathering(about, intent, aws, lambda: druid).facts()
+
     aws = ClosingSession(region)
     with closing(aws), ExitStack() as ends, pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"AIRFLOW_CONN_{night.settings.druid_conn_id.upper()}", druid.overlord_url)
         patch.setattr(connections, "druid_client", druid_client)
         patch.setattr(connections, "async_druid", lambda _conn, **_: open_druid(druid))
         patch.setattr(connections, "emr_client", lambda _conn, _region: EmrClient(aws))
+        patch.setattr(connections, "cluster_survey", lambda _conn, _region: EmrSurvey(aws))
+        patch.setattr(connections, "posture_facts", posture_facts)
         patch.setattr(connections, "async_emr", lambda _conn, _region: open_emr(get_session, region))
         patch.setattr(connections, "s3_client", lambda _conn, _region: S3Client(aws))
         patch.setattr(connections, "secrets_client", lambda _conn, _region: SecretsClient(aws))
@@ -194,6 +216,19 @@ def connected(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+
+
+def let_nodes_report(account: Emulator, cluster_id: str) -> None:
+    """Leave a report of each node of a cluster whose nodes run nothing: that all is as it should be."""
+    emr, s3 = account.client("emr"), account.client("s3")
+    tags = emr.describe_cluster(ClusterId=cluster_id)["Cluster"]["Tags"]
+    (run_id,) = [tag["Value"] for tag in tags if tag["Key"] == names.RUN_TAG]
+    prefix, nonce = names.attestation_prefix(SETTINGS.boundary, run_id), names.attestation_nonce(run_id)
+    kerberos = {"authentication": "kerberos", "realm": SITE_REALM, "simple_refused": True}
+    for instance in emr.list_instances(ClusterId=cluster_id)["Instances"]:
+        uri = report_uri(prefix, instance["Ec2InstanceId"])
+        told = report(instance["Ec2InstanceId"], nonce, cluster_id=cluster_id, kerberos=kerberos)
+        s3.put_object(Bucket=uri.bucket, Key=uri.key, Body=body(told))
 
 
 def publish_object(settings: NightSettings, region: str) -> None:

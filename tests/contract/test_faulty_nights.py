@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.model.pipeline import Submission
+from druid_reindex.operators import connections
 from druid_reindex.operators.night import NightSettings
 from druid_reindex.plan.timeline import visible
 from druid_reindex.sandbox.aws.site import REGION
 from druid_server import DruidServer
 from emulated_account import ARTIFACTS, Emulator
 from faults import Fault, Injector, TlsFiles, faulty
-from faulty_night import FaultyNight, cluster_states, connected, publish_object
+from faulty_night import GREEN, FaultyNight, cluster_states, connected, let_nodes_report, publish_object
 from night_world import SETTINGS, World, rebuilt
+from posture_facts import good_facts
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 ALWAYS = 10**6
-GREEN = dict.fromkeys(("plan", "cluster_up", "reindex", "cluster_down", "validate", "verdict"), "success")
 STEPS_FOLDER = "tests/faulty-nights"
 INSTALL = """#!/bin/bash
 set -e
@@ -39,16 +41,18 @@ Start = Callable[..., AbstractContextManager[FaultyNight]]
 
 
 @pytest.fixture
-def start(spoilt_aws: Injector, emulator: Emulator, tls: TlsFiles) -> Start:
+def start(spoilt_aws: Injector, emulator: Emulator, tls: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> Start:
     """A night behind injectors."""
 
     @contextmanager
     def begin(**changes: Any) -> Iterator[FaultyNight]:
         night = FaultyNight(spoilt_aws, Injector(silent_seconds=0.8), **changes)
+        night.launched = partial(let_nodes_report, emulator)
         publish_object(night.settings, REGION)
         with faulty(DruidServer("25.0.0", night.world.druid), night.druid, tls) as url:
             config = DruidConfig(url, url, url, ca_file=emulator.home.ca_file, read_seconds=0.5)
             with connected(night, config, REGION):
+                monkeypatch.setattr(connections, "posture_facts", lambda *_: good_facts())
                 yield night
 
     return begin
@@ -110,7 +114,8 @@ def test_what_fails_all_night_is_a_red_stop_that_clearing_the_run_mends(start: S
 @pytest.fixture
 def as_steps(s3: Any) -> NightSettings:
     """The shipped pipeline through Druid's CLI indexer, with an indexer that says at once that it has succeeded."""
-    s3.put_object(Bucket=ARTIFACTS, Key=f"{STEPS_FOLDER}/bootstrap/install_druid.sh", Body=INSTALL.encode())
+    for name, script in (("install_druid.sh", INSTALL), ("attest.sh", "#!/bin/bash\n")):
+        s3.put_object(Bucket=ARTIFACTS, Key=f"{STEPS_FOLDER}/bootstrap/{name}", Body=script.encode())
     pipeline = SETTINGS.pipeline.model_copy(update={"submit": Submission.EMR_STEP})
     boundaries = SETTINGS.boundaries.model_copy(update={"artifacts_uri": f"s3://{ARTIFACTS}/{STEPS_FOLDER}/"})
     return replace(SETTINGS, pipeline=pipeline, boundaries=boundaries)

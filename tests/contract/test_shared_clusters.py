@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.model.pipeline import ClusterChoice
+from druid_reindex.operators import connections
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
 from druid_reindex.operators.night import NightSettings
 from druid_reindex.operators.verdict import NightVerdictOperator
@@ -18,11 +20,11 @@ from druid_reindex.sandbox.aws.site import REGION
 from druid_server import DruidServer
 from emulated_account import Emulator
 from faults import Fault, Injector, TlsFiles, faulty
-from faulty_night import FaultyNight, cluster_states, connected, publish_object
+from faulty_night import GREEN, FaultyNight, cluster_states, connected, let_nodes_report, publish_object
 from night_world import SETTINGS, rebuilt
+from posture_facts import good_facts
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-GREEN = dict.fromkeys(("plan", "cluster_up", "reindex", "cluster_down", "validate", "verdict"), "success")
 
 
 def grouped(datasource: str = "patient_vitals") -> NightSettings:
@@ -31,13 +33,18 @@ def grouped(datasource: str = "patient_vitals") -> NightSettings:
 
 
 @pytest.fixture
-def night(spoilt_aws: Injector, emulator: Emulator, tls: TlsFiles) -> Iterator[FaultyNight]:
+def night(
+    spoilt_aws: Injector, emulator: Emulator, tls: TlsFiles, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FaultyNight]:
     """A night of a pipeline that shares its cluster, behind injectors."""
-    made = FaultyNight(spoilt_aws, Injector(silent_seconds=0.8), grouped())
+    made = FaultyNight(
+        spoilt_aws, Injector(silent_seconds=0.8), grouped(), launched=partial(let_nodes_report, emulator)
+    )
     publish_object(made.settings, REGION)
     with faulty(DruidServer("25.0.0", made.world.druid), made.druid, tls) as url:
         config = DruidConfig(url, url, url, ca_file=emulator.home.ca_file, read_seconds=0.5)
         with connected(made, config, REGION):
+            monkeypatch.setattr(connections, "posture_facts", lambda *_: good_facts())
             yield made
 
 

@@ -21,7 +21,7 @@ from druid_reindex.sandbox.aws import service
 from druid_reindex.sandbox.aws.site import REGION
 from druid_reindex.sandbox.druid_security import api_config
 from faults import Fault, Injector, TlsFiles, faulty, forwarding
-from faulty_night import ClosingSession, FaultyNight, cluster_states, connected
+from faulty_night import GREEN, ClosingSession, FaultyNight, cluster_states, connected
 from night_world import World
 from real_sandbox import VITALS, Sandbox
 
@@ -32,7 +32,6 @@ ALWAYS = 10**6
 READ_SECONDS = 15
 SILENT_SECONDS = 20.0
 LIMIT_SECONDS = 1800.0
-GREEN = dict.fromkeys(("plan", "cluster_up", "reindex", "cluster_down", "validate", "verdict"), "success")
 
 
 @pytest.fixture
