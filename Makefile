@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help install nightly up ui down status test soak bench lint docs policies lock package test-core test-fast test-engines
+.PHONY: aws-smoke help install nightly up ui down status test soak bench lint docs policies lock package test-core test-fast test-engines
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -46,6 +46,9 @@ status: $(INSTALLED) ## what of the sandbox is running
 
 down: $(INSTALLED) ## stop the sandbox and wait until nothing of it is left
 	@$(CLI) sandbox down
+
+aws-smoke: $(INSTALLED) ## one synthetic night in your own account: make aws-smoke PIPELINE=... CONFIGS=...; asks first, takes all away
+	@$(CLI) aws-smoke $(or $(PIPELINE),$(error name your pipeline of a *_smoke datasource: make aws-smoke PIPELINE=path/to/it.yaml)) --configs $(or $(CONFIGS),emr_configs) $(if $(YES),--yes)
 
 lint: $(INSTALLED) ## format, lint, types, import law, shell scripts, templates
 	ruff format --check .

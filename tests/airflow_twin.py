@@ -42,6 +42,8 @@ class FakeAirflow:
     did: list[tuple[Any, ...]] = field(default_factory=list)
     down: DruidReindexError | None = None
     silent: Mapping[str, DruidReindexError] = field(default_factory=dict)
+    started: Callable[[str], None] = lambda _run_id: None
+    ending: str = "running"
 
     def __enter__(self) -> FakeAirflow:
         if self.down is not None:
@@ -79,6 +81,21 @@ class FakeAirflow:
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, *, key: str = "return_value", map_index: int = -1) -> Any:
         return self.xcoms.get((task_id, key))
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
+        """A new run, of which ``started`` hears; it ends as ``ending`` at the first look at its state."""
+        run_id = f"manual__{len(self.runs) + 1}"
+        self.runs.append(DagRun(dag_id, run_id, "running"))
+        self.did.append(("trigger", dag_id, dict(conf)))
+        self.started(run_id)
+        return run_id
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        self._ask("run_state")
+        found = self.run(dag_id, run_id)
+        assert found is not None
+        self.runs = [replace(each, state=self.ending) if each == found else each for each in self.runs]
+        return self.ending
 
     def pause(self, dag_id: str) -> None:
         self.paused.add(dag_id)

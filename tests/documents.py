@@ -66,6 +66,9 @@ THE_TESTS_THEMSELVES = frozenset({"make test"})
 _CLI = "tests/unit/cli"
 # Run by another test, in a state that a document cannot make.
 BY_ANOTHER_TEST = {
+    ".venv/bin/python tests/record_requests.py .sandbox/data/aws/decisions.jsonl": (
+        "tests/contract/test_policy_mutation.py::test_the_record_has_what_the_clients_ask_now"
+    ),
     "druid-reindex resume patient_vitals --from-batch 1": f"{_CLI}/test_runs.py::test_resume_clears_from_the_batch_on",
     "druid-reindex posture dags/pipelines/patient_vitals.yaml": (
         f"{_CLI}/test_posture.py::test_one_line_a_rule_and_a_good_end"

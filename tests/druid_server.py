@@ -12,6 +12,7 @@ import httpx
 
 from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.druid_http import DruidConfig, Pace
+from druid_reindex.clients.druid_versions import release_of
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.interval import Interval
 from twins import FakeDruid
@@ -69,6 +70,11 @@ class DruidServer:
             intervals = [Interval.parse(text) for text in json.loads(request.content)]
             used = self.druid.used_segments(path.split("/")[-2], intervals)
             return httpx.Response(200, json=[segment.payload for segment in used])
+        if path == release_of(self.release, server="").mark_unused_path.format(datasource=path.split("/")[-2]):
+            ids = json.loads(request.content)["segmentIds"]
+            before = len(self.druid.segments)
+            self.druid.mark_unused(path.split("/")[-2], ids)
+            return httpx.Response(200, json={"numChangedSegments": before - len(self.druid.segments)})
         if path.endswith("/loadstatus"):
             return self._load_status(request)
         return self._sql(json.loads(request.content))

@@ -34,7 +34,7 @@ class Emulator:
             name,
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],
             verify=options.pop("verify", self.environment["AWS_CA_BUNDLE"]),
-            region_name=REGION,
+            region_name=options.pop("region_name", REGION),
             aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
             **options,
@@ -47,6 +47,19 @@ def start(home: SandboxHome, daemons: Daemons, *, enforcing: bool = False) -> Em
     process = OwnedProcess.start(service.aws_service(home, daemons=daemons, enforcing=enforcing))
     process.wait_ready()
     return Emulator(home, process, service.user_environment(home, "airflow"))
+
+
+def role_environment(home: SandboxHome, role_arn: str, session_name: str = "drx1.test.1") -> dict[str, str]:
+    """The environment with which boto3 and the `aws` CLI act as the role, which the user `airflow` has become."""
+    environment = service.user_environment(home, "airflow")
+    sts = Emulator(home, None, environment).client("sts")
+    given = sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name)["Credentials"]
+    sts.close()
+    return environment | {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
 
 
 def request(**changes: Any) -> dict[str, Any]:

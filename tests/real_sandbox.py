@@ -17,14 +17,15 @@ import psutil
 
 from druid_reindex.clients.airflow import AirflowApi
 from druid_reindex.clients.druid import DruidClient
+from druid_reindex.clients.night_runs import NightRuns
+from druid_reindex.clients.night_summary import Summary, summarise
 from druid_reindex.sandbox.home import SandboxHome
-from druid_reindex.sandbox.nightly import Night, Patients
+from druid_reindex.sandbox.nightly import Patients, patients_nights
 from druid_reindex.sandbox.state import Endpoints, supervisor_pid
-from druid_reindex.sandbox.summary import Summary, summarise
 
 ROOT = Path(__file__).parents[1]
 PATIENTS = Patients(seed=7, population=8)
-VITALS, STEPS = "patient_vitals", "patient_steps"
+VITALS, STEPS, SMOKE = "patient_vitals", "patient_steps", "patient_smoke"
 # For pipelines of the Overlord, and for those of steps.
 BROKEN_PROFILE, BROKEN_STEP_PROFILE = "broken", "broken_step"
 LOOSENED_PROFILE, LOOSENING_SCRIPT = "loosened", "tests/loosen.sh"
@@ -110,9 +111,9 @@ class Sandbox:
     api: AirflowApi
     checkout: Path
 
-    def runs(self, datasource: str) -> Night:
+    def runs(self, datasource: str) -> NightRuns:
         """The nights of the datasource's pipeline."""
-        return Night(self.api, f"nightly_reindex__{datasource}", print)
+        return patients_nights(self.api, f"nightly_reindex__{datasource}", print)
 
     def night(self, datasource: str, **conf: object) -> Summary:
         """The summary of one night, green or red."""

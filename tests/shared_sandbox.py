@@ -23,6 +23,7 @@ from real_sandbox import (
     LOOSENING_SCRIPT,
     PATIENTS,
     ROOT,
+    SMOKE,
     STEPS,
     VITALS,
     Sandbox,
@@ -58,9 +59,10 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 def _dags(folder: Path) -> Path:
     """The checkout's DAG file, its pipeline, and the same pipeline for a second datasource.
 
-    The second one is an EMR step, on a release with Hadoop 3.4, and late after a few seconds. Two profiles more ask for
-    a JVM option that no JVM knows, so that every container of a job dies for real; another runs a script of its own on
-    each node. A notifier writes down what it is told of late and failed nights.
+    The second one is an EMR step, on a release with Hadoop 3.4, and late after a few seconds; a third, empty, is for a
+    synthetic night. Two profiles more ask for a JVM option that no JVM knows, so that every container of a job dies for
+    real; another runs a script of its own on each node. A notifier writes down what it is told of late and failed
+    nights.
     """
     (folder / "dags" / "pipelines").mkdir(parents=True)
     shutil.copytree(ROOT / "emr_configs", folder / "emr_configs")
@@ -83,6 +85,10 @@ def _dags(folder: Path) -> Path:
     )
     (folder / "dags" / "pipelines" / "patient_steps.yaml").write_text(steps)
     secure = (profiles / "secure.yaml").read_text()
+    unscheduled = vitals.replace("datasource: patient_vitals", f"datasource: {SMOKE}")
+    unscheduled = unscheduled.replace('cron: "30 2 * * *"', "cron: null")
+    assert "cron: null" in unscheduled
+    (folder / "dags" / "pipelines" / f"{SMOKE}.yaml").write_text(unscheduled)
     for shape, name in ((secure, BROKEN_PROFILE), (step, BROKEN_STEP_PROFILE)):
         broken = re.sub("^name: .*", f"name: {name}", shape, flags=re.MULTILINE)
         (profiles / f"{name}.yaml").write_text(broken + "  properties: {mapreduce.map.java.opts: -XX:+NoSuchOption}\n")

@@ -125,6 +125,10 @@ class FakeDruid:
         used = self.used_segments(datasource, intervals)
         return {s.segment_id: s.num_rows for s in used if s.num_rows is not None}
 
+    def mark_unused(self, datasource: str, segment_ids: Sequence[str]) -> None:
+        gone = {(datasource, segment_id) for segment_id in segment_ids}
+        self.segments = [each for each in self.segments if (each.datasource, each.segment_id) not in gone]
+
     def load_status(self, datasource: str, interval: Interval, *, refresh: bool) -> LoadStatus:
         self.refreshes.append(refresh)
         if not self.used_segments(datasource, [interval]):

@@ -45,6 +45,9 @@ class DruidPort(Protocol):
     def segment_rows(self, datasource: str, intervals: Sequence[Interval]) -> dict[str, int]:
         """Rows by segment id, as ``sys.segments`` reports them; a segment nobody serves is absent."""
 
+    def mark_unused(self, datasource: str, segment_ids: Sequence[str]) -> None:
+        """Take these segments of ``datasource`` out of service, by their ids alone; those that are out stay out."""
+
     def load_status(self, datasource: str, interval: Interval, *, refresh: bool) -> LoadStatus:
         """How much of ``interval`` is not served yet."""
 

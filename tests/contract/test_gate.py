@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import ssl
 import subprocess
@@ -20,11 +21,14 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from druid_reindex.sandbox import pki
+from druid_reindex.sandbox.aws import service
 from druid_reindex.sandbox.aws.gate import records
 from druid_reindex.sandbox.aws.iam.replay import read, replay, without
 from druid_reindex.sandbox.aws.site import REGION, Daemons
 from druid_reindex.sandbox.home import SandboxHome
-from emulated_account import LOGS, Emulator, start
+from emulated_account import LOGS, Emulator, cluster, request, role_environment, start, state, until
+from faults import Injector, TlsFiles, faulty, forwarding
 
 PHI = "drx-phi-111122223333"
 ROLE = "arn:aws:iam::111122223333:role/DrxAirflowPhi"
@@ -47,15 +51,7 @@ def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 @pytest.fixture(scope="module")
 def airflow(enforcing: Emulator) -> dict[str, str]:
     """The environment of a session of the role that Airflow's worker assumes."""
-    sts = enforcing.client("sts")
-    made = sts.assume_role(RoleArn=ROLE, RoleSessionName=SESSION)
-    sts.close()
-    given = made["Credentials"]
-    return enforcing.environment | {
-        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": given["SessionToken"],
-    }
+    return role_environment(enforcing.home, ROLE, SESSION)
 
 
 @contextlib.contextmanager
@@ -67,7 +63,7 @@ def client(name: str, environment: dict[str, str]) -> Iterator[Any]:
         region_name=REGION,
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=environment["AWS_SESSION_TOKEN"],
+        aws_session_token=environment["AWS_SESSION_TOKEN"] or None,
         config=Config(signature_version="s3v4") if name == "s3" else None,
     )
     yield made
@@ -122,6 +118,19 @@ def test_a_presigned_url_holds_until_it_is_changed(s3: Any, enforcing: Emulator)
         assert b"SignatureDoesNotMatch" in answer.read()
 
 
+def test_what_is_signed_passes_a_proxy_that_keeps_the_host(enforcing: Emulator, airflow: dict[str, str]) -> None:
+    made = pki.server_certificate(enforcing.home, "faults")
+    with (
+        forwarding(airflow["AWS_ENDPOINT_URL"], enforcing.home.ca_file) as upstream,
+        faulty(upstream, Injector(), TlsFiles(made.certificate, made.key)) as url,
+        client("s3", airflow | {"AWS_ENDPOINT_URL": url}) as s3,
+        client("emr", airflow | {"AWS_ENDPOINT_URL": url}) as emr,
+    ):
+        s3.put_object(Bucket=PHI, Key="runs/gate/through", Body=b"x", IfNoneMatch="*")
+        assert s3.get_object(Bucket=PHI, Key="runs/gate/through", ChecksumMode="ENABLED")["Body"].read() == b"x"
+        assert "Clusters" in emr.list_clusters()
+
+
 def test_the_aws_cli_meets_the_same(airflow: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "in"
     file.write_bytes(os.urandom(9 << 20))
@@ -137,6 +146,23 @@ def test_the_aws_cli_meets_the_same(airflow: dict[str, str], tmp_path: Path) -> 
     assert denied.returncode != 0
     assert "AccessDenied" in denied.stderr
     assert aws("s3", "rm", "--quiet", "--recursive", f"s3://{PHI}/runs/gate/cli").returncode == 0
+
+
+def test_a_cluster_whose_service_role_lacks_a_permission_says_which(
+    enforcing: Emulator, airflow: dict[str, str]
+) -> None:
+    policy = {"RoleName": "DrxEmrService", "PolicyName": "emr_service"}
+    person = service.user_environment(enforcing.home, "operator") | {"AWS_SESSION_TOKEN": ""}
+    with client("iam", person) as iam, client("emr", airflow) as emr:
+        shipped = iam.get_role_policy(**policy)["PolicyDocument"]
+        left = [each for each in shipped["Statement"] if each["Sid"] != "LaunchInstances"]
+        iam.put_role_policy(**policy, PolicyDocument=json.dumps(shipped | {"Statement": left}))
+        cluster_id = emr.run_job_flow(**request())["JobFlowId"]
+        until(lambda: state(emr, cluster_id), "TERMINATED_WITH_ERRORS")
+        reason = cluster(emr, cluster_id)["Status"]["StateChangeReason"]
+        iam.put_role_policy(**policy, PolicyDocument=json.dumps(shipped))
+    assert reason["Code"] == "VALIDATION_ERROR"
+    assert "assumed-role/DrxEmrService/emr is not authorized to perform: ec2:RunInstances on" in reason["Message"]
 
 
 def test_recorded_decisions_are_decided_alike_again_and_otherwise_without_their_statement(

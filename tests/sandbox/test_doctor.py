@@ -43,7 +43,7 @@ def test_everything_that_a_night_needs_is_there(sandbox: Sandbox, datasource: st
     code, found = doctor(sandbox, datasource, sandbox.checkout / "emr_configs")
     assert [each for each in found.values() if each["result"] != "good"] == []
     assert code == 0
-    assert len(found) == 15
+    assert len(found) == 20
     assert ("4 objects" if datasource == STEPS else "read none") in found["artifacts"]["found"]
 
 

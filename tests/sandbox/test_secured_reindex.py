@@ -62,6 +62,7 @@ def launched(name: str, kerberos: dict[str, Any], attributes: dict[str, str], **
         SecurityConfiguration=secured(emr, name, kerberos),
         KerberosAttributes=attributes,
         JobFlowRole=BOUNDARY.emr_instance_profile,
+        LogUri=BOUNDARY.emr_log_uri,
         **more,
     )
     cluster_id = emr.run_job_flow(**wanted)["JobFlowId"]

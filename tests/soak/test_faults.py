@@ -20,6 +20,7 @@ from druid_reindex.sandbox import pki
 from druid_reindex.sandbox.aws import service
 from druid_reindex.sandbox.aws.site import REGION
 from druid_reindex.sandbox.druid_security import api_config
+from emulated_account import role_environment
 from faults import Fault, Injector, TlsFiles, faulty, forwarding
 from faulty_night import GREEN, ClosingSession, FaultyNight, cluster_states, connected
 from night_world import World
@@ -47,8 +48,8 @@ def night(sandbox: Sandbox) -> Iterator[FaultyNight]:
             upstream = stack.enter_context(forwarding(url, home.ca_file))
             return stack.enter_context(faulty(upstream, injector, TlsFiles(made.certificate, made.key)))
 
-        environment = service.user_environment(home, "airflow") | {"AWS_ENDPOINT_URL": proxy(ends.aws, aws)}
-        for name, value in environment.items():
+        environment = role_environment(home, service.airflow_role_arn("phi"))
+        for name, value in (environment | {"AWS_ENDPOINT_URL": proxy(ends.aws, aws)}).items():
             patch.setenv(name, value)
         patch.setattr(session, "READ_SECONDS", READ_SECONDS)
         urls = [proxy(url, druid) for url in (ends.overlord, ends.coordinator, ends.druid)]

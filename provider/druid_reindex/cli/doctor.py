@@ -16,7 +16,7 @@ from druid_reindex.cli import doctor_judge
 from druid_reindex.cli.doctor_report import Check, Line, Mark, Outcome, examine, exit_code, good
 from druid_reindex.cli.pipeline_init import druid_config
 from druid_reindex.errors import ConfigurationError
-from druid_reindex.model.config_files import load_boundaries, load_profile
+from druid_reindex.model.config_files import load_boundaries, load_shape
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.prices import load_prices
 
@@ -62,22 +62,25 @@ def _checks(file: Path, configs: Path, principal: str | None) -> Iterator[Check]
     try:
         boundaries = load_boundaries(configs)
         pipeline = load_pipeline(file, boundaries)
-        profile = load_profile(configs, pipeline.cluster.profile)
+        profile, security = load_shape(configs, pipeline.cluster.profile)
     except ConfigurationError:
         return
     from druid_reindex.cli.doctor_aws import Night, aws_checks  # noqa: PLC0415  # boto3 is slow to import
     from druid_reindex.cli.doctor_druid import druid_checks  # noqa: PLC0415
+    from druid_reindex.cli.doctor_security import security_checks  # noqa: PLC0415
 
     text = (configs / "boundaries.yaml").read_text(encoding="utf-8")
     yield Check("account's values", lambda: doctor_judge.filled_in(text))
     yield from druid_checks(pipeline, partial(druid_config, protected=False))
-    yield from aws_checks(Night(pipeline, profile, boundaries, principal))
+    night = Night(pipeline, profile, boundaries, principal, security)
+    yield from aws_checks(night)
+    yield from security_checks(night)
 
 
 def _files(file: Path, configs: Path) -> Outcome:
     boundaries = load_boundaries(configs)
     pipeline = load_pipeline(file, boundaries)
-    load_profile(configs, pipeline.cluster.profile)
+    load_shape(configs, pipeline.cluster.profile)
     load_prices(configs)
     return good(f"{file}: {pipeline.classification.value}, DAG {pipeline.dag_id}")
 

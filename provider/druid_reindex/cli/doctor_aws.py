@@ -12,13 +12,15 @@ from druid_reindex.cli.doctor_report import Check, Outcome
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.session import build_session
 from druid_reindex.clients.survey import AwsSurvey
+from druid_reindex.clients.survey_emr import EmrSurvey
 from druid_reindex.errors import ConfigurationError, NotAuthorizedError, NotFoundError
 from druid_reindex.model.boundary import Boundaries, Boundary
+from druid_reindex.model.cluster_security import ClusterSecurity
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.posture.subjects import wanted_buckets
 
-IDENTITY = "AWS identity"
+IDENTITY, SUBNETS = "AWS identity", "subnets"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Night:
     profile: ClusterProfile
     boundaries: Boundaries
     principal: str | None = None
+    security: ClusterSecurity | None = None
 
     @property
     def boundary(self) -> Boundary:
@@ -45,6 +48,21 @@ class Night:
         """The caller's view of the account."""
         return AwsSurvey(self.session)
 
+    @cached_property
+    def emr_survey(self) -> EmrSurvey:
+        """The caller's view of EMR, and of secrets."""
+        return EmrSurvey(self.session)
+
+    @cached_property
+    def store(self) -> S3Client:
+        """S3 for the caller."""
+        return S3Client(self.session)
+
+    @property
+    def judged_principal(self) -> str:
+        """The ARN of whose policies are asked: Airflow's role, or, where nobody named it, the caller."""
+        return self.principal or self.survey.principal(self.survey.identity())
+
 
 def aws_checks(night: Night) -> list[Check]:
     """The checks, in the order in which a first set-up goes wrong."""
@@ -56,7 +74,7 @@ def aws_checks(night: Night) -> list[Check]:
         Check("IAM of the clusters", lambda: _clusters(night), needs=IDENTITY),
         Check("KMS key of the data", lambda: _key(night, boundary.kms_key_arn), needs=IDENTITY),
         Check("KMS key of the logs", lambda: _key(night, boundary.emr_log_kms_key_arn), needs=IDENTITY),
-        Check("subnets", lambda: _subnets(night), needs=IDENTITY),
+        Check(SUBNETS, lambda: _subnets(night), needs=IDENTITY),
         Check("security groups", lambda: _groups(night), needs=IDENTITY),
         Check("buckets", lambda: _buckets(night), needs=IDENTITY),
         Check("artifacts", lambda: _artifacts(night), needs=IDENTITY),
@@ -65,7 +83,7 @@ def aws_checks(night: Night) -> list[Check]:
 
 def _airflow(night: Night) -> Outcome:
     boundary, survey = night.boundary, night.survey
-    principal = night.principal or survey.principal(survey.identity())
+    principal = night.judged_principal
     roles = survey.role(boundary.emr_service_role), survey.role_of_instance_profile(boundary.emr_instance_profile)
     needs = [*judge.night_needs(night.boundaries, boundary), *judge.pass_role_needs(*roles)]
     return judge.allowed(principal, survey.permissions(principal, needs))
@@ -99,5 +117,4 @@ def _buckets(night: Night) -> Outcome:
 
 def _artifacts(night: Night) -> Outcome:
     wanted = judge.wanted_artifacts(night.pipeline, night.boundaries, night.profile)
-    store = S3Client(night.session)
-    return judge.present_artifacts({uri: store.exists(uri) for uri in wanted})
+    return judge.present_artifacts({uri: night.store.exists(uri) for uri in wanted})

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from druid_reindex import __version__
 from druid_reindex.cli import (
+    aws_smoke,
     certificates,
     doctor,
     druid_user,
@@ -58,6 +59,7 @@ status.register(app)
 runs.register(app)
 orphans.register(app)
 doctor.register(app)
+aws_smoke.register(app)
 posture.register(app)
 druid_user.register(app)
 app.add_typer(lease.app, name="lease")

@@ -68,7 +68,15 @@ def abort(
     What is published stays: `status` then says what is served, and how to go on. Exit 1 when something still lives
     after --wait-seconds: the lease is not given back then, and the next night ends what is left.
     """
-    desk = Desk(pipelines, configs)
+    found = abort_run(Desk(pipelines, configs), run, dag_id, reason=reason, wait_seconds=wait_seconds)
+    typer.echo(f"safe next: druid-reindex status {found.run_id} --dag-id {found.dag_id}")
+
+
+def abort_run(desk: Desk, run: str, dag_id: str | None, *, reason: str, wait_seconds: float) -> DagRun:
+    """The run, as it was found, once nothing of it lives and its lease is given back; tells what is done.
+
+    Raises DeadlineError when something still lives after ``wait_seconds``, and what Airflow, Druid, EMR and S3 raise.
+    """
     with airflow_api() as api:
         found = desk.find_run(api, run, dag_id)
         if found.is_live:
@@ -87,7 +95,7 @@ def abort(
     typer.echo("gave its lease back" if after != before else "it has no lease to give back")
     with airflow_api() as api:
         _close(api, found)
-    typer.echo(f"safe next: druid-reindex status {found.run_id} --dag-id {found.dag_id}")
+    return found
 
 
 def resume(

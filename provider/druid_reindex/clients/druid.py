@@ -16,7 +16,7 @@ from druid_reindex.clients.druid_answers import json_object, json_objects, json_
 from druid_reindex.clients.druid_errors import quoted
 from druid_reindex.clients.druid_http import Ask, DruidConfig, DruidHttp, Pace, unknown_form
 from druid_reindex.clients.druid_statuses import FOUND_OR_NOT, read_status, task_of
-from druid_reindex.clients.druid_versions import require_engine
+from druid_reindex.clients.druid_versions import release_of, require_engine
 from druid_reindex.clients.task_failure import report_text, root_cause
 from druid_reindex.errors import DruidReindexError, NotFoundError, RefusedError
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
@@ -150,6 +150,22 @@ class DruidClient:
         except (KeyError, ValueError, TypeError) as error:
             ask = Ask("count rows by segment", "POST", f"{self._broker}/druid/v2/sql")
             raise unknown_form(ask, f"a row without a usable {error}") from error
+
+    def mark_unused(self, datasource: str, segment_ids: Sequence[str]) -> None:
+        """Take these segments out of service, by their ids alone: an interval or a version would take others, too.
+
+        Releases before 26 answer 204 where the datasource serves nothing. The segments stay in deep storage.
+        Source: https://druid.apache.org/docs/latest/api-reference/data-management-api/
+        """
+        if not segment_ids:
+            return
+        status = Ask("read Druid's version", "GET", f"{self._overlord}/status")
+        release = release_of(str(self._object(status).get("version", "")), server=self._overlord)
+        base = {"coordinator": self._coordinator, "overlord": self._overlord}[release.marks_served_by]
+        url = base + release.mark_unused_path.format(datasource=quote(datasource, safe=""))
+        body = {"segmentIds": list(segment_ids)}
+        ask = Ask("mark segments unused", "POST", url, body=body, expected=frozenset({200, 204}))
+        self._http.run(ask, lambda response: response.status_code)
 
     def load_status(self, datasource: str, interval: Interval, *, refresh: bool) -> LoadStatus:
         """How many used segments of ``interval`` no Historical serves yet; 204 means that there are no used segments.

@@ -131,6 +131,15 @@ class AwsSurvey:
             for subnet in found
         ]
 
+    def tenancies(self, vpc_ids: Sequence[str]) -> dict[str, str]:
+        """The instance tenancy of those VPCs that exist: default, dedicated or host.
+
+        Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Vpc.html
+        """
+        with translated("read VPCs", ", ".join(vpc_ids)):
+            found = self._ec2.describe_vpcs(Filters=[{"Name": "vpc-id", "Values": list(vpc_ids)}])["Vpcs"]
+        return {each["VpcId"]: str(each.get("InstanceTenancy", "not told")) for each in found}
+
     def security_groups(self, ids: Sequence[str]) -> list[SecurityGroup]:
         """Those of ``ids`` that exist."""
         filters: Any = [{"Name": "group-id", "Values": list(ids)}]

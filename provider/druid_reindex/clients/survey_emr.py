@@ -14,7 +14,7 @@ import boto3
 from druid_reindex.clients.aws_errors import translated
 from druid_reindex.clients.session import client_config
 from druid_reindex.errors import NotFoundError, RefusedError
-from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
+from druid_reindex.model.account import ClusterInstance, KeptSecret, LiveCluster, Volume
 
 _ATTEMPTS = 2
 _MOST_FILTER_VALUES = 200
@@ -122,8 +122,13 @@ class EmrSurvey:
 
     def secret_exists(self, secret_id: str) -> bool:
         """Whether there is such a secret that is not about to be deleted; its value is not read."""
+        return self.secret(secret_id) is not None
+
+    def secret(self, secret_id: str) -> KeptSecret | None:
+        """The secret; None when there is none, or it is about to be deleted. Its value is not read."""
         try:
             with translated("read about a secret", secret_id):
-                return "DeletedDate" not in self._secrets.describe_secret(SecretId=secret_id)
+                found = self._secrets.describe_secret(SecretId=secret_id)
         except NotFoundError:
-            return False
+            return None
+        return None if "DeletedDate" in found else KeptSecret(found["ARN"], found.get("KmsKeyId", ""))

@@ -58,6 +58,17 @@ class SecurityGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptSecret:
+    """A secret without its value; ``key_id`` names the KMS key that it is under, and is empty for AWS's own.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
+    """
+
+    arn: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class BucketEncryption:
     """A bucket's default encryption; ``key_arn`` is empty where no customer key is named."""
 

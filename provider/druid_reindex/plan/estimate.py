@@ -42,11 +42,19 @@ def estimate_night(batches: Sequence[Batch], profile: ClusterProfile, prices: Pr
     hours = profile.job.estimated_idle_hours
     hours += sum(_bytes(batch) / (speed * min(cores, len(batch.chunks) * batch.shards)) for batch in batches)
     instance_hours = round(hours * sum(group.count for group in profile.nodes), 2)
-    unpriced = _unpriced(profile, prices)
-    if prices is None or unpriced:
-        return Estimate(read, instance_hours, None, f"the price of {', '.join(unpriced)} in prices.yaml")
-    per_hour = sum(g.count * prices.instance_types[g.instance_type].usd_per_hour for g in profile.nodes)
+    per_hour = usd_per_hour(profile, prices)
+    if per_hour is None:
+        return Estimate(
+            read, instance_hours, None, f"the price of {', '.join(unpriced(profile, prices))} in prices.yaml"
+        )
     return Estimate(read, instance_hours, round(hours * per_hour, 2))
+
+
+def usd_per_hour(profile: ClusterProfile, prices: PriceTable | None) -> float | None:
+    """US dollars for an hour of a whole cluster of ``profile``; None when the price of any of its types is unknown."""
+    if prices is None or unpriced(profile, prices):
+        return None
+    return sum(each.count * prices.instance_types[each.instance_type].usd_per_hour for each in profile.nodes)
 
 
 def over_limits(policy: Policy, chunks: int, estimate: Estimate) -> tuple[str, ...]:
@@ -88,6 +96,7 @@ def _bytes(batch: Batch) -> int:
     return sum(chunk.size_bytes for chunk in batch.chunks)
 
 
-def _unpriced(profile: ClusterProfile, prices: PriceTable | None) -> list[str]:
+def unpriced(profile: ClusterProfile, prices: PriceTable | None) -> list[str]:
+    """The instance types of ``profile`` that ``prices`` does not have."""
     known: Iterable[str] = prices.instance_types if prices else ()
     return sorted({group.instance_type for group in profile.nodes} - set(known))

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from druid_reindex.errors import DeadlineError, IntegrityError, ReindexFailedError
+from druid_reindex.clients.task_end import await_success
+from druid_reindex.errors import DeadlineError, IntegrityError
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.uri import S3Uri
@@ -116,7 +117,13 @@ class Ingestion:
             self.report(f"{self.datasource}: delivery {delivery.name}, {delivery.rows} rows")
             uris = self.landing.receive(self.datasource, delivery)
             self.druid.submit_task({"id": task_id, **ingestion_task(self.datasource, uris, rows_per_segment)})
-        self._await_task(task_id)
+        await_success(
+            self.druid,
+            task_id,
+            attempted="Ingesting patients",
+            limit_seconds=TASK_SECONDS,
+            poll_seconds=POLL_SECONDS,
+        )
 
     def _latest_task(self, delivery: Delivery) -> tuple[str, TaskState]:
         """Return the delivery's first task that has not failed; ids follow from the content and the attempt."""
@@ -130,25 +137,6 @@ class Ingestion:
             if state is not TaskState.FAILED:
                 return task_id, state
             attempt += 1
-
-    def _await_task(self, task_id: str) -> None:
-        deadline = time.monotonic() + TASK_SECONDS
-        while (state := self.druid.task_status(task_id).state) is not TaskState.SUCCESS:
-            if state is TaskState.FAILED:
-                raise ReindexFailedError(
-                    "Ingesting patients",
-                    resource=task_id,
-                    came_back=self.druid.task_failure(task_id),
-                    remedy="read the task's log, then run the ingestion again",
-                )
-            if time.monotonic() > deadline:
-                raise DeadlineError(
-                    "Ingesting patients",
-                    resource=task_id,
-                    came_back=f"the task is {state} after {TASK_SECONDS:g} seconds",
-                    remedy="see in Druid's console what it waits for; called again, the ingestion attaches to it",
-                )
-            time.sleep(POLL_SECONDS)
 
     def _await_served(self, days: DayFiles) -> None:
         deadline = time.monotonic() + SERVED_SECONDS

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from druid_reindex.clients.airflow import AirflowApi, TaskInstance
+from druid_reindex.clients.airflow import AirflowApi
 from druid_reindex.clients.druid import DruidClient
+from druid_reindex.clients.night_runs import NightRuns
+from druid_reindex.clients.night_summary import Summary, summarise
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.session import build_session
-from druid_reindex.errors import DeadlineError, DruidReindexError, NotFoundError
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.pipeline import Pipeline, Submission
 from druid_reindex.model.pipeline_file import load_pipeline
@@ -26,18 +25,12 @@ from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.ingestion import WINDOW, Ingestion, Landing
 from druid_reindex.sandbox.patients import prepare_patients
 from druid_reindex.sandbox.state import Endpoints
-from druid_reindex.sandbox.summary import Summary, summarise
 
 Report = Callable[[str], None]
 
 DATASOURCE = "patient_vitals"
-POLL_SECONDS = 1.0
-PARSED_SECONDS = 120.0
-NIGHT_SECONDS = 3600.0
-LOG_LINES = 40
 REASON = "a night on the sandbox"
-QUIET_STATES = frozenset({"none", "scheduled", "queued"})
-ENDED_STATES = frozenset({"success", "failed"})
+UI_REMEDY = "look at the run in Airflow's UI: `druid-reindex sandbox ui`"
 
 
 @dataclass(frozen=True)
@@ -48,68 +41,9 @@ class Patients:
     population: int = 50
 
 
-@dataclass(frozen=True)
-class Night:
-    """The runs of one pipeline's DAG, as seen through Airflow's REST API; `report` hears what happens."""
-
-    api: AirflowApi
-    dag_id: str
-    report: Report
-
-    def start(self, conf: Mapping[str, Any] | None = None) -> str:
-        """The id of a new run over the patients' window, once Airflow has parsed the DAG. Raises NotFoundError."""
-        deadline = time.monotonic() + PARSED_SECONDS
-        while self.api.dag(self.dag_id) is None:
-            if time.monotonic() > deadline:
-                raise self._not_parsed()
-            time.sleep(POLL_SECONDS)
-        self.api.unpause(self.dag_id)
-        run_id = self.api.trigger(self.dag_id, {"interval": str(WINDOW), "reason": REASON, **(conf or {})})
-        self.report(f"night {run_id} started")
-        return run_id
-
-    def follow(self, run_id: str, *, limit_seconds: float = NIGHT_SECONDS) -> str:
-        """The run's final state; tells each task's change, and the end of a failed task's log. Raises DeadlineError."""
-        told: dict[str, str] = {}
-        deadline = time.monotonic() + limit_seconds
-        while True:
-            state = self.api.run_state(self.dag_id, run_id)
-            for task in self.api.task_instances(self.dag_id, run_id):
-                if task.state not in {told.get(task.name), *QUIET_STATES}:
-                    told[task.name] = task.state
-                    self._tell(run_id, task)
-            if state in ENDED_STATES:
-                return state
-            if time.monotonic() > deadline:
-                raise DeadlineError(
-                    "follow the night",
-                    resource=run_id,
-                    came_back=f"{state} after {limit_seconds:g} s",
-                    remedy="look at the run in Airflow's UI: `druid-reindex sandbox ui`",
-                )
-            time.sleep(POLL_SECONDS)
-
-    def _tell(self, run_id: str, task: TaskInstance) -> None:
-        seconds = f", {task.seconds:.0f} s" if task.seconds and task.state != "running" else ""
-        self.report(f"{task.name}: {task.state}{seconds}")
-        if task.state == "failed":
-            for line in self._end_of_log(run_id, task):
-                self.report(f"    {line}")
-
-    def _end_of_log(self, run_id: str, task: TaskInstance) -> list[str]:
-        try:
-            return self.api.log(self.dag_id, run_id, task)[-LOG_LINES:]
-        except DruidReindexError as error:
-            return [f"its log could not be read: {error}"]
-
-    def _not_parsed(self) -> NotFoundError:
-        errors = "\n".join(self.api.import_errors())
-        return NotFoundError(
-            "start the night",
-            resource=f"DAG {self.dag_id}",
-            came_back=errors or f"Airflow does not show it after {PARSED_SECONDS:g} s",
-            remedy="correct the pipeline file that is named, or read the log of airflow-dag-processor",
-        )
+def patients_nights(api: AirflowApi, dag_id: str, report: Report) -> NightRuns:
+    """The runs of one pipeline's DAG over the patients' window."""
+    return NightRuns(api, dag_id, report, {"interval": str(WINDOW), "reason": REASON}, remedy=UI_REMEDY)
 
 
 def run_night(home: SandboxHome, patients: Patients, report: Report) -> tuple[Summary, Path]:
@@ -120,7 +54,7 @@ def run_night(home: SandboxHome, patients: Patients, report: Report) -> tuple[Su
     if pipeline.submit is Submission.EMR_STEP:
         druid_package.publish_druid(home, report)
     with airflow.api(home, endpoints.airflow or "") as api:
-        night = Night(api, pipeline.dag_id, report)
+        night = patients_nights(api, pipeline.dag_id, report)
         run_id = night.start()
         night.follow(run_id)
         summary = summarise(api, night.dag_id, run_id)

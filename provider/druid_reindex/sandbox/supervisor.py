@@ -64,7 +64,7 @@ class Supervisor:
         realm = kdc.site_service(self.home, log.info)
         database, _ = self._launch([postgres.postgres_service(self.home, self.endpoints.postgres_port), realm])
         zookeeper, *processes = druid.druid_services(site)
-        self._launch([aws.aws_service(self.home, aws_port), zookeeper])
+        self._launch([aws.aws_service(self.home, aws_port, enforcing=True), zookeeper])
         self._await([database])
         postgres.make_databases(self.home, self.endpoints.postgres_port, RENEWED_DATABASES)
         self._launch(processes)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from druid_reindex.cli import doctor, doctor_aws, doctor_druid
+from druid_reindex.cli import doctor, doctor_aws, doctor_druid, doctor_security
 from druid_reindex.cli.doctor_report import Check, Outcome, good, wrong
 from druid_reindex.cli.main import app
 
@@ -26,6 +26,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Callable[[Outcome], None]:
     def answer(outcome: Outcome) -> None:
         monkeypatch.setattr(doctor_druid, "druid_checks", lambda *_: [Check("Druid", lambda: good("there"))])
         monkeypatch.setattr(doctor_aws, "aws_checks", lambda _: [Check("subnets", lambda: outcome)])
+        monkeypatch.setattr(doctor_security, "security_checks", lambda _: [])
 
     return answer
 
@@ -67,6 +68,7 @@ def test_nothing_outside_is_asked_for_a_pipeline_that_cannot_be_read(
 
     monkeypatch.setattr(doctor_druid, "druid_checks", fail)
     monkeypatch.setattr(doctor_aws, "aws_checks", fail)
+    monkeypatch.setattr(doctor_security, "security_checks", fail)
     wrong_file = tmp_path / "vitals.yaml"
     wrong_file.write_text("datasource: vitals\n")
     done = run(file=wrong_file)

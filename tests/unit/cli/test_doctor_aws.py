@@ -2,75 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
+from doctor_account import BOUNDARIES, ROLE, ROOT, USER, Account
 from druid_reindex.cli.doctor_aws import IDENTITY, Night, aws_checks
 from druid_reindex.cli.doctor_report import Line, Mark, examine
-from druid_reindex.errors import NotAuthorizedError
-from druid_reindex.model.account import (
-    BucketEncryption,
-    CallerIdentity,
-    KmsKey,
-    Need,
-    Permission,
-    SecurityGroup,
-    Subnet,
-)
-from druid_reindex.model.config_files import load_boundaries, load_profile
+from druid_reindex.model.config_files import load_profile
 from druid_reindex.model.pipeline_file import load_pipeline
-
-ROOT = Path(__file__).parents[3]
-BOUNDARIES = load_boundaries(ROOT / "emr_configs")
-PHI = BOUNDARIES.phi
-USER = "arn:aws:iam::111122223333:user/airflow"
-ROLE = "arn:aws:iam::111122223333:role/"
-
-
-@dataclass
-class Account:
-    """An account in which all is good, but for what a test takes away."""
-
-    caller: str = USER
-    denied: set[str] = field(default_factory=set)
-    asked: list[tuple[str, Need]] = field(default_factory=list)
-    key_arn: str = PHI.kms_key_arn
-
-    def identity(self) -> CallerIdentity:
-        if not self.caller:
-            raise NotAuthorizedError("ask who we are", resource="STS", came_back="no credentials", remedy="give some")
-        return CallerIdentity("111122223333", self.caller)
-
-    def principal(self, identity: CallerIdentity) -> str:
-        return identity.arn
-
-    def role(self, name: str) -> str:
-        return ROLE + name
-
-    def role_of_instance_profile(self, name: str) -> str:
-        return ROLE + name
-
-    def permissions(self, principal: str, needs: Iterable[Need]) -> list[Permission]:
-        needs = list(needs)
-        self.asked += [(principal, need) for need in needs]
-        return [
-            Permission(action, need.resource, "implicitDeny" if action in self.denied else "allowed")
-            for need in needs
-            for action in need.actions
-        ]
-
-    def key(self, key_id: str) -> KmsKey:
-        return KmsKey(key_id, "Enabled", "CUSTOMER", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT")
-
-    def subnets(self, ids: Sequence[str]) -> list[Subnet]:
-        return [Subnet(each, "vpc-1", (), gives_public_addresses=False) for each in ids]
-
-    def security_groups(self, ids: Sequence[str]) -> list[SecurityGroup]:
-        return [SecurityGroup(each, "vpc-1", ()) for each in ids]
-
-    def bucket_encryption(self, bucket: str) -> BucketEncryption:
-        return BucketEncryption("aws:kms", PHI.emr_log_kms_key_arn if "logs" in bucket else self.key_arn)
 
 
 def looked(account: Account, principal: str | None = None) -> dict[str, Line]:

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from druid_reindex.cli import sandbox_night
 from druid_reindex.cli.main import app
+from druid_reindex.clients.night_summary import Summary
 from druid_reindex.errors import DeadlineError
 from druid_reindex.sandbox.nightly import Patients
 from druid_reindex.sandbox.state import Endpoints
-from druid_reindex.sandbox.summary import Summary
 
 ENDPOINTS = Endpoints(
     "https://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3", "http://127.0.0.1:3", 4, "http://127.0.0.1:6"

@@ -87,6 +87,14 @@ def test_druid_lists_segments_and_rows_by_interval(druid: DruidPort) -> None:
     assert druid.segment_rows("vitals", []) == {}
 
 
+def test_druid_takes_segments_out_of_service_by_their_ids(druid: DruidPort) -> None:
+    first, *others = druid.used_segments("vitals", [FIRST, SECOND])
+    druid.mark_unused("vitals", [])
+    for _ in range(2):
+        druid.mark_unused("vitals", [first.segment_id])
+        assert [s.segment_id for s in druid.used_segments("vitals", [FIRST, SECOND])] == [s.segment_id for s in others]
+
+
 def test_druid_loads(druid: DruidPort) -> None:
     assert druid.load_status("vitals", FIRST, refresh=True).segments_left == 2
     assert druid.load_status("vitals", FIRST, refresh=False).segments_left == 0

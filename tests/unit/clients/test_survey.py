@@ -108,6 +108,13 @@ def test_the_role_of_an_instance_profile(session: boto3.Session, survey: AwsSurv
         survey.role_of_instance_profile("absent")
 
 
+def test_the_tenancy_of_vpcs(session: boto3.Session, survey: AwsSurvey) -> None:
+    ec2 = session.client("ec2")
+    own = ec2.create_vpc(CidrBlock="10.0.0.0/16", InstanceTenancy="dedicated")["Vpc"]["VpcId"]
+    shared = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    assert survey.tenancies([own, shared, "vpc-0123456789abcdef0"]) == {own: "dedicated", shared: "default"}
+
+
 def test_a_key_and_a_missing_key(session: boto3.Session, survey: AwsSurvey) -> None:
     kms = session.client("kms")
     made = kms.create_key()["KeyMetadata"]

@@ -126,6 +126,14 @@ def test_secrets_are_looked_for_and_not_read() -> None:
         secrets.create_secret(Name="kdc", SecretString="hunter2")
         survey = EmrSurvey(SESSION)
         assert survey.secret_exists("kdc")
+        found = survey.secret("kdc")
+        assert found is not None
+        assert (found.arn.startswith("arn:aws:secretsmanager:us-east-1:"), found.key_id) == (True, "")
         assert not survey.secret_exists("absent")
+        key = "arn:aws:kms:us-east-1:111122223333:key/own"
+        secrets.create_secret(Name="trust", SecretString="hunter2", KmsKeyId=key)
+        trust = survey.secret("trust")
+        assert trust is not None
+        assert trust.key_id == key
         secrets.delete_secret(SecretId="kdc", RecoveryWindowInDays=7)
         assert not survey.secret_exists("kdc")

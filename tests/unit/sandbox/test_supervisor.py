@@ -60,7 +60,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(supervisor.postgres, "postgres_service", lambda *_: stage.spec("postgres"))
     monkeypatch.setattr(supervisor.postgres, "make_databases", lambda *_: stage.calls.append("databases"))
     monkeypatch.setattr(supervisor.kdc, "site_service", lambda *_: stage.spec("kdc"))
-    monkeypatch.setattr(supervisor.aws, "aws_service", lambda *_: stage.spec("aws"))
+    monkeypatch.setattr(supervisor.aws, "aws_service", lambda *_, **__: stage.spec("aws"))
     names = ("zookeeper", "coordinator", "broker")
     monkeypatch.setattr(supervisor.druid, "druid_services", lambda _: [stage.spec(name) for name in names])
     monkeypatch.setattr(supervisor.druid, "settle", lambda _: stage.calls.append("settled"))

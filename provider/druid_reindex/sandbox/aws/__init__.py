@@ -9,6 +9,6 @@ May import everything the sandbox may; it alone imports moto.
 request before the policies that `iam/` evaluates, `protection.py` answers what posture asks of EMR's releases and EC2's
 volumes, `cloudformation/` deploys what moto's CloudFormation does not know.
 
-What it costs: state lives in memory, so the account is new at each start; and an account that observes (the default)
-records what its policies would refuse, and refuses none of it.
+What it costs: state lives in memory, so the account is new at each start. A sandbox's account enforces its policies;
+one that is started by itself, unless told otherwise, records what they would refuse, and refuses none of it.
 """

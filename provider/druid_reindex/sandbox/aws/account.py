@@ -28,7 +28,11 @@ WORKER_POLICY = f"arn:{PARTITION}:iam::{ACCOUNT}:policy/DrxAirflowWorker"
 USER_ROLES = {"druid": "DrxDruidNode", "operator": "DrxAirflowPhi"}
 _LANDING = f"arn:{PARTITION}:s3:::drx-phi-{ACCOUNT}/landing/*"
 _ARTIFACTS = f"arn:{PARTITION}:s3:::{ARTIFACTS_BUCKET}/*"
-# What the sandbox alone needs: patients' files that Druid ingests, and Druid's archive for steps.
+_TASK_LOGS = f"arn:{PARTITION}:s3:::drx-phi-{ACCOUNT}/druid/logs/*"
+_LOGS = f"arn:{PARTITION}:s3:::drx-logs-{ACCOUNT}"
+# What the sandbox alone needs: patients' files that Druid ingests, and Druid's archive for steps; and what a person
+# looks at: logs, and in `druid-reindex doctor` their own permissions. They may change the policies of the product's
+# identities, to see what a night without a permission says.
 OWN_STATEMENTS: dict[str, list[dict[str, Any]]] = {
     "druid": [{"Sid": "IngestLanding", "Effect": "Allow", "Action": "s3:GetObject", "Resource": _LANDING}],
     "operator": [
@@ -49,6 +53,24 @@ OWN_STATEMENTS: dict[str, list[dict[str, Any]]] = {
             "Effect": "Allow",
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             "Resource": f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/{keys.IDS['LogsKey']}",
+        },
+        {
+            "Sid": "ReadLogs",
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:ListBucket"],
+            "Resource": [_TASK_LOGS, _LOGS, f"{_LOGS}/*"],
+        },
+        {
+            "Sid": "AskForOwnPermissions",
+            "Effect": "Allow",
+            "Action": "iam:SimulatePrincipalPolicy",
+            "Resource": f"arn:{PARTITION}:iam::{ACCOUNT}:user/operator",
+        },
+        {
+            "Sid": "ChangePolicies",
+            "Effect": "Allow",
+            "Action": ["iam:GetRolePolicy", "iam:GetUserPolicy", "iam:PutRolePolicy", "iam:PutUserPolicy"],
+            "Resource": [f"arn:{PARTITION}:iam::{ACCOUNT}:role/Drx*", f"arn:{PARTITION}:iam::{ACCOUNT}:user/druid"],
         },
         {
             "Sid": "BecomeAuditor",

@@ -12,6 +12,7 @@ from druid_reindex.sandbox import addresses, pki
 from druid_reindex.sandbox.aws import account, protection, simulation, wsgi
 from druid_reindex.sandbox.aws.emr.api import install
 from druid_reindex.sandbox.aws.emr.backend import EmrBackend
+from druid_reindex.sandbox.aws.emr.service_role import ServiceCalls
 from druid_reindex.sandbox.aws.gate import bodies, records, sessions
 from druid_reindex.sandbox.aws.gate.middleware import Gate
 from druid_reindex.sandbox.aws.site import Daemons, Site
@@ -51,12 +52,13 @@ def start(site: Site, port: int, *, enforcing: bool = False) -> TlsServer:
     bodies.install()
     sessions.install()
     addresses.forget_cluster_addresses(site.home)
-    install(site)
+    kept = records.Records(records.file(site.home))
+    install(site, ServiceCalls(kept, enforcing))
     simulation.install()
     protection.install()
     account.create(site.home)
     certificate = pki.server_certificate(site.home, "aws")
-    application = wsgi.application((Gate(records.Records(records.file(site.home)), enforcing=enforcing),))
+    application = wsgi.application((Gate(kept, enforcing=enforcing),))
     server = TlsServer(addresses.LOOPBACK, port, application, certificate.certificate, certificate.key)
     threading.Thread(target=server.serve_forever, name="aws-endpoint", daemon=True).start()
     log.info("the account answers at %s", site.endpoint_url)

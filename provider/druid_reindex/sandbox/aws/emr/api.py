@@ -15,6 +15,7 @@ from moto.emr.responses import ElasticMapReduceResponse
 
 from druid_reindex.sandbox.aws.emr import queries
 from druid_reindex.sandbox.aws.emr.backend import EmrBackend
+from druid_reindex.sandbox.aws.emr.service_role import ServiceCalls
 from druid_reindex.sandbox.aws.site import ACCOUNT, Site
 
 Command = Callable[[EmrBackend, dict[str, Any]], dict[str, Any] | None]
@@ -78,8 +79,11 @@ class EmrResponse(ElasticMapReduceResponse):
         raise ValidationException(f"The sandbox does not emulate {operation}.")
 
 
-def install(site: Site) -> None:
-    """Put this EMR in the place of moto's; to be called before the first request."""
-    EmrBackend.site = site
+def install(site: Site, calls: ServiceCalls | None = None) -> None:
+    """Put this EMR in the place of moto's; to be called before the first request.
+
+    `calls` are those that EMR makes itself; without them nobody asks whether it may.
+    """
+    EmrBackend.site, EmrBackend.calls = site, calls
     emr_backends.backend = EmrBackend
     urls.url_paths = {"{0}/$": EmrResponse.dispatch}

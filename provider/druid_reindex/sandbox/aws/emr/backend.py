@@ -15,6 +15,7 @@ from druid_reindex.sandbox.aws.emr import requests, validation, views
 from druid_reindex.sandbox.aws.emr.lifecycle import USER_REQUEST, ClusterRunner
 from druid_reindex.sandbox.aws.emr.model import ACTIVE_STEPS, ENDED, ENDING, Cluster, Step, StepState, now
 from druid_reindex.sandbox.aws.emr.node import Node
+from druid_reindex.sandbox.aws.emr.service_role import ServiceCalls
 from druid_reindex.sandbox.aws.site import Site
 
 Json = dict[str, Any]
@@ -26,6 +27,7 @@ class EmrBackend(ElasticMapReduceBackend):
     # moto finds a backend's URLs by the module of its class.
     __module__ = "moto.emr.models"
     site: ClassVar[Site | None] = None
+    calls: ClassVar[ServiceCalls | None] = None
     _runners: ClassVar[list[ClusterRunner]] = []
 
     def __init__(self, region_name: str, account_id: str) -> None:
@@ -55,7 +57,7 @@ class EmrBackend(ElasticMapReduceBackend):
         cluster = requests.cluster(request)
         if name := request.get("SecurityConfiguration"):
             cluster.security = json.loads(self.configuration(name).security_configuration)
-        runner = ClusterRunner(cluster, Node(self.site, cluster, request.get("KerberosAttributes")))
+        runner = ClusterRunner(cluster, Node(self.site, cluster, request.get("KerberosAttributes")), self.calls)
         with self._lock:
             self.flows[cluster.id] = cluster
             self._runners.append(runner)

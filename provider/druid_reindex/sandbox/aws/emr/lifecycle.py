@@ -27,6 +27,7 @@ from druid_reindex.sandbox.aws.emr.model import (
     now,
 )
 from druid_reindex.sandbox.aws.emr.node import Node
+from druid_reindex.sandbox.aws.emr.service_role import ServiceCalls
 from druid_reindex.sandbox.aws.emr.steps import cancel_pending, run_step
 
 log = logging.getLogger(__name__)
@@ -37,16 +38,19 @@ LOOK_SECONDS = 5.0
 USER_REQUEST = Ending(Reason("Terminated by user request", "USER_REQUEST"))
 STEPS_COMPLETED = Ending(Reason("Steps completed", "ALL_STEPS_COMPLETED"))
 STEP_FAILED = Ending(Reason("Shut down as step failed", "STEP_FAILURE"), with_errors=True)
-# AWS documents no code for it; the message is ours.
+# AWS documents no message for these, and no code for the second; the words are ours.
+ROLE_REFUSED = "The service role has insufficient permissions"
 IDLE = Ending(Reason("Auto-terminated: the cluster was idle", "USER_REQUEST"))
 
 
 class ClusterRunner:
     """Drives `cluster` on `node`; `join` returns when it is TERMINATED and nothing of it runs."""
 
-    def __init__(self, cluster: Cluster, node: Node) -> None:
+    def __init__(self, cluster: Cluster, node: Node, calls: ServiceCalls | None = None) -> None:
+        """`calls` are those that EMR makes itself; without them nobody asks whether it may."""
         self.cluster = cluster
         self.node = node
+        self._calls = calls
         self._idle_since = time.monotonic()
         self._workers = ThreadPoolExecutor(thread_name_prefix=cluster.id)
         self._thread = threading.Thread(target=self._run, name=f"emr-{cluster.id}", daemon=True)
@@ -61,6 +65,9 @@ class ClusterRunner:
 
     def _run(self) -> None:
         try:
+            if refusal := self._calls.launch(self.cluster) if self._calls else "":
+                self._end(Ending(Reason(f"{ROLE_REFUSED}: {refusal}"[:1024], "VALIDATION_ERROR"), with_errors=True))
+                return
             self._bring_up()
             self._work()
         except (DruidReindexError, OSError, BotoCoreError, ClientError) as error:
@@ -74,7 +81,8 @@ class ClusterRunner:
         address = self.node.provision()
         with self.cluster.changed:
             self.cluster.address = address
-            self.cluster.move(ClusterState.BOOTSTRAPPING)
+            if self.cluster.ending is None:
+                self.cluster.move(ClusterState.BOOTSTRAPPING)
         daemons = self._workers.submit(self.node.start_daemons)
         for number, action in enumerate(self.cluster.bootstrap_actions, start=1):
             if self._is_ending():
@@ -191,10 +199,11 @@ class ClusterRunner:
         with self.cluster.changed:
             ending = self.cluster.ending or USER_REQUEST
             self.cluster.end(ending)
-            self.cluster.move(ClusterState.TERMINATING, ending.reason)
             cancel_pending(self.cluster, "Job terminated")
         self._workers.shutdown(wait=True)
         self.node.stop()
+        if self._calls is not None:
+            self._calls.end(self.cluster)
         final = ClusterState.TERMINATED_WITH_ERRORS if ending.with_errors else ClusterState.TERMINATED
         with self.cluster.changed:
             self.cluster.move(final, ending.reason)

@@ -178,10 +178,13 @@ class Cluster:
         self.changed.notify_all()
 
     def end(self, ending: Ending) -> None:
-        """Ask the runner to terminate the cluster; the first reason stands."""
+        """Ask the runner to terminate the cluster, which is TERMINATING from then on; the first reason stands.
+
+        Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-overview.html (the cluster's lifecycle)
+        """
         if self.ending is None:
             self.ending = ending
-        self.changed.notify_all()
+            self.move(ClusterState.TERMINATING, ending.reason)
 
 
 def new_id(prefix: str) -> str:

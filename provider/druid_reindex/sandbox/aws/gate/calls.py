@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from druid_reindex.sandbox.aws.gate.incoming import Incoming
 
 # Signing names that are not the services' names in botocore.
-SERVICES = {"elasticmapreduce": "emr", "monitoring": "cloudwatch"}
+SERVICES = {"elasticloadbalancing": "elbv2", "elasticmapreduce": "emr", "monitoring": "cloudwatch"}
 BLOBS = ("CiphertextBlob",)
 TARGET = "x-amz-target"
 

@@ -26,7 +26,7 @@ Context = Mapping[str, tuple[str, ...]]
 Parameters = Mapping[str, Any]
 
 EVERY = "*"
-PREFIXES = {"emr": "elasticmapreduce"}
+PREFIXES = {"elbv2": "elasticloadbalancing", "emr": "elasticmapreduce"}
 _OWN = f"{REGION}:{ACCOUNT}"
 ARNS = {
     "cluster": f"arn:{PARTITION}:elasticmapreduce:{_OWN}:cluster/",

@@ -46,7 +46,7 @@ class Recorded:
         written = {
             "at": self.at,
             "operation": self.operation,
-            "principal": {"arn": principal.arn, "identity": principal.identity, "account": principal.account},
+            "principal": {name: value for name, value in vars(principal).items() if value or name != "service"},
             "action": request.action,
             "resource": request.resource,
             "context": {name: list(values) for name, values in request.context.items()},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from druid_reindex.sandbox.aws.emr import lifecycle
 from druid_reindex.sandbox.aws.emr.lifecycle import USER_REQUEST, ClusterRunner
 from druid_reindex.sandbox.aws.emr.model import Cluster, ClusterState
+from druid_reindex.sandbox.aws.emr.service_role import ServiceCalls
 from druid_reindex.sandbox.processes import SandboxStartError
 from emulated_account import until
 from emulated_clusters import IdleNode, new_cluster
@@ -42,6 +43,19 @@ def test_running_needs_the_daemons() -> None:
     until(lambda: cluster.state, ClusterState.WAITING)
     end(runner)
     assert (cluster.state, node.is_stopped) == (ClusterState.TERMINATED, True)
+
+
+def test_a_cluster_that_is_asked_to_end_while_it_starts_is_seen_to_end() -> None:
+    node = IdleNode()
+    node.gate.clear()
+    runner = run(cluster := new_cluster(), node)
+    until(lambda: cluster.state, ClusterState.BOOTSTRAPPING)
+    with cluster.changed:
+        cluster.end(USER_REQUEST)
+    assert cluster.state is ClusterState.TERMINATING
+    node.gate.set()
+    runner.join()
+    assert cluster.state is ClusterState.TERMINATED
 
 
 def test_daemons_that_do_not_start_are_a_bootstrap_failure() -> None:
@@ -78,3 +92,20 @@ def test_an_error_of_the_machine_is_an_internal_error() -> None:
     assert (cluster.state, cluster.reason.code) == (ClusterState.TERMINATED_WITH_ERRORS, "INTERNAL_ERROR")
     assert "no space left" in cluster.reason.message
     assert node.is_stopped
+
+
+def test_without_its_service_roles_permission_a_cluster_never_has_nodes() -> None:
+    class Calls:
+        def launch(self, _cluster: Cluster) -> str:
+            return "User: emr is not authorized to perform: ec2:RunInstances"
+
+        def end(self, _cluster: Cluster) -> None:
+            """There is nothing to end."""
+
+    node: Any = IdleNode()
+    runner = ClusterRunner(cluster := new_cluster(), node, cast("ServiceCalls", Calls()))
+    runner.start()
+    runner.join()
+    assert (cluster.state, cluster.reason.code) == (ClusterState.TERMINATED_WITH_ERRORS, "VALIDATION_ERROR")
+    assert "ec2:RunInstances" in cluster.reason.message
+    assert cluster.address is None

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from druid_reindex.clients.airflow import TaskInstance
-from druid_reindex.sandbox.summary import ClusterSummary, Summary, TaskSummary, summarise
+from druid_reindex.clients.night_summary import ClusterSummary, Summary, TaskSummary, summarise
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
 XCOMS: dict[tuple[str, str], Any] = {
