@@ -24,6 +24,7 @@ from druid_reindex.clients import certificates as issuing
 from druid_reindex.clients import survey_facts
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections as aws_connections
+from druid_reindex.operators.night import NightSettings
 from druid_reindex.plan import certificates
 from druid_reindex.plan.security import Needed, needed
 from druid_reindex.sandbox.aws.service import access_key, airflow_role_arn
@@ -312,6 +313,37 @@ def test_the_night_stops_before_anything_is_launched(night: Callable[[], JudgedN
     assert "What to do" in told
     assert run.clusters() == []
     assert run.segment_objects() == before
+
+
+def of_profile(**changes: Any) -> NightSettings:
+    return replace(SETTINGS, profile=SETTINGS.profile.model_copy(update=changes))
+
+
+def of_network(**changes: Any) -> NightSettings:
+    phi = PHI.model_copy(update={"network": PHI.network.model_copy(update=changes)})
+    return replace(SETTINGS, boundaries=SETTINGS.boundaries.model_copy(update={"phi": phi}))
+
+
+@pytest.mark.usefixtures("protected")
+@pytest.mark.parametrize(
+    ("settings", "rules", "seen"),
+    [
+        (of_profile(release_label="emr-7.99.0"), "EMR-17 EMR-19", "EMR offers no emr-7.99.0"),
+        (of_profile(release_label="emr-5.31.0"), "EMR-17 EMR-19", "emr-5.31.0"),
+        (of_network(subnet_ids=(SUBNET, "subnet-0d7000000000dead")), "EMR-12", "there is no such subnet"),
+        (of_network(core_security_group="sg-0d7000000000dead"), "EMR-13 EMR-15", "no such group: sg-0d7000000000dead"),
+    ],
+    ids=["a release that EMR does not offer", "a release too old", "no such subnet", "no such security group"],
+)
+def test_what_a_night_would_launch_in_vain_stops_it(
+    night: Callable[[], JudgedNight], settings: NightSettings, rules: str, seen: str
+) -> None:
+    run = replace(night(), settings=settings)
+    told = run.posture()
+    closing = run.closing("posture.json")
+    assert sorted({each["rule"] for each in closing}) == rules.split(), told
+    assert any(seen in each["seen"] for each in closing), closing
+    assert run.clusters() == []
 
 
 @pytest.mark.usefixtures("protected")
