@@ -76,6 +76,7 @@ KEY_POLICY: dict[str, Any] = {
         }
     ],
 }
+SERVERS = ("Overlord", "Coordinator", "Broker")
 PROPERTIES = {
     "druid.auth.authorizers": '["basic"]',
     "druid.auth.authorizer.basic.type": "basic",
@@ -154,8 +155,8 @@ def good_druid() -> Druid:
         urls=(URL,),
         servers=(DruidServer("druid.example.org:8281", "coordinator", -1, 8281),),
         handshakes={URL: Handshake("TLSv1.3", AT + timedelta(days=90))},
-        answers_strangers=False,
-        properties=dict.fromkeys(("Overlord", "Coordinator", "Broker"), PROPERTIES),
+        answers_strangers=dict.fromkeys(SERVERS, False),
+        properties=dict.fromkeys(SERVERS, PROPERTIES),
         version="25.0.0",
         load_specs=({"type": "s3_zip", "bucket": f"drx-phi-{ACCOUNT}"},),
         load_balancers=(),

@@ -6,10 +6,12 @@ import contextlib
 import hashlib
 import json
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -26,15 +28,17 @@ from druid_reindex.sandbox.state import Endpoints, supervisor_pid
 ROOT = Path(__file__).parents[1]
 PATIENTS = Patients(seed=7, population=8)
 VITALS, STEPS, SMOKE = "patient_vitals", "patient_steps", "patient_smoke"
-BROKEN_PROFILE = "broken"
+# For pipelines of the Overlord, and for those of steps.
+BROKEN_PROFILE, BROKEN_STEP_PROFILE = "broken", "broken_step"
+LOOSENED_PROFILE, LOOSENING_SCRIPT = "loosened", "tests/loosen.sh"
 WATCH_SECONDS = 2.0
 
 
 @dataclass
 class Watch:
-    """What was seen of the sandbox's processes: programs with a socket beyond loopback, and the most memory."""
+    """What was seen of the sandbox's processes: by program the ports beyond loopback, and the most memory."""
 
-    open_to_all: set[str] = field(default_factory=set)
+    open_to_all: dict[str, set[int]] = field(default_factory=dict)
     sockets: int = 0
     memory_bytes: int = 0
 
@@ -45,10 +49,10 @@ class Watch:
             with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
                 memory_bytes += process.memory_info().rss
                 for connection in process.net_connections("inet"):
-                    if connection.status == psutil.CONN_LISTEN:
+                    if _hears_anybody(connection):
                         sockets += 1
                         if not connection.laddr.ip.startswith(("127.", "::ffff:127.")):
-                            self.open_to_all.add(_program(process))
+                            self.open_to_all.setdefault(_program(process), set()).add(connection.laddr.port)
         self.memory_bytes, self.sockets = max(self.memory_bytes, memory_bytes), max(self.sockets, sockets)
 
 
@@ -86,6 +90,11 @@ def watched(home: SandboxHome) -> Iterator[Watch]:
     finally:
         done.set()
         thread.join()
+
+
+def _hears_anybody(connection: Any) -> bool:
+    """Whether it is TCP that listens, or UDP that is not connected to one peer."""
+    return connection.status == psutil.CONN_LISTEN or (connection.type == socket.SOCK_DGRAM and not connection.raddr)
 
 
 def _program(process: psutil.Process) -> str:

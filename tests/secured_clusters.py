@@ -62,10 +62,12 @@ def secured(emr: Any, name: str, kerberos: dict[str, Any]) -> str:
 
 def launched(emr: Any, name: str, kerberos: dict[str, Any], attributes: dict[str, str], **more: Any) -> tuple[str, str]:
     """Return a cluster that waits: its id and its primary node's name."""
+    boundary = load_boundaries(emr_configs()).phi
     wanted = request(
         SecurityConfiguration=secured(emr, name, kerberos),
         KerberosAttributes=attributes,
-        JobFlowRole=load_boundaries(emr_configs()).phi.emr_instance_profile,
+        JobFlowRole=boundary.emr_instance_profile,
+        LogUri=boundary.emr_log_uri,
         **more,
     )
     cluster_id = str(emr.run_job_flow(**wanted)["JobFlowId"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import signal
 import tempfile
@@ -17,7 +18,19 @@ from druid_reindex.sandbox import airflow, nightly, stack
 from druid_reindex.sandbox.aws.druid_package import publish_druid
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
 from druid_reindex.sandbox.patients import prepare_patients
-from real_sandbox import BROKEN_PROFILE, PATIENTS, ROOT, SMOKE, STEPS, VITALS, Sandbox, processes
+from real_sandbox import (
+    BROKEN_PROFILE,
+    BROKEN_STEP_PROFILE,
+    LOOSENED_PROFILE,
+    LOOSENING_SCRIPT,
+    PATIENTS,
+    ROOT,
+    SMOKE,
+    STEPS,
+    VITALS,
+    Sandbox,
+    processes,
+)
 
 HADOOP_3_4_RELEASE = "emr-7.9.0"
 STEPS_LATE_HOURS = 0.005
@@ -49,8 +62,9 @@ def _dags(folder: Path) -> Path:
     """The checkout's DAG file, its pipeline, and the same pipeline for a second datasource.
 
     The second one is an EMR step, on a release with Hadoop 3.4, and late after a few seconds; a third, empty, is for a
-    synthetic night. One profile more asks for a JVM option that no JVM knows, so that every container of a job dies for
-    real. A notifier writes down what it is told of late and failed nights.
+    synthetic night. Two profiles more ask for a JVM option that no JVM knows, so that every container of a job dies for
+    real; another runs a script of its own on each node. A notifier writes down what it is told of late and failed
+    nights.
     """
     (folder / "dags" / "pipelines").mkdir(parents=True)
     shutil.copytree(ROOT / "emr_configs", folder / "emr_configs")
@@ -77,9 +91,12 @@ def _dags(folder: Path) -> Path:
     unscheduled = unscheduled.replace('cron: "30 2 * * *"', "cron: null")
     assert "cron: null" in unscheduled
     (folder / "dags" / "pipelines" / f"{SMOKE}.yaml").write_text(unscheduled)
-    broken = secure.replace("name: secure", f"name: {BROKEN_PROFILE}")
-    (profiles / f"{BROKEN_PROFILE}.yaml").write_text(
-        broken + "  properties: {mapreduce.map.java.opts: -XX:+NoSuchOption}\n"
+    for shape, name in ((secure, BROKEN_PROFILE), (step, BROKEN_STEP_PROFILE)):
+        broken = re.sub("^name: .*", f"name: {name}", shape, flags=re.MULTILINE)
+        (profiles / f"{name}.yaml").write_text(broken + "  properties: {mapreduce.map.java.opts: -XX:+NoSuchOption}\n")
+    (profiles / f"{LOOSENED_PROFILE}.yaml").write_text(
+        secure.replace("name: secure", f"name: {LOOSENED_PROFILE}")
+        + f"bootstrap: [{{name: loosen, path: {LOOSENING_SCRIPT}}}]\n"
     )
     return folder / "dags"
 

@@ -11,7 +11,7 @@ import pytest
 from airflow_ui import AirflowUi
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.sandbox.druid_security import api_config
-from real_sandbox import BROKEN_PROFILE, STEPS, VITALS, Sandbox
+from real_sandbox import BROKEN_STEP_PROFILE, STEPS, VITALS, Sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -113,7 +113,12 @@ def test_the_form_starts_a_night(ui: AirflowUi, sandbox: Sandbox, backfilled: fl
 def test_a_failed_night_shows_its_state_and_its_links(ui: AirflowUi, sandbox: Sandbox, backfilled: float) -> None:
     before = versions(sandbox, STEPS)
     run_id = ui.trigger(
-        dag(STEPS), "failed-form", reason="what a failed night shows", interval=DAY, force=True, profile=BROKEN_PROFILE
+        dag(STEPS),
+        "failed-form",
+        reason="what a failed night shows",
+        interval=DAY,
+        force=True,
+        profile=BROKEN_STEP_PROFILE,
     )
     assert ui.end_of_run(dag(STEPS), run_id) == "Failed"
     ui.picture("failed-run")

@@ -65,7 +65,7 @@ def test_everything_listens_on_loopback(sandbox: Sandbox) -> None:
     seen = Watch()
     seen.look(sandbox.home)
     assert seen.sockets >= 8
-    assert seen.open_to_all == set()
+    assert seen.open_to_all == {}
 
 
 def test_a_second_up_changes_nothing(sandbox: Sandbox) -> None:

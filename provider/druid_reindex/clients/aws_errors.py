@@ -27,6 +27,7 @@ from druid_reindex.errors import (
     NoAnswerError,
     NotAuthorizedError,
     NotFoundError,
+    NotProtectedError,
     RefusedError,
     ThrottledError,
     UnavailableError,
@@ -98,8 +99,8 @@ _CODES_BY_KIND: Mapping[Kind, str] = {
     ConfigurationError: """
         PermanentRedirect TemporaryRedirect AuthorizationHeaderMalformed IllegalLocationConstraintException
         InvalidArnException RegionDisabledException ParameterNotFound InvalidBucketName 301 307
-        DisabledException KMSInvalidStateException InvalidKeyUsageException
     """,
+    NotProtectedError: "DisabledException KMSInvalidStateException InvalidKeyUsageException",
     RefusedError: """
         ValidationException ValidationError InvalidRequestException InvalidRequest InvalidParameterException
         InvalidParameterValue InvalidParameterCombination MalformedPolicyDocument InvalidObjectState 400
@@ -119,6 +120,7 @@ _REMEDIES: Mapping[Kind, str] = {
     NotAuthorizedError: "check the credentials, the role's policies, the bucket's policy and the KMS key's policy",
     NotFoundError: "check the name, the account and the Region",
     ConfigurationError: "correct the connection's or the boundary's settings",
+    NotProtectedError: "enable the KMS key or cancel its deletion; it must be a symmetric one for encryption",
     RefusedError: "correct what AWS objects to",
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import ip_network
 from typing import Any
 
 import boto3
@@ -27,6 +28,9 @@ from druid_reindex.model.account import (
 from druid_reindex.model.uri import Arn
 
 _ATTEMPTS = 2
+# No network is wider that belongs to one registry: two halves of everywhere are everywhere, too.
+# Sources: https://www.iana.org/assignments/ipv4-address-space, https://www.iana.org/assignments/ipv6-unicast-address-assignments
+_WIDEST_PREFIX = {4: 8, 6: 12}
 _NO_DEFAULT_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError"
 
 
@@ -216,12 +220,17 @@ def _route_table(tables: Iterable[Mapping[str, Any]], subnet: Mapping[str, Any])
 
 
 def _public_ingress(group: Mapping[str, Any]) -> Iterator[str]:
-    """The inbound rules that let everybody in, each as its protocol, ports and range."""
+    """The inbound rules that let everybody in, or a good part of everybody, each as its protocol, ports and range."""
     for rule in group.get("IpPermissions", []):
         ranges = [each["CidrIp"] for each in rule.get("IpRanges", [])]
         ranges += [each["CidrIpv6"] for each in rule.get("Ipv6Ranges", [])]
         ports = f"{rule.get('FromPort', 'all')}-{rule.get('ToPort', 'all')}"
-        yield from (f"{rule.get('IpProtocol')} {ports} from {each}" for each in ranges if each.endswith("/0"))
+        yield from (f"{rule.get('IpProtocol')} {ports} from {each}" for each in ranges if _is_of_the_internet(each))
+
+
+def _is_of_the_internet(cidr: str) -> bool:
+    network = ip_network(cidr, strict=False)
+    return network.prefixlen < _WIDEST_PREFIX[network.version]
 
 
 def _internet_gateways(table: Mapping[str, Any]) -> tuple[str, ...]:

@@ -33,6 +33,12 @@ READ_PROPERTIES = frozenset(
         "druid.manager.segments.killUnused.bufferPeriod",
     }
 )
+# What each server tells to users alone.
+_NOT_FOR_STRANGERS = {
+    "Overlord": "/druid/indexer/v1/tasks",
+    "Coordinator": "/druid/coordinator/v1/datasources",
+    "Broker": "/druid/v2/datasources",
+}
 _AUTHORIZER = ("druid.auth.authorizer.", ".type")
 
 
@@ -74,10 +80,10 @@ class DruidSurvey:
             found = http.run(ask, lambda response: json_object(response, ask.attempted))
         return {name: str(value) for name, value in found.items() if name in READ_PROPERTIES or _is_authorizer(name)}
 
-    def answers_strangers(self) -> bool:
-        """Whether the Coordinator answers a request without credentials with anything but 401 or 403."""
+    def answers_strangers(self, server: str) -> bool:
+        """Whether the server answers a request without credentials with anything but 401 or 403."""
         stranger = replace(self._config, user="", password="")
-        ask = Ask("ask without credentials", "GET", f"{self.servers['Coordinator']}/druid/coordinator/v1/datasources")
+        ask = Ask("ask without credentials", "GET", f"{self.servers[server]}{_NOT_FOR_STRANGERS[server]}")
         with self._http(stranger) as http:
             try:
                 http.run(ask, lambda _response: None)

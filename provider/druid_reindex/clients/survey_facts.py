@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import boto3
@@ -194,8 +194,8 @@ class Gathering:
     def _druid(self) -> Druid:
         config = read(self.druid)
         if isinstance(config, Unread):
-            servers = ("Overlord", "Coordinator", "Broker")
-            return Druid((), config, {"Druid": config}, config, dict.fromkeys(servers, config), config, config, config)
+            unread = dict.fromkeys(("Overlord", "Coordinator", "Broker"), config)
+            return Druid((), config, {"Druid": config}, unread, unread, config, config, config)
         self.asking("Druid")
         survey = DruidSurvey(config)
         urls = tuple(dict.fromkeys(config.urls))
@@ -203,7 +203,7 @@ class Gathering:
             urls=urls,
             servers=read(survey.known_servers),
             handshakes={url: _handshake(url, config) for url in urls},
-            answers_strangers=read(survey.answers_strangers),
+            answers_strangers={server: read(partial(survey.answers_strangers, server)) for server in survey.servers},
             properties={server: _properties(survey, server) for server in survey.servers},
             version=read(survey.version),
             load_specs=read(lambda: self._load_specs(config)),

@@ -102,7 +102,8 @@ class JobResources(Frozen):
     )
     properties: dict[str, str] = Field(
         default_factory=dict,
-        description='Hadoop properties, each value in quotes: {mapreduce.map.speculative: "false"}',
+        description='Hadoop properties, each value in quotes: {mapreduce.map.speculative: "false"}; none that takes back '
+        "what the profile's security turns on",
     )
 
 
@@ -140,7 +141,7 @@ class ClusterProfile(Frozen):
     )
     bootstrap: tuple[BootstrapScript, ...] = Field((), description="a list of {name, path, args}")
     configurations: tuple[dict[str, object], ...] = Field(
-        (), description="a list of EMR configurations: {Classification, Properties}"
+        (), description="a list of EMR configurations: {Classification, Properties}, under the same rule"
     )
     job: JobResources = Field(JobResources(), description="what one MapReduce job may use")
     tags: dict[str, str] = Field(default_factory=dict, description="AWS tags, each value in quotes")

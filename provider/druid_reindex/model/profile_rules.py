@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from druid_reindex.model.profile import ClusterProfile, InstanceFleet, InstanceGroup
+from druid_reindex.model.profile_hadoop import weakened
 from druid_reindex.model.release import FLOORS, Release
 from druid_reindex.model.yaml_file import Defect, FieldPath, shown
 
@@ -45,6 +46,7 @@ def misshapen(profile: ClusterProfile) -> Found:
     yield from _floors(profile)
     yield from _tags(profile)
     yield from _secrets(profile)
+    yield from weakened(profile)
 
 
 def _roles(kind: str, roles: list[str]) -> Found:

@@ -100,12 +100,15 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Druid:
-    """What Druid's servers say of themselves; ``properties`` by server, none that is not asked for by name."""
+    """What Druid's servers say of themselves.
+
+    ``answers_strangers`` and ``properties`` are by server; no property is there that is not asked for by name.
+    """
 
     urls: tuple[str, ...]
     servers: Fact[tuple[DruidServer, ...]]
     handshakes: Mapping[str, Fact[Handshake]]
-    answers_strangers: Fact[bool]
+    answers_strangers: Mapping[str, Fact[bool]]
     properties: Mapping[str, Fact[Mapping[str, str]]]
     version: Fact[str]
     load_specs: Fact[tuple[Mapping[str, Any], ...]]

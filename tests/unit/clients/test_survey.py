@@ -169,12 +169,13 @@ def test_rules_that_let_everybody_in(session: boto3.Session, survey: AwsSurvey) 
     group = ec2.create_security_group(GroupName="primary", Description="primary", VpcId=vpc)["GroupId"]
     rule: Any = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
     open_to: Any = {
-        "IpRanges": [{"CidrIp": "0.0.0.0/0"}, {"CidrIp": "10.0.0.0/8"}],
-        "Ipv6Ranges": [{"CidrIpv6": "::/0"}],
+        "IpRanges": [{"CidrIp": "0.0.0.0/0"}, {"CidrIp": "10.0.0.0/8"}, {"CidrIp": "128.0.0.0/1"}],
+        "Ipv6Ranges": [{"CidrIpv6": "::/0"}, {"CidrIpv6": "2001:db8::/32"}],
     }
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule | open_to])
     (found,) = survey.security_groups([group])
-    assert found.public_ingress == ("tcp 22-22 from 0.0.0.0/0", "tcp 22-22 from ::/0")
+    everywhere = ("0.0.0.0/0", "128.0.0.0/1", "::/0")
+    assert found.public_ingress == tuple(f"tcp 22-22 from {each}" for each in everywhere)
 
 
 def test_default_encryption_by_arn_by_id_and_none(session: boto3.Session, survey: AwsSurvey) -> None:

@@ -50,20 +50,24 @@ def test_the_release() -> None:
 
 
 @pytest.mark.parametrize(("status", "answers"), [(200, True), (401, False), (403, False)])
-def test_whether_strangers_are_answered(status: int, *, answers: bool) -> None:
-    heads: list[httpx.Headers] = []
+@pytest.mark.parametrize("server", ["Overlord", "Coordinator", "Broker"])
+def test_whether_strangers_are_answered(server: str, status: int, *, answers: bool) -> None:
+    asked: list[httpx.Request] = []
 
     def answered(request: httpx.Request) -> httpx.Response:
-        heads.append(request.headers)
+        asked.append(request)
         return httpx.Response(status, json=[])
 
-    assert survey(answered).answers_strangers() is answers
-    assert all("authorization" not in head for head in heads)
+    looked = survey(answered)
+    assert looked.answers_strangers(server) is answers
+    (request,) = asked
+    assert "authorization" not in request.headers
+    assert str(request.url).startswith(f"{looked.servers[server]}/druid/")
 
 
 def test_what_is_no_word_on_strangers_is_no_answer() -> None:
     with pytest.raises(UnavailableError):
-        survey(lambda _request: httpx.Response(503)).answers_strangers()
+        survey(lambda _request: httpx.Response(503)).answers_strangers("Broker")
 
 
 def test_a_user_who_may_not_read_properties() -> None:

@@ -84,7 +84,7 @@ def test_what_an_account_has_is_read(session: boto3.Session, monkeypatch: pytest
     by_rule = {(each.rule, each.resource): each.status for each in judge(facts).findings}
     assert by_rule["S3-01", f"s3://{BUCKET}"] is Status.PASS
     assert by_rule["S3-03", f"s3://{BUCKET}"] is Status.FAIL
-    assert by_rule["DRU-01", "Druid"] is by_rule["DRU-03", "Druid"] is by_rule["DRU-11", "Druid"] is Status.PASS
+    assert by_rule["DRU-01", "Druid"] is by_rule["DRU-03", "Broker"] is by_rule["DRU-11", "Druid"] is Status.PASS
     assert by_rule["DRU-08", "Coordinator"] is Status.PASS
     assert by_rule["DRU-10", "Druid"] is Status.UNKNOWN
 
@@ -105,7 +105,7 @@ class _GoodDruid:
     def properties(self, _server: str) -> dict[str, str]:
         return PROPERTIES
 
-    def answers_strangers(self) -> bool:
+    def answers_strangers(self, _server: str) -> bool:
         return False
 
 

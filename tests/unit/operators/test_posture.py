@@ -59,7 +59,7 @@ def test_a_protected_night_may_go_on_and_leaves_its_report(gated: World, monkeyp
     ("facts", "told"),
     [
         (bucketed(good_facts(), policy=None), "S3-01"),
-        (druids(good_facts(), answers_strangers=Unread("AccessDenied")), "DRU-03"),
+        (druids(good_facts(), answers_strangers={"Broker": Unread("AccessDenied")}), "DRU-03"),
     ],
 )
 def test_a_fail_and_an_unread_fact_stop_the_night_by_name_without_a_retry(

@@ -188,7 +188,7 @@ FAILS: list[tuple[str, Spoil, str]] = [
     ("DRU-02", lambda f: druids(f, handshakes={URL: Handshake("TLSv1.1", AT + timedelta(days=99))}), "TLSv1.1"),
     ("DRU-02", lambda f: druids(f, handshakes={URL: Handshake("TLSv1.3", AT + timedelta(days=29))}), "30 days"),
     ("DRU-02", lambda f: druids(f, handshakes={URL: Handshake("TLSv1.3")}), "30 days"),
-    ("DRU-03", lambda f: druids(f, answers_strangers=True), "was answered"),
+    ("DRU-03", lambda f: druids(f, answers_strangers={"Broker": True}), "was answered"),
     ("DRU-04", lambda f: propertied(f, druid__auth__authorizers=None), "not set"),
     ("DRU-04", lambda f: propertied(f, druid__auth__authorizer__basic__type="allowAll"), "allows everything"),
     ("DRU-05", lambda f: propertied(f, druid__escalator__type=None), "noop"),
@@ -229,7 +229,7 @@ UNKNOWNS: dict[str, Spoil] = {
     "EMR-30": lambda f: replace(f, secrets=(Secret("kdc", UNREAD),)),
     "DRU-01": lambda f: druids(f, servers=UNREAD),
     "DRU-02": lambda f: druids(f, handshakes={URL: UNREAD}),
-    "DRU-03": lambda f: druids(f, answers_strangers=UNREAD),
+    "DRU-03": lambda f: druids(f, answers_strangers={"Broker": UNREAD}),
     **{
         rule: lambda f: druids(f, properties=dict.fromkeys(f.druid.properties, UNREAD))
         for rule in ("DRU-04", "DRU-05", "DRU-08", "DRU-16", "DRU-17")

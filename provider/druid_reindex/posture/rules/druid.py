@@ -79,11 +79,11 @@ def certificate_verifies(handshake: Fact[Handshake], facts: Facts) -> Verdict:
     return judged(defects, f"{found.version}, until {day(found.not_after)}")
 
 
-@rule("DRU-03", druid)
-def strangers_are_refused(subject: Druid, facts: Facts) -> Verdict:
+@rule("DRU-03", lambda facts: facts.druid.answers_strangers.items())
+def strangers_are_refused(answers: Fact[bool], facts: Facts) -> Verdict:
     """A request without credentials is answered with 401 or 403."""
     del facts
-    return fails("a request without credentials was answered") if known(subject.answers_strangers) else holds("refused")
+    return fails("a request without credentials was answered") if known(answers) else holds("refused")
 
 
 @rule("DRU-04", servers)

@@ -1,7 +1,8 @@
 """The account that exists when the emulator starts: what `emr_configs/cloudformation` makes, and what a sandbox adds.
 
 A sandbox has no single sign-on and no instances, so IAM users with fixed keys stand for Airflow's workers, for Druid's
-servers, and for the person who operates both; and it puts bootstrap scripts and the secret's value where they belong.
+servers, for the person who operates both, and for the account's owner, who may turn its protections off; and it puts
+bootstrap scripts and the secret's value where they belong.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ OWN_STATEMENTS: dict[str, list[dict[str, Any]]] = {
             "Resource": f"arn:{PARTITION}:iam::{ACCOUNT}:role/DrxAuditor",
         },
     ],
+    "owner": [{"Sid": "OwnTheAccount", "Effect": "Allow", "Action": "*", "Resource": "*"}],
 }
 
 

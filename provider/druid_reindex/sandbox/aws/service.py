@@ -21,7 +21,7 @@ from druid_reindex.sandbox.processes import ServiceSpec, listens
 NAME = "aws"
 EMR_CONFIGS_VARIABLE = "DRUID_REINDEX_EMR_CONFIGS"
 METADATA_SECRET = "druid-reindex/metadata"  # noqa: S105
-USERS = ("airflow", "druid", "operator")
+USERS = ("airflow", "druid", "operator", "owner")
 READY_SECONDS = 60.0
 # Every cluster's daemons are stopped first.
 STOP_SECONDS = 60.0
