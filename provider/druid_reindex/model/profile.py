@@ -102,8 +102,8 @@ class JobResources(Frozen):
     )
     properties: dict[str, str] = Field(
         default_factory=dict,
-        description='Hadoop properties, each value in quotes: {mapreduce.map.speculative: "false"}; none that takes back '
-        "what the profile's security turns on",
+        description='Hadoop properties, each value in quotes: {mapreduce.map.speculative: "false"}; none that takes '
+        "back what the profile's security turns on",
     )
 
 
