@@ -28,6 +28,7 @@ WORKER_POLICY = f"arn:{PARTITION}:iam::{ACCOUNT}:policy/DrxAirflowWorker"
 # Whose inline policies a user has: `airflow` only becomes the roles of the two sides.
 USER_ROLES = {"druid": "DrxDruidNode", "operator": "DrxAirflowPhi"}
 _LANDING = f"arn:{PARTITION}:s3:::drx-phi-{ACCOUNT}/landing/*"
+_GENERAL = f"arn:{PARTITION}:s3:::drx-general-{ACCOUNT}"
 _ARTIFACTS = f"arn:{PARTITION}:s3:::{ARTIFACTS_BUCKET}/*"
 _TASK_LOGS = f"arn:{PARTITION}:s3:::drx-phi-{ACCOUNT}/druid/logs/*"
 _LOGS = f"arn:{PARTITION}:s3:::drx-logs-{ACCOUNT}"
@@ -60,6 +61,18 @@ OWN_STATEMENTS: dict[str, list[dict[str, Any]]] = {
             "Effect": "Allow",
             "Action": ["s3:GetObject", "s3:ListBucket"],
             "Resource": [_TASK_LOGS, _LOGS, f"{_LOGS}/*"],
+        },
+        {
+            "Sid": "OperateGeneralNights",
+            "Effect": "Allow",
+            "Action": ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"],
+            "Resource": [_GENERAL, f"{_GENERAL}/runs/*"],
+        },
+        {
+            "Sid": "UseGeneralKey",
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/{keys.IDS['GeneralKey']}",
         },
         {
             "Sid": "AskForOwnPermissions",
