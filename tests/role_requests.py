@@ -171,6 +171,8 @@ def _cluster(emr: EmrClient, cluster_id: str, script: str, run_id: RunId) -> Non
     emr.find_clusters(names.RUN_TAG, str(run_id))
     emr.living_clusters(names.RUN_TAG)
     _await(emr, cluster_id, work)
+    log = f"{emr.describe_cluster(cluster_id).log_uri.rstrip('/')}/{cluster_id}/steps/{work}/stderr.gz"
+    S3Client(build_session(region=REGION)).get(S3Uri.parse(log))
     emr.cancel_step(cluster_id, idle)
     emr.list_steps(cluster_id)
     survey.volumes([each.instance_id for each in survey.instances(cluster_id)])
