@@ -46,6 +46,10 @@ ADD_OPENS = (
 )
 SMALL_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 
+# A ResourceManager with security on has a thread that looks for late renewals of tokens without a pause in between.
+# Source: DelegationTokenRenewerPoolTracker of hadoop-yarn-server-resourcemanager in https://github.com/apache/hadoop
+RENEWER_THREAD = "DelegationToken"
+
 
 @dataclass(frozen=True)
 class Daemon:
@@ -160,6 +164,9 @@ class HadoopCluster:
         others.append(self._start(HISTORY_SERVER))
         for process in others:
             process.wait_ready()
+        if self.layout.security is not None:
+            for process in others:
+                process.yield_threads(RENEWER_THREAD)
 
     def stop(self) -> None:
         """Stop every daemon and every container, and wait until they are gone."""

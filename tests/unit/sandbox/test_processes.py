@@ -57,6 +57,22 @@ def test_the_stop_signal_is_the_services_own(tmp_path: Path) -> None:
     assert process.stop() == 3
 
 
+def test_threads_of_a_name_yield_and_others_do_not(tmp_path: Path) -> None:
+    process = OwnedProcess.start(spec(tmp_path, "sleep 30 & echo $! > pid.new; mv pid.new pid; wait"))
+    try:
+        while not (tmp_path / "pid").exists():
+            time.sleep(0.02)
+        sleeper = int((tmp_path / "pid").read_text())
+        while Path(f"/proc/{sleeper}/comm").read_text() != "sleep\n":
+            time.sleep(0.02)
+        before = os.getpriority(os.PRIO_PROCESS, process.pid)
+        process.yield_threads("sleep")
+        assert os.getpriority(os.PRIO_PROCESS, sleeper) == 19
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == before < 19
+    finally:
+        process.stop()
+
+
 def test_a_process_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
     started: list[OwnedProcess] = []
     thread = threading.Thread(target=lambda: started.append(OwnedProcess.start(spec(tmp_path, "sleep 300"))))
