@@ -12,7 +12,7 @@ import pytest
 
 from listening import listened
 
-pytestmark = pytest.mark.sandbox
+pytestmark = pytest.mark.soak
 
 
 def test_no_canary_goes_over_a_hop_and_one_does_without_tls(tmp_path: Path) -> None:
