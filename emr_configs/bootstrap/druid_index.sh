@@ -10,6 +10,9 @@
 # unless the spec has leaveIntermediate and the job succeeded.
 # Source: https://druid.apache.org/docs/25.0.0/ingestion/hadoop.html#command-line-hadoop-indexer
 set -euo pipefail
+# A busy node's metadata service may take longer than the second that the AWS CLI waits for it, once.
+# Source: https://docs.aws.amazon.com/cli/latest/topic/config-vars.html
+export AWS_METADATA_SERVICE_TIMEOUT=5 AWS_METADATA_SERVICE_NUM_ATTEMPTS=12
 
 spec_uri="${1:?usage: druid_index.sh SPEC_URI [SECRET_ID] [LIMIT_SECONDS]}"
 secret_id="${2:-druid-reindex/metadata}"

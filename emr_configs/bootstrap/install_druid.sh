@@ -8,6 +8,9 @@
 # Running it twice installs once. DRX_NODE_ROOT is set where a node's file system is a directory.
 # Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-bootstrap.html
 set -euo pipefail
+# A busy node's metadata service may take longer than the second that the AWS CLI waits for it, once.
+# Source: https://docs.aws.amazon.com/cli/latest/topic/config-vars.html
+export AWS_METADATA_SERVICE_TIMEOUT=5 AWS_METADATA_SERVICE_NUM_ATTEMPTS=12
 
 version="25.0.0"
 artifacts="${1:?usage: install_druid.sh ARTIFACTS_URI [SHA256]}"
