@@ -61,7 +61,7 @@ lint: $(INSTALLED) ## format, lint, types, import law, shell scripts, templates
 test: lint test-core test-fast package test-engines ## every test but soak and bench, with its own set-up
 
 test-core: $(CORE) ## the pure rooms in an environment without Airflow, boto3 or httpx
-	$(VENV)/core/bin/python -m pytest -q -p no:cacheprovider tests/unit/model tests/unit/plan tests/unit/posture tests/unit/test_errors.py
+	$(VENV)/core/bin/python -m pytest -q -p no:cacheprovider tests/unit/model tests/unit/plan tests/unit/posture tests/unit/quality tests/unit/test_errors.py
 
 $(CORE): $(INSTALLED)
 	@uv venv --quiet --clear --python $(BIN)/python $(VENV)/core

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -33,32 +34,29 @@ IMPATIENT = {
 
 @dataclass
 class Killer:
-    """An upstream that, once armed, kills whoever asks for ``operation``: after the service has done it.
-
-    Other tasks that have a connection at that moment die with it.
-    """
+    """An upstream that kills whoever asks for one of ``operations``, as often as it says: after the service did it."""
 
     upstream: Upstream
-    operation: str | None = None
-    killed: list[int] = field(default_factory=list)
-    port: int = 0
+    operations: Counter[str] = field(default_factory=Counter)
+    killed: list[str] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        answer = self.upstream(request)
-        if self.operation == operation_of(request):
-            self.operation = None
-            self.killed += _kill_clients(self.port)
+        answer, operation = self.upstream(request), operation_of(request)
+        if self.operations[operation] > 0:
+            self.operations[operation] -= 1
+            _kill_client(int(request.extensions["client_port"]))
+            self.killed.append(operation)
         return answer
 
 
 @dataclass
 class Services:
-    """The services that this test owns in place of the sandbox's; ``aws`` and ``druid`` stand before the real ones."""
+    """The services that this test owns in place of the sandbox's; ``killers`` stand before ``aws`` and ``druid``."""
 
     sandbox: Sandbox
-    aws: Killer
-    druid: Killer
+    killers: Mapping[str, Killer]
     faults: Mapping[str, Injector]
+    addresses: Mapping[str, str]
     running: dict[str, OwnedProcess] = field(default_factory=dict)
 
     def kill(self, name: str) -> None:
@@ -79,10 +77,10 @@ class Services:
 
     def _environment(self, env: Mapping[str, str]) -> dict[str, str]:
         druid = json.loads(env["AIRFLOW_CONN_DRUID_PHI"])
-        proxied = dict.fromkeys(druid["extra"], f"https://127.0.0.1:{self.druid.port}")
+        proxied = dict.fromkeys(druid["extra"], self.addresses["druid"])
         druid["extra"] = proxied | {"ca_file": str(self.sandbox.home.ca_file)}
         return IMPATIENT | {
-            "AWS_ENDPOINT_URL": f"https://127.0.0.1:{self.aws.port}",
+            "AWS_ENDPOINT_URL": self.addresses["aws"],
             "AIRFLOW_CONN_DRUID_PHI": json.dumps(druid),
         }
 
@@ -99,9 +97,10 @@ def owned_services(sandbox: Sandbox) -> Iterator[Services]:
 
         injectors = {"aws": Injector(), "druid": Injector()}
         killers = {"aws": Killer(forward(sandbox.endpoints.aws)), "druid": Killer(_by_path(sandbox, forward))}
-        for name, killer in killers.items():
-            killer.port = httpx.URL(stack.enter_context(faulty(killer, injectors[name], tls))).port or 0
-        services = Services(sandbox, killers["aws"], killers["druid"], injectors)
+        addresses = {
+            name: stack.enter_context(faulty(killer, injectors[name], tls)) for name, killer in killers.items()
+        }
+        services = Services(sandbox, killers, injectors, addresses)
         _end_the_sandboxs_own(sandbox)
         try:
             for name in KILLED:
@@ -144,21 +143,8 @@ def _end_the_sandboxs_own(sandbox: Sandbox) -> None:
                 kill_tree(guard)
 
 
-def _kill_clients(port: int) -> list[int]:
-    """The pids of the task processes that had a connection to ``port``, once they are killed."""
-    killed = []
-    for process in psutil.process_iter(["name"]):
-        if process.pid == os.getpid() or "triggerer" in " ".join(_words(process)):
-            continue
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if any(c.raddr and c.raddr.port == port for c in process.net_connections("tcp")):
-                process.kill()
-                killed.append(process.pid)
-    return killed
-
-
-def _words(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return []
+def _kill_client(port: int) -> None:
+    """SIGKILL for the process whose end of a connection ``port`` is."""
+    found = [each.pid for each in psutil.net_connections("tcp") if each.laddr and each.laddr.port == port and each.pid]
+    (pid,) = {each for each in found if each != os.getpid()}
+    psutil.Process(pid).kill()

@@ -11,7 +11,8 @@ from typing import Any
 from druid_reindex.model.cluster import Cluster, Step
 from druid_reindex.model.druid_task import TaskState, TaskStatus
 from druid_reindex.model.interval import Interval
-from twins import FakeDruid, FakeEmr
+from druid_reindex.model.warehouse import Statement
+from twins import FakeDruid, FakeEmr, FakeRedshift
 
 
 @dataclass
@@ -46,6 +47,22 @@ class AsyncFakeEmr:
 
 
 @dataclass
+class AsyncFakeRedshift:
+    """``clients.redshift_async.AsyncRedshift`` of a ``FakeRedshift``."""
+
+    redshift: FakeRedshift
+    calls: Counter[str] = field(default_factory=Counter)
+
+    async def statements(self, wanted: frozenset[str]) -> dict[str, Statement]:
+        self.calls["statements"] += 1
+        return {statement_id: self.redshift.describe(statement_id) for statement_id in wanted}
+
+    async def cancel(self, statement_id: str) -> None:
+        self.calls["CancelStatement"] += 1
+        self.redshift.cancel(statement_id)
+
+
+@dataclass
 class AsyncFakeDruid:
     """``clients.druid_async.AsyncDruid`` of a ``FakeDruid``; ``left`` is what successive load checks see."""
 
@@ -62,8 +79,8 @@ class AsyncFakeDruid:
         self.calls["shutdown"] += 1
         self.druid.shutdown_task(task_id)
 
-    async def unannounced(self, datasource: str, interval: Interval) -> int:
-        self.calls[f"sys.segments {datasource} {interval}"] += 1
+    async def unannounced(self, datasource: str, interval: Interval, *, swapped: bool = False) -> int:
+        self.calls[f"sys.segments {datasource} {interval}{' swapped' if swapped else ''}"] += 1
         return self.left.pop(0) if len(self.left) > 1 else self.left[0]
 
 

@@ -24,7 +24,7 @@ from druid_reindex.sandbox import kdc
 from druid_reindex.sandbox.events import DayFiles
 from druid_reindex.sandbox.home import SandboxHome
 
-SHORTEST_BYTES = 8
+SHORTEST_BYTES = WORD_BYTES = 8
 OPENED_BYTES = 64 * 2**20
 DEPTH = 3
 DAY = "2026-10-05"
@@ -61,10 +61,18 @@ class Hunt:
 
     canaries: tuple[Canary, ...]
     forms: tuple[tuple[bytes, str], ...] = field(init=False, repr=False)
+    short: frozenset[tuple[bytes, str]] = field(init=False, repr=False)
+    words: dict[int, set[tuple[bytes, str]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         known = sorted((form, canary.name) for canary in self.canaries for form in canary.forms())
+        words: dict[int, set[tuple[bytes, str]]] = {}
+        for each in known:
+            for word in _first_words(each[0]):
+                words.setdefault(word, set()).add(each)
         object.__setattr__(self, "forms", tuple(known))
+        object.__setattr__(self, "short", frozenset(each for each in known if not _first_words(each[0])))
+        object.__setattr__(self, "words", words)
 
     @property
     def longest(self) -> int:
@@ -73,11 +81,19 @@ class Hunt:
 
     def plainly_in(self, data: bytes) -> set[str]:
         """Return the names of the canaries in the bytes as they are."""
-        return {name for form, name in self.forms if form in data}
+        return {name for form, name in self._suspected_in(data) if form in data}
 
     def within(self, data: bytes) -> set[str]:
         """Return the names of the canaries in the bytes and in everything that is packed in them."""
         return set().union(*(self.plainly_in(layer) for layer in layers(data)))
+
+    def _suspected_in(self, data: bytes) -> frozenset[tuple[bytes, str]]:
+        """Return the forms of which a first word stands in the bytes at a multiple of its length, and all short ones.
+
+        Wherever a form begins, one of its first words stands so; to look at words takes a tenth of the time.
+        """
+        whole = memoryview(data)[: len(data) // WORD_BYTES * WORD_BYTES].cast("Q")
+        return self.short.union(*(self.words[word] for word in self.words.keys() & whole))
 
 
 @dataclass(frozen=True)
@@ -146,7 +162,7 @@ def _opened(data: bytes) -> Iterator[bytes]:
             yield from (archive.read(member) for member in archive.infolist())
     start = data.find(_GZIP)
     while start >= 0:
-        yield from _inflated(data[start:], zlib.MAX_WBITS | 16)
+        yield from _inflated(memoryview(data)[start:], zlib.MAX_WBITS | 16)
         start = data.find(_GZIP, start + 1)
     for packed in _PACKED_TEXT.finditer(data):
         with contextlib.suppress(binascii.Error):
@@ -154,7 +170,14 @@ def _opened(data: bytes) -> Iterator[bytes]:
             yield base64.b64decode(text[: len(text) // 4 * 4])
 
 
-def _inflated(data: bytes, bits: int) -> Iterator[bytes]:
+def _first_words(form: bytes) -> frozenset[int]:
+    """Return the form's words at each of the first places; none where it is too short to have them all."""
+    if len(form) < 2 * WORD_BYTES - 1:
+        return frozenset()
+    return frozenset(struct.unpack_from("=Q", form, at)[0] for at in range(WORD_BYTES))
+
+
+def _inflated(data: bytes | memoryview, bits: int) -> Iterator[bytes]:
     """Yield what opens, also of a stream that is cut off."""
     with contextlib.suppress(zlib.error):
         yield zlib.decompressobj(bits).decompress(data, OPENED_BYTES)

@@ -2,24 +2,28 @@
 
 `own_network` moves the process, and all that it starts afterwards, into a network namespace with nothing in it but
 loopback: by a user namespace of its own, which needs no privilege, or directly where we are root. In there it may open
-a packet socket. `Capture` keeps what passes in a pcap file; `streams` puts each direction of each TCP connection
-together again, so that a value that was cut between packets is whole.
+a packet socket. `Capture` keeps what passes, as the blocks that the kernel fills, so that keeping costs one copy and
+nothing is lost on a busy machine; `streams` puts each direction of each TCP connection together again, so that a value
+that was cut between packets is whole.
 Sources: https://man7.org/linux/man-pages/man7/user_namespaces.7.html, https://man7.org/linux/man-pages/man7/packet.7.html,
 https://docs.kernel.org/networking/packet_mmap.html
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import mmap
 import os
+import queue
 import select
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,11 +35,16 @@ SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
 ETH_P_ALL, SOL_PACKET = 0x0003, 263
 PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, PACKET_IGNORE_OUTGOING = 5, 6, 10, 23
 TPACKET_V3, TP_STATUS_USER = 2, 1
-BLOCK_BYTES, BLOCKS, FRAME_BYTES, RETIRE_MILLISECONDS = 2**22, 48, 2**11, 50
-STARTED_SECONDS, STOPPED_SECONDS = 15.0, 60.0
-# Source: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html
-PCAP_HEADER, PCAP_RECORD = struct.Struct("<IHHiIII"), struct.Struct("<IIII")
-PCAP_MAGIC, LINKTYPE_ETHERNET, SNAPSHOT_BYTES = 0xA1B2C3D4, 1, 262_144
+BLOCK_BYTES, BLOCKS, FRAME_BYTES, RETIRE_MILLISECONDS = 2**22, 96, 2**11, 50
+# What waits for the disk, beside the ring; and how long the last of it may take.
+WAITING_BLOCKS, STOPPED_SECONDS = 256, 120.0
+# The writer's priority where it may have one; else everybody else of the network takes a lesser one.
+FIRST, LATER = -20, 10
+# struct tpacket_block_desc: version, offset, status, packets, where the first is, bytes. struct tpacket3_hdr: where the
+# next is, seconds, nanoseconds, bytes kept, bytes that there were, status, where they are.
+BLOCK, PACKET = struct.Struct("6I"), struct.Struct("6IH")
+# So many ahead of their turn: what they wait for was lost.
+EARLY_SEGMENTS = 1000
 ETHERNET_BYTES, IPV4, IPV6, TCP = 14, 0x0800, 0x86DD, 6
 CHUNK_BYTES = 2**22
 SYN = 0x02
@@ -81,22 +90,28 @@ class Capture:
     """Every packet of loopback, in `file`, while the block runs; `counted` is there when it is over."""
 
     file: Path
+    blocks: int = BLOCKS
     counted: Counted | None = None
 
     def __enter__(self) -> Self:
-        self._socket = _packet_socket()
-        command = (sys.executable, "-I", __file__, str(self._socket.fileno()), str(self.file))
+        self._socket = _packet_socket(self.blocks)
+        command = (sys.executable, "-I", __file__, str(self._socket.fileno()), str(self.blocks), str(self.file))
         self._writer = subprocess.Popen(command, pass_fds=(self._socket.fileno(),), stdout=subprocess.PIPE)
         assert self._writer.stdout is not None
         assert self._writer.stdout.readline() == b"capturing\n"
+        if os.getpriority(os.PRIO_PROCESS, self._writer.pid) >= os.getpriority(os.PRIO_PROCESS, 0):
+            os.nice(LATER)
         return self
 
     def __exit__(self, *_: object) -> None:
         # What was sent before is in the ring; its last block is handed over within RETIRE_MILLISECONDS.
         time.sleep(4 * RETIRE_MILLISECONDS / 1000)
         self._writer.send_signal(signal.SIGTERM)
-        told, _ = self._writer.communicate(timeout=STOPPED_SECONDS)
-        self._socket.close()
+        try:
+            told, _ = self._writer.communicate(timeout=STOPPED_SECONDS)
+        finally:
+            self._writer.kill()
+            self._socket.close()
         self.counted = Counted(*map(int, told.split()))
 
 
@@ -117,6 +132,8 @@ class _Half:
             self.next = sequence
         if content:
             self.early[sequence] = max(content, self.early.get(sequence, b""), key=len)
+        if len(self.early) > EARLY_SEGMENTS:
+            self.next = min(self.early, key=lambda early: (early - (self.next or 0)) % 2**32)
         while (found := self._following()) is not None:
             self.ready += found
             self.next = (self.next + len(found)) % 2**32
@@ -136,7 +153,7 @@ class _Half:
 def streams(file: Path, overlap: int = 0) -> Iterator[tuple[Direction, bytes]]:
     """Yield each direction's bytes in pieces, each with the last `overlap` bytes of the one before it.
 
-    What stood behind a lost packet comes last, by itself.
+    What stands behind a packet that was lost follows without it.
     """
     halves: dict[Direction, _Half] = {}
     for packet in packets(file):
@@ -156,13 +173,21 @@ def streams(file: Path, overlap: int = 0) -> Iterator[tuple[Direction, bytes]]:
 
 
 def packets(file: Path) -> Iterator[bytes]:
-    """Yield the packets of a pcap file. Raises ValueError for another kind of file."""
+    """Yield the packets of a capture. Raises ValueError for another kind of file, and for a packet that was cut."""
     with file.open("rb") as stream:
-        if PCAP_HEADER.unpack(stream.read(PCAP_HEADER.size))[0] != PCAP_MAGIC:
-            message = f"{file} is no pcap file of this machine's byte order"
-            raise ValueError(message)
-        while header := stream.read(PCAP_RECORD.size):
-            yield stream.read(PCAP_RECORD.unpack(header)[2])
+        while header := stream.read(BLOCK.size):
+            version, _, _, count, at, size = BLOCK.unpack(header)
+            if version != TPACKET_V3:
+                message = f"{file} is no capture"
+                raise ValueError(message)
+            block = header + stream.read(size - BLOCK.size)
+            for _ in range(count):
+                following, _, _, kept, length, _, start = PACKET.unpack_from(block, at)
+                if kept != length:
+                    message = f"{file} has {kept} bytes of a packet of {length}"
+                    raise ValueError(message)
+                yield block[at + start : at + start + kept]
+                at += following
 
 
 def _tcp(packet: bytes) -> tuple[Direction, int, int, bytes] | None:
@@ -183,33 +208,33 @@ def _tcp(packet: bytes) -> tuple[Direction, int, int, bytes] | None:
     return ((source, source_port), (target, target_port)), sequence, segment[13], content
 
 
-def _packet_socket() -> socket.socket:
+def _packet_socket(blocks: int) -> socket.socket:
     """Return a socket with a ring that every packet of loopback falls into once."""
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     opened.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
-    frames = BLOCK_BYTES // FRAME_BYTES * BLOCKS
-    ring = struct.pack("7I", BLOCK_BYTES, BLOCKS, FRAME_BYTES, frames, RETIRE_MILLISECONDS, 0, 0)
+    frames = BLOCK_BYTES // FRAME_BYTES * blocks
+    ring = struct.pack("7I", BLOCK_BYTES, blocks, FRAME_BYTES, frames, RETIRE_MILLISECONDS, 0, 0)
     opened.setsockopt(SOL_PACKET, PACKET_RX_RING, ring)
     opened.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
     opened.bind(("lo", ETH_P_ALL))
     return opened
 
 
-def _write(opened: socket.socket, stream: BinaryIO) -> None:
-    """Empty the ring into the file until SIGTERM."""
+def _keep(opened: socket.socket, blocks: int, kept: queue.Queue[bytes]) -> None:
+    """Empty the ring, block by block, until SIGTERM."""
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
-    ring = mmap.mmap(opened.fileno(), BLOCK_BYTES * BLOCKS)
+    ring = mmap.mmap(opened.fileno(), BLOCK_BYTES * blocks)
     waiting = select.poll()
     waiting.register(opened, select.POLLIN)
-    stream.write(PCAP_HEADER.pack(PCAP_MAGIC, 2, 4, 0, 0, SNAPSHOT_BYTES, LINKTYPE_ETHERNET))
     sys.stdout.write("capturing\n")
     sys.stdout.flush()
     number = 0
     while True:
-        at = number % BLOCKS * BLOCK_BYTES
-        if struct.unpack_from("I", ring, at + 8)[0] & TP_STATUS_USER:
-            _write_block(ring, at, stream)
+        at = number % blocks * BLOCK_BYTES
+        _, _, status, _, _, size = BLOCK.unpack_from(ring, at)
+        if status & TP_STATUS_USER:
+            kept.put(ring[at : at + size])
             struct.pack_into("I", ring, at + 8, 0)
             number += 1
         elif stopped:
@@ -218,24 +243,26 @@ def _write(opened: socket.socket, stream: BinaryIO) -> None:
             waiting.poll(RETIRE_MILLISECONDS)
 
 
-def _write_block(ring: mmap.mmap, block: int, stream: BinaryIO) -> None:
-    count, first = struct.unpack_from("II", ring, block + 12)
-    at = block + first
-    for _ in range(count):
-        following, seconds, nanoseconds, kept, length, _status, start = struct.unpack_from("6IH", ring, at)
-        stream.write(PCAP_RECORD.pack(seconds, nanoseconds // 1000, kept, length))
-        stream.write(ring[at + start : at + start + kept])
-        at += following
+def _write(kept: queue.Queue[bytes], stream: BinaryIO) -> None:
+    """Write blocks until there comes an empty one: a disk that is slow for a while holds up no packet."""
+    while block := kept.get():
+        stream.write(block)
 
 
-def _main(descriptor: int, file: str) -> None:
+def _main(descriptor: int, blocks: int, file: str) -> None:
     """Write the ring of the inherited socket into the file until SIGTERM; then tell how many packets there were."""
-    opened = socket.socket(fileno=descriptor)
-    with open(file, "wb", buffering=2**20) as stream:  # noqa: PTH123
-        _write(opened, stream)
+    opened, kept = socket.socket(fileno=descriptor), queue.Queue[bytes](WAITING_BLOCKS)
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, FIRST)
+    with Path(file).open("wb") as stream:
+        writer = threading.Thread(target=_write, args=(kept, stream))
+        writer.start()
+        _keep(opened, blocks, kept)
+        kept.put(b"")
+        writer.join()
     passed, lost, _ = struct.unpack("III", opened.getsockopt(SOL_PACKET, PACKET_STATISTICS, 12))
     sys.stdout.write(f"{passed} {lost}\n")
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]), sys.argv[2])
+    _main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

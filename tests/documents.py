@@ -21,8 +21,10 @@ AT_ONCE = frozenset({
     "druid-reindex status --help",
     "druid-reindex abort --help",
     "druid-reindex resume --help",
+    "druid-reindex rollback --help",
     "druid-reindex hold --help",
     "druid-reindex orphans --help",
+    "druid-reindex plan --help",
     "druid-reindex lease show --help",
     "druid-reindex lease break --help",
     "druid-reindex init nights",
@@ -56,6 +58,8 @@ ON_THE_SANDBOX = frozenset({
     "druid-reindex hold patient_vitals",
     "druid-reindex hold patient_vitals --release",
     "druid-reindex lease show patient_vitals",
+    "druid-reindex plan patient_vitals --explain",
+    "druid-reindex plan patient_vitals --interval 2026-09-01/2026-09-08 --force --json",
     "druid-reindex orphans",
     "druid-reindex orphans --reap",
 })  # fmt: skip
@@ -70,6 +74,9 @@ BY_ANOTHER_TEST = {
         "tests/contract/test_policy_mutation.py::test_the_record_has_what_the_clients_ask_now"
     ),
     "druid-reindex resume patient_vitals --from-batch 1": f"{_CLI}/test_runs.py::test_resume_clears_from_the_batch_on",
+    "druid-reindex rollback patient_vitals": (
+        f"{_CLI}/test_rollback.py::test_a_green_night_is_taken_back_after_a_yes_and_the_lease_is_given_back"
+    ),
     "druid-reindex posture dags/pipelines/patient_vitals.yaml": (
         f"{_CLI}/test_posture.py::test_one_line_a_rule_and_a_good_end"
     ),

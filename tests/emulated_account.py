@@ -41,10 +41,14 @@ class Emulator:
         )
 
 
-def start(home: SandboxHome, daemons: Daemons, *, enforcing: bool = False) -> Emulator:
+def start(
+    home: SandboxHome, daemons: Daemons, *, enforcing: bool = False, postgres_port: int | None = None
+) -> Emulator:
     pki.ensure_ca(home)
     service.keep_metadata_secret(home, "druid", "a password", "jdbc:postgresql://127.0.0.1:1/druid")
-    process = OwnedProcess.start(service.aws_service(home, daemons=daemons, enforcing=enforcing))
+    process = OwnedProcess.start(
+        service.aws_service(home, daemons=daemons, enforcing=enforcing, postgres_port=postgres_port)
+    )
     process.wait_ready()
     return Emulator(home, process, service.user_environment(home, "airflow"))
 

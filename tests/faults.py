@@ -155,7 +155,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         request = httpx.Request(
-            self.command, f"https://proxy{self.path}", headers=list(self.headers.items()), content=self._body()
+            self.command,
+            f"https://proxy{self.path}",
+            headers=list(self.headers.items()),
+            content=self._body(),
+            extensions={"client_port": self.client_address[1]},
         )
         match self.server.injector.meet(operation_of(request)):
             case None:

@@ -6,11 +6,8 @@ anew once its trigger has fired. ``Injector``s before AWS and Druid say what the
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -24,11 +21,13 @@ import pytest
 from aiobotocore.session import get_session
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
 
+import loops
 from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.druid_async import open_druid
 from druid_reindex.clients.druid_http import DruidConfig, Pace
 from druid_reindex.clients.emr import EmrClient
 from druid_reindex.clients.emr_async import open_emr
+from druid_reindex.clients.expectations import ExpectationsClient
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.secrets import SecretsClient
 from druid_reindex.clients.survey_emr import EmrSurvey
@@ -38,10 +37,11 @@ from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
 from druid_reindex.operators.attest import AttestClusterOperator
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
-from druid_reindex.operators.night import NightOperator, NightSettings
+from druid_reindex.operators.night import NightOperator
 from druid_reindex.operators.plan import PlanNightOperator
 from druid_reindex.operators.posture import JudgePostureOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.triggers.reports import report_uri
 from druid_reindex.operators.validate import ValidateSegmentsOperator
 from druid_reindex.operators.verdict import NightVerdictOperator
@@ -150,7 +150,7 @@ class FaultyNight:
             try:
                 return go_on()
             except TaskDeferred as deferred:
-                event = asyncio.run(first_event(deferred.trigger))
+                event = loops.run(first_event(deferred.trigger))
                 arguments = {**(deferred.kwargs or {}), "event": event}
                 go_on = partial(operator().resume_execution, deferred.method_name, arguments, context)
 
@@ -197,6 +197,9 @@ def connected(
     def druid_client(_conn_id: str, *, protected: bool) -> DruidClient:
         return ends.enter_context(DruidClient(druid, pace=pace()))
 
+    def expectations_client(_conn_id: str, *, protected: bool) -> ExpectationsClient:
+        return ends.enter_context(ExpectationsClient(druid, pace=pace()))
+
     def posture_facts(_conn: str, _druid_conn: str, about: Night, intent: Intent) -> Facts:
         return Gathering(about, intent, aws, lambda: druid).facts()
 
@@ -204,6 +207,7 @@ def connected(
     with closing(aws), ExitStack() as ends, pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"AIRFLOW_CONN_{night.settings.druid_conn_id.upper()}", druid.overlord_url)
         patch.setattr(connections, "druid_client", druid_client)
+        patch.setattr(connections, "expectations_client", expectations_client)
         patch.setattr(connections, "async_druid", lambda _conn, **_: open_druid(druid))
         patch.setattr(connections, "emr_client", lambda _conn, _region: EmrClient(aws))
         patch.setattr(connections, "cluster_survey", lambda _conn, _region: EmrSurvey(aws))
@@ -213,9 +217,6 @@ def connected(
         patch.setattr(connections, "secrets_client", lambda _conn, _region: SecretsClient(aws))
         patch.setattr(NightOperator, "_deadline", deadline)
         yield night
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 def let_nodes_report(account: Emulator, cluster_id: str) -> None:

@@ -46,6 +46,10 @@ class JudgedNight:
             self.world.run(task)
         except AirflowException as stopped:
             return str(stopped)
+        finally:
+            if "druid" in vars(task):
+                with task.druid:
+                    """Ends its connections."""
         return ""
 
     def closing(self, report: str) -> list[dict[str, Any]]:

@@ -14,14 +14,20 @@ from druid_reindex.sandbox.home import SandboxHome
 TESTS = Path(__file__).parent
 
 
-def listened(stage: str, folder: Path, *, limit_seconds: float) -> dict[str, Any]:
-    """What the stage told, once it is sure that it heard everything, and hears what is said without TLS."""
+def listened(stage: str, folder: Path, ended: list[str], *, limit_seconds: float) -> dict[str, Any]:
+    """What the stage told, once it is sure that it ended so, heard everything, and hears what is said without TLS."""
     stack.download(SandboxHome.from_environment(), print)
     command = [sys.executable, str(TESTS / "overheard.py"), stage, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit_seconds)
-    assert done.returncode == 0, done.stderr[-5000:]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as ran:
+        try:
+            _, said = ran.communicate(timeout=limit_seconds)
+        finally:
+            ran.terminate()  # it ends what it started
+    assert ran.returncode == 0, said[-5000:]
     told: dict[str, Any] = json.loads((folder / "told.json").read_text())
-    assert (told["lost"], told["not spoken with"]) == (0, [])
+    assert told["ended"] == ended
+    assert told["lost"] == 0, f"of {told['packets']} packets"
+    assert not told["not spoken with"], told["not spoken with"]
     planted = told["planted"]
     asked = {"patient_token": planted["token"], "description": planted["description"], "value_sum": planted["value"]}
     assert told["served"] == [asked]

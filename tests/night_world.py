@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,15 +16,29 @@ from typing import Any, TypeVar
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from async_twins import AsyncFakeDruid, AsyncFakeEmr, opened
+from async_twins import AsyncFakeDruid, AsyncFakeEmr, AsyncFakeRedshift, opened
 from druid_reindex.model.config_files import profile_names
+from druid_reindex.model.datasource_import import COLUMNS_SQL
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connection_types, connections
-from druid_reindex.operators.night import NightOperator, NightSettings
+from druid_reindex.operators.cluster import LaunchEmrClusterOperator
+from druid_reindex.operators.night import NightOperator
 from druid_reindex.operators.plan import PlanNightOperator
+from druid_reindex.operators.reindex import ReindexSegmentsOperator
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.plan import certificates
 from druid_reindex.plan.security import Needed, needed
-from twins import FakeClusterSurvey, FakeDruid, FakeEmr, FakeSecrets, FakeStore, Outcome, segment
+from twins import (
+    FakeClusterSurvey,
+    FakeDruid,
+    FakeEmr,
+    FakeExpectations,
+    FakeRedshift,
+    FakeSecrets,
+    FakeStore,
+    Outcome,
+    segment,
+)
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = NightSettings.read(ROOT / "dags" / "pipelines" / "patient_vitals.yaml", configs=ROOT / "emr_configs")
@@ -33,6 +48,7 @@ BEGAN = datetime(2026, 10, 6, 2, 30, tzinfo=UTC)
 ZIP = b"certificates"
 _DEFERRED = object()
 NEW_VERSION = "2026-10-06T02:30:00.000Z"
+REBUILT_OBJECT = S3Uri("drx-phi-111122223333", f"druid/segments/{NEW_VERSION}/0/index.zip")
 Operator = TypeVar("Operator", bound=NightOperator)
 
 
@@ -44,6 +60,24 @@ def old_segments() -> list[Any]:
 def rebuilt() -> Any:
     """The one segment that a rebuild of that day publishes."""
     return segment(DAY, version=NEW_VERSION, datasource="patient_vitals", rows=100)
+
+
+def measured(rows: Callable[[str], int], druid: FakeDruid | None = None) -> Callable[[str, Any], list[dict[str, Any]]]:
+    """Answers of a Druid that has, by the query, so many rows on the day, and that many of whatever it is asked for.
+
+    Its Overlord's tasks, those of ``druid``, have all run from half an hour before ``NEW_VERSION`` to as long after it.
+    """
+
+    def answers(sql: str, _parameters: Any) -> list[dict[str, Any]]:
+        if sql == COLUMNS_SQL:
+            return [{"COLUMN_NAME": "events", "DATA_TYPE": "BIGINT"}, {"COLUMN_NAME": "code", "DATA_TYPE": "VARCHAR"}]
+        if "sys.tasks" in sql:
+            lived = {"created_time": "2026-10-06T02:00:00.000Z", "duration": 3_600_000}
+            return [{"task_id": task_id} | lived for task_id in (druid.tasks if druid else ())]
+        found = rows(sql)
+        return [dict.fromkeys(re.findall(r" AS (\w+)", sql), found) | {"chunk": "2026-09-01T00:00:00.000Z"}]
+
+    return answers
 
 
 @dataclass
@@ -60,6 +94,8 @@ class World:
     vault: FakeSecrets = field(
         default_factory=lambda: FakeSecrets({"druid-reindex/kdc": ('{"password": "of the KDC"}', "")})
     )
+    redshift: FakeRedshift = field(default_factory=FakeRedshift)
+    expectations: FakeExpectations = field(default_factory=FakeExpectations)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     conf: dict[str, Any] = field(default_factory=lambda: {"interval": "2026-09-01/2026-09-03", "reason": "a test"})
@@ -69,7 +105,7 @@ class World:
     rows: int = 100
 
     def __post_init__(self) -> None:
-        self.druid.answers = lambda _sql, _parameters: [{"chunk": "2026-09-01T00:00:00.000Z", "n": self.rows}]
+        self.druid.answers = measured(lambda _sql: self.rows, self.druid)
 
     def context(self, task_id: str = "task") -> Any:
         """Airflow's context of `task_id`."""
@@ -93,7 +129,7 @@ class World:
         go_on = partial(operator.execute, context)
         while (returned := self._unless_deferred(go_on)) is _DEFERRED:
             last = self.deferred[-1]
-            go_on = partial(operator.resume_execution, last.method_name, {"event": fired(last.trigger)}, context)
+            go_on = partial(operator.resume_execution, last.method_name, _next(last), context)
         self.xcoms[operator.task_id, "return_value"] = returned
         return returned
 
@@ -109,6 +145,11 @@ class World:
         """The night's plan, made and stored."""
         planned: list[int] = self.run(make(PlanNightOperator, "plan"))
         return planned
+
+
+def _next(deferred: TaskDeferred) -> dict[str, Any]:
+    """What the task goes on with."""
+    return {**(deferred.kwargs or {}), "event": fired(deferred.trigger)}
 
 
 def fired(trigger: Any) -> Any:
@@ -133,8 +174,17 @@ def _zip_uri(profile: str) -> S3Uri:
 
 
 def make(kind: type[Operator], task_id: str, **options: Any) -> Operator:
-    """An operator of the shipped pipeline that does not sleep."""
-    return kind(task_id=task_id, settings=SETTINGS, poll_seconds=0.0, **options)
+    """An operator of the shipped pipeline, or of other `settings`, that does not sleep."""
+    return kind(task_id=task_id, poll_seconds=0.0, **{"settings": SETTINGS} | options)
+
+
+def reindexed(world: World) -> World:
+    """The world in which the night has planned and rebuilt its one batch, whose object is under the boundary's key."""
+    world.store.put(REBUILT_OBJECT, b"segment", kms_key_arn=SETTINGS.boundary.kms_key_arn)
+    world.plan()
+    world.run(make(LaunchEmrClusterOperator, "cluster_up"))
+    world.run(make(ReindexSegmentsOperator, "reindex", batch=0))
+    return world
 
 
 def connect(world: World, patch: pytest.MonkeyPatch) -> World:
@@ -142,11 +192,14 @@ def connect(world: World, patch: pytest.MonkeyPatch) -> World:
     for profile in profile_names(SETTINGS.configs):
         world.store.put(_zip_uri(profile), ZIP, kms_key_arn=SETTINGS.boundary.kms_key_arn)
     patch.setattr(connections, "druid_client", lambda _conn_id, **_: world.druid)
+    patch.setattr(connections, "expectations_client", lambda _conn_id, **_: world.expectations)
     patch.setattr(connection_types, "console_url", lambda _conn_id: "https://druid.example.org")
     patch.setattr(connections, "emr_client", lambda _conn_id, _region: world.emr)
     patch.setattr(connections, "cluster_survey", lambda _conn_id, _region: world.survey)
     patch.setattr(connections, "async_druid", opened(AsyncFakeDruid(world.druid)))
     patch.setattr(connections, "async_emr", opened(AsyncFakeEmr(world.emr)))
+    patch.setattr(connections, "redshift_client", lambda _conn_id, _region, _warehouse: world.redshift)
+    patch.setattr(connections, "async_redshift", opened(AsyncFakeRedshift(world.redshift)))
     patch.setattr(connections, "s3_client", lambda _conn_id, _region: world.store)
     patch.setattr(connections, "secrets_client", lambda _conn_id, _region: world.vault)
     return world

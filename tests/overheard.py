@@ -11,6 +11,7 @@ import contextlib
 import json
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,7 @@ import psycopg2
 import capture
 from canaries import Hunt, Planted, secrets_of
 from druid_reindex.model.config_files import load_boundaries
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.sandbox import airflow, kdc, nightly, postgres, stack
 from druid_reindex.sandbox.aws.service import emr_configs
 from druid_reindex.sandbox.events import LATE_DELIVERY, ON_TIME_DELIVERY, DayFiles, Delivery
@@ -35,17 +37,15 @@ from secured_clusters import EXTERNAL, launched, put_certificates, terminated
 from shared_sandbox import running
 
 DAY = "2026-10-05/2026-10-06"
-LANDED = f"landing/{VITALS}/{ON_TIME_DELIVERY}"
 STEP_SECONDS = 120
-# The NameNode's, the DataNode's, the ResourceManager's.
-HADOOP_PORTS = {8020, 9866, 8031}
-# HDFS under Kerberos keeps what S3 gave, and gives it back.
+HADOOP_PORTS = {"NameNode": 8020, "DataNode": 9866, "ResourceManager": 8031}
+# HDFS under Kerberos keeps what S3 gave, and gives it back; a cluster reads and writes what is of its run.
 THROUGH_HDFS = """
-aws s3 cp --only-show-errors {data}/{landed}/vitals-2026-10-05.json events.json
+aws s3 cp --only-show-errors {folder}/events.json events.json
 hdfs dfs -put events.json /tmp/events.json
 hdfs dfs -cat /tmp/events.json > back.json
 cmp events.json back.json
-aws s3 cp --only-show-errors --sse aws:kms --sse-kms-key-id {key} back.json {data}/canaries/back.json
+aws s3 cp --only-show-errors --sse aws:kms --sse-kms-key-id {key} back.json {folder}/back.json
 """
 
 
@@ -69,7 +69,7 @@ def hops(folder: Path) -> Iterator[Ran]:
         nightly.deliver(home, endpoints, _days(planted, folder), _say, VITALS)
         with airflow.api(home, endpoints.airflow or "") as api:
             assert api.import_errors() == []
-        yield Ran(home, endpoints, planted, served(home, endpoints, planted), [_through_hdfs(home)])
+        yield Ran(home, endpoints, planted, served(home, endpoints, planted), [_through_hdfs(home, planted)])
     finally:
         stack.down(home)
 
@@ -94,16 +94,16 @@ def served(home: SandboxHome, endpoints: Endpoints, planted: Planted) -> list[di
         return druid.query(f'SELECT {columns} FROM "{VITALS}" WHERE "patient_token" = ? LIMIT 1', parameters)
 
 
-def spoken_with(ran: Ran) -> set[int]:
-    """The ports of what every night speaks with: AWS, Druid, Airflow, PostgreSQL, ZooKeeper, the KDC, HDFS and YARN."""
+def spoken_with(ran: Ran) -> dict[str, int]:
+    """The ports of what every night speaks with."""
     found, home = ran.endpoints, ran.home
-    urls = (found.aws, found.druid, found.coordinator, found.overlord, found.airflow or "")
+    urls = {"AWS": found.aws, "Druid": found.druid, "Coordinator": found.coordinator, "Overlord": found.overlord}
     zookeeper = re.search(r"secureClientPort=(\d+)", (home.conf("druid") / "zookeeper" / "zoo.cfg").read_text())
     realm = kdc.SiteRealm(home).address().rpartition(":")[2]
     assert zookeeper is not None
-    return {urlsplit(url).port or 0 for url in urls} | HADOOP_PORTS | {
-        found.postgres_port, int(zookeeper[1]), int(realm),
-    }  # fmt: skip
+    ports = {name: urlsplit(url).port or 0 for name, url in (urls | {"Airflow": found.airflow or ""}).items()}
+    services = {"PostgreSQL": found.postgres_port, "ZooKeeper": int(zookeeper[1]), "KDC": int(realm)}
+    return ports | services | HADOOP_PORTS
 
 
 def said_in_clear(ran: Ran) -> str:
@@ -138,19 +138,19 @@ class Heard:
 def main(stage: str, folder: Path) -> None:
     """Run the stage, and tell what was heard with and without TLS."""
     capture.own_network()
-    both = [folder / "night.pcap", folder / "clear.pcap"]
+    both = [folder / "night.packets", folder / "clear.packets"]
     with contextlib.ExitStack() as opened:
         with capture.Capture(both[0]) as night:
             ran = opened.enter_context(STAGES[stage](folder))
         with capture.Capture(both[1]):
             said_in_clear(ran)
-        hunt = Hunt(ran.planted.canaries() + secrets_of(ran.home))
+        hunt, wanted = Hunt(ran.planted.canaries() + secrets_of(ran.home)), spoken_with(ran)
     assert night.counted is not None
     heard, in_clear = (Heard.of(file, hunt) for file in both)
     told = {
         "heard": heard.canaries,
         "heard in clear": in_clear.canaries,
-        "not spoken with": sorted(spoken_with(ran) - heard.ports),
+        "not spoken with": sorted(name for name, port in wanted.items() if port not in heard.ports),
         "planted": asdict(ran.planted),
         "served": ran.served,
         "ended": ran.ended,
@@ -172,13 +172,15 @@ def _days(planted: Planted, folder: Path) -> DayFiles:
     return DayFiles(on_time, late, 2 * planted.value)
 
 
-def _through_hdfs(home: SandboxHome) -> str:
+def _through_hdfs(home: SandboxHome, planted: Planted) -> str:
     """The state of a step on a kerberized cluster; the site's password went to EMR for it."""
-    emr, boundary = boto3.client("emr"), load_boundaries(emr_configs()).phi
-    put_certificates(home, boto3.client("s3"))
+    emr, s3, boundary = boto3.client("emr"), boto3.client("s3"), load_boundaries(emr_configs()).phi
+    put_certificates(home, s3)
+    folder = S3Uri.parse(boundary.runs_uri) / "canaries"
+    s3.put_object(Bucket=folder.bucket, Key=f"{folder.key}/events.json", Body=json.dumps(planted.event).encode())
     password = home.secret(kdc.SITE_ADMIN_SECRET)
     cluster_id, _ = launched(emr, "captured", EXTERNAL, {"Realm": kdc.SITE_REALM, "KdcAdminPassword": password})
-    script = THROUGH_HDFS.format(data=boundary.data_uri.rstrip("/"), landed=LANDED, key=boundary.kms_key_arn)
+    script = THROUGH_HDFS.format(folder=folder, key=boundary.kms_key_arn)
     (step_id,) = emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=[shell("set -e\n" + script)])["StepIds"]
     ended = until(lambda: step_state(emr, cluster_id, step_id), "COMPLETED", "FAILED", seconds=STEP_SECONDS)
     terminated(emr, cluster_id)
@@ -203,7 +205,10 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main(sys.argv[1], Path(sys.argv[2]))
     finally:
         shutil.rmtree(Path(sys.argv[2]) / "home", ignore_errors=True)
+        for packets in Path(sys.argv[2]).glob("*.packets"):
+            packets.unlink()

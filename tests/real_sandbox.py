@@ -10,9 +10,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
 
 from canaries import Planted
@@ -21,17 +23,23 @@ from druid_reindex.clients.airflow import AirflowApi
 from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.night_runs import NightRuns
 from druid_reindex.clients.night_summary import Summary, summarise
+from druid_reindex.clients.s3 import S3Client
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.nightly import Patients, patients_nights
 from druid_reindex.sandbox.state import Endpoints, supervisor_pid
 
 ROOT = Path(__file__).parents[1]
 PATIENTS = Patients(seed=7, population=8)
-VITALS, STEPS, SMOKE = "patient_vitals", "patient_steps", "patient_smoke"
-# For pipelines of the Overlord, and for those of steps.
-BROKEN_PROFILE, BROKEN_STEP_PROFILE = "broken", "broken_step"
+VITALS, STEPS, SMOKE, SNAPSHOT = "patient_vitals", "patient_steps", "patient_smoke", "patient_snapshot"
+BROKEN_PROFILE = "broken"
 LOOSENED_PROFILE, LOOSENING_SCRIPT = "loosened", "tests/loosen.sh"
 WATCH_SECONDS = 2.0
+
+
+@cache
+def store() -> S3Client:
+    """S3 as the sandbox's administrator: one client, since a dropped one leaves its connections to be collected."""
+    return S3Client(boto3.Session())
 
 
 @dataclass
@@ -114,7 +122,7 @@ class Sandbox:
     checkout: Path
     planted: Planted
     census: Census = field(default_factory=Census)
-    ended: dict[str, str] = field(default_factory=dict)
+    ended: list[tuple[str, str, str]] = field(default_factory=list)
 
     def runs(self, datasource: str) -> NightRuns:
         """The nights of the datasource's pipeline."""
@@ -130,7 +138,8 @@ class Sandbox:
         runs = self.runs(datasource)
         with self.census.taken(self.home):
             run_id = runs.start(conf)
-            state = self.ended[run_id] = runs.follow(run_id)
+            state = runs.follow(run_id)
+        self.ended.append((datasource, run_id, state))
         return run_id, state
 
     def told_nights(self) -> list[str]:

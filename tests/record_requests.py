@@ -29,6 +29,7 @@ PASSING = {
     "aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:useragent", "aws:userid", "s3:signatureage",
     "s3:if-match", "s3:x-amz-content-sha256", "kms:encryptioncontext:secretversionid",
     "sts:durationseconds", "sts:rolesessionname", "secretsmanager:secretid", "secretsmanager:resource",
+    "redshift-data:statement-owner-iam-userid",
 }  # fmt: skip
 SHAPES = (
     (re.compile(r"(arn:aws:s3:::[^/]+/[^/]+/)([^/]+/)?.+"), r"\1\2*"),

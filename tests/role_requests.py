@@ -16,7 +16,9 @@ from typing import Any
 
 import yaml
 from moto.elbv2.models import elbv2_backends
+from moto.secretsmanager.models import secretsmanager_backends
 
+import redshift_requests
 from druid_reindex.cli import doctor_aws
 from druid_reindex.cli.doctor_security import security_checks
 from druid_reindex.clients.certificates import Certificates
@@ -45,17 +47,21 @@ from druid_reindex.plan.emr import run_job_flow
 from druid_reindex.plan.security import Needed, kerberos_needs, needed
 from druid_reindex.sandbox import addresses, pki
 from druid_reindex.sandbox.aws import server, service
+from druid_reindex.sandbox.aws.account import key_arn
 from druid_reindex.sandbox.aws.emr.backend import EmrBackend
 from druid_reindex.sandbox.aws.gate import records
 from druid_reindex.sandbox.aws.site import ACCOUNT, REGION, Daemons, Site
 from druid_reindex.sandbox.home import SandboxHome
+from druid_reindex.sandbox.tokens import TOKEN_KEY_ID
 from emulated_account import role_environment
+from redshift_account import engine
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "emr_configs"
 PIPELINE = ROOT / "dags" / "pipelines" / "patient_vitals.yaml"
 PROFILE = "small"
 WAIT_SECONDS = 60.0
+LOGIN = "druid-reindex/databases/{side}/ehr"
 # What a node does with the `aws` command; `druid_index.sh` and `install_druid.sh` ask for the same.
 NODE = """
 set -euo pipefail
@@ -65,6 +71,8 @@ aws s3 ls {artifacts}bootstrap/ &
 aws s3 cp --only-show-errors {certificates} - > "$file.zip" &
 aws s3api get-bucket-location --bucket {bucket} &
 aws secretsmanager get-secret-value --secret-id {secret} --query Name &
+aws secretsmanager get-secret-value --secret-id {login} --query Name &
+{tokens}
 aws s3api abort-multipart-upload --bucket {bucket} --key {parts} --upload-id "$(
   aws s3api create-multipart-upload --bucket {bucket} --key {parts} --query UploadId --output text)" &
 for job in $(jobs -p); do wait "$job"; done
@@ -83,15 +91,18 @@ def ask(home: SandboxHome, *, with_nodes: bool) -> Path:
     port = addresses.free_port()
     spec = service.aws_service(home, port)
     assert spec.name == service.NAME
-    serving = server.start(Site(home, service.endpoint_url(home), Daemons.NONE), port, enforcing=True)
-    _add_what_a_site_has()
-    try:
-        for side in Classification:
-            with acting_for(home, side):
-                _as_airflow(side, with_nodes=with_nodes)
-    finally:
-        EmrBackend.stop_clusters()
-        serving.shutdown()
+    with engine(home) as postgres_port:
+        site = Site(home, service.endpoint_url(home), Daemons.NONE, postgres_port)
+        serving, redshift = server.start(site, port, enforcing=True)
+        _add_what_a_site_has()
+        try:
+            for side in Classification:
+                with acting_for(home, side):
+                    _as_airflow(side, with_nodes=with_nodes)
+        finally:
+            EmrBackend.stop_clusters()
+            redshift.data.stop()
+            serving.shutdown()
     return records.file(home)
 
 
@@ -108,11 +119,15 @@ def acting_for(home: SandboxHome, side: Classification) -> Iterator[None]:
 
 
 def _add_what_a_site_has() -> None:
-    """A load balancer, whose name leads to itself: no template makes one."""
+    """What no template makes: a load balancer, whose name leads to itself, and logins of databases."""
     elb: Any = elbv2_backends[ACCOUNT][REGION]
     made = elb.create_load_balancer("druid", ["sg-0d70000000000001"], ["subnet-0d70000000000001"])
     elb.create_listener(made.arn, "HTTPS", "443", "ELBSecurityPolicy-TLS13-1-2-2021-06", None, [])
     made.dns_name = "druid.internal"
+    secrets: Any = secretsmanager_backends[ACCOUNT][REGION]
+    for side in Classification:
+        name = LOGIN.format(side=side.value)
+        secrets.create_secret(name, "of no use", None, "", [], key_arn("DruidKey"), None, [], False)
     setattr(socket, "gethostbyname_ex", lambda host: (host, [], []))  # noqa: B010 - no resolver knows the name
 
 
@@ -147,6 +162,8 @@ def _as_airflow(side: Classification, *, with_nodes: bool) -> None:
     about = doctor_aws.Night(steps, profile, boundaries, security=secured)
     for check in [*doctor_aws.aws_checks(about), *security_checks(about)]:
         check.look()
+    if boundary.redshift is not None:
+        redshift_requests.ask(boundary, boundary.redshift)
     emr.terminate(cluster_id)
     assert certificates.sweep(PROFILE, datetime.now(UTC) + 3 * ROTATION) == [zip_uri]
 
@@ -160,6 +177,9 @@ def _node_script(boundaries: Boundaries, boundary: Boundary, zip_uri: S3Uri) -> 
         artifacts=boundaries.artifacts_uri, segments=boundary.segments_uri, runs=boundary.runs_uri,
         bucket=S3Uri.parse(boundary.data_uri).bucket, secret=boundary.metadata_secret_id,
         parts="druid/segments/recorded/parts", certificates=zip_uri,
+        login=LOGIN.format(side="phi" if boundary == boundaries.phi else "general"),
+        tokens=f"aws secretsmanager get-secret-value --secret-id {TOKEN_KEY_ID} --query Name &"
+        if boundary == boundaries.phi else "",
     )  # fmt: skip
 
 

@@ -14,18 +14,18 @@ from types import FrameType
 import pytest
 
 from canaries import Planted
-from druid_reindex.sandbox import airflow, nightly, stack
+from druid_reindex.sandbox import airflow, nightly, stack, warehouse
 from druid_reindex.sandbox.aws.druid_package import publish_druid
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
 from druid_reindex.sandbox.patients import prepare_patients
 from real_sandbox import (
     BROKEN_PROFILE,
-    BROKEN_STEP_PROFILE,
     LOOSENED_PROFILE,
     LOOSENING_SCRIPT,
     PATIENTS,
     ROOT,
     SMOKE,
+    SNAPSHOT,
     STEPS,
     VITALS,
     Sandbox,
@@ -59,21 +59,23 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 
 def _dags(folder: Path) -> Path:
-    """The checkout's DAG file, its pipeline, and the same pipeline for a second datasource.
+    """The checkout's DAG file, its pipelines, and the first of these for a second datasource.
 
     The second one is an EMR step, on a release with Hadoop 3.4, and late after a few seconds; a third, empty, is for a
-    synthetic night. Two profiles more ask for a JVM option that no JVM knows, so that every container of a job dies for
-    real; another runs a script of its own on each node. A notifier writes down what it is told of late and failed
+    synthetic night. A profile more asks for a JVM option that no JVM knows, so that every container of a job dies for
+    real; another one runs a script of its own on each node. A notifier writes down what it is told of late and failed
     nights.
     """
     (folder / "dags" / "pipelines").mkdir(parents=True)
-    shutil.copytree(ROOT / "emr_configs", folder / "emr_configs")
+    for name in ("emr_configs", "sql"):
+        shutil.copytree(ROOT / name, folder / name)
     shipped = (ROOT / "dags" / "nightly_reindex.py").read_text()
     for plain, notified in NOTIFIED.items():
         assert plain in shipped
         shipped = shipped.replace(plain, notified)
     (folder / "dags" / "nightly_reindex.py").write_text(shipped)
     (folder / "dags" / "told_nights.py").write_text(TOLD_NIGHTS)
+    shutil.copy(ROOT / "dags" / "pipelines" / f"{SNAPSHOT}.yaml", folder / "dags" / "pipelines")
     vitals = (ROOT / "dags" / "pipelines" / "patient_vitals.yaml").read_text()
     (folder / "dags" / "pipelines" / "patient_vitals.yaml").write_text(vitals)
     steps = vitals.replace("datasource: patient_vitals", "datasource: patient_steps")
@@ -91,9 +93,9 @@ def _dags(folder: Path) -> Path:
     unscheduled = unscheduled.replace('cron: "30 2 * * *"', "cron: null")
     assert "cron: null" in unscheduled
     (folder / "dags" / "pipelines" / f"{SMOKE}.yaml").write_text(unscheduled)
-    for shape, name in ((secure, BROKEN_PROFILE), (step, BROKEN_STEP_PROFILE)):
-        broken = re.sub("^name: .*", f"name: {name}", shape, flags=re.MULTILINE)
-        (profiles / f"{name}.yaml").write_text(broken + "  properties: {mapreduce.map.java.opts: -XX:+NoSuchOption}\n")
+    broken = re.sub("^name: .*", f"name: {BROKEN_PROFILE}", secure, flags=re.MULTILINE)
+    broken += "  properties: {mapreduce.map.java.opts: -XX:+NoSuchOption}\n"
+    (profiles / f"{BROKEN_PROFILE}.yaml").write_text(broken)
     (profiles / f"{LOOSENED_PROFILE}.yaml").write_text(
         secure.replace("name: secure", f"name: {LOOSENED_PROFILE}")
         + f"bootstrap: [{{name: loosen, path: {LOOSENING_SCRIPT}}}]\n"
@@ -123,9 +125,11 @@ def _running(folder: Path) -> Iterator[Sandbox]:
         try:
             endpoints = stack.up(home, print).endpoints
             planted = Planted.fresh()
-            days = planted.added_to(prepare_patients(home, PATIENTS.seed, PATIENTS.population, print).days)
+            files = prepare_patients(home, PATIENTS.seed, PATIENTS.population, print)
+            days = planted.added_to(files.days)
             for datasource in (VITALS, STEPS):
                 nightly.deliver(home, endpoints, days, print, datasource)
+            warehouse.fill(home, endpoints, files.histories, print)
             publish_druid(home, print)
             with nightly.druid_client(home, endpoints) as druid, airflow.api(home, endpoints.airflow or "") as api:
                 yield Sandbox(home, endpoints, druid, api, folder / "checkout", planted)

@@ -16,10 +16,15 @@ from druid_reindex.errors import ConfigurationError, ConflictError, NotFoundErro
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
+from druid_reindex.model.expectation import Expectation, Report, Result
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri, StoredObject
+from druid_reindex.model.used_set import UsedSet, count_sets
+from druid_reindex.model.warehouse import Statement, StatementState, SubStatement
+from druid_reindex.model.writers import Supervisor, SupervisorVersion, Writers
+from druid_reindex.plan.timeline import serving, visible_segments
 
 EPOCH = datetime(2026, 10, 6, 2, 30, tzinfo=UTC)
 UP = (ClusterState.STARTING, ClusterState.BOOTSTRAPPING, ClusterState.WAITING)
@@ -50,19 +55,27 @@ def segment(
 
 @dataclass
 class Outcome:
-    """How a submitted task ends after ``polls`` looks at its status; on success ``publishes`` become used segments."""
+    """How a submitted task ends after ``polls`` looks at its status; on success ``publishes`` become used segments.
+
+    One that is ``queued_since`` has no locks until then.
+    """
 
     state: TaskState = TaskState.SUCCESS
     failure: str = ""
     publishes: Sequence[Segment] = ()
     polls: int = 1
+    queued_since: datetime | None = None
 
 
 @dataclass
 class FakeDruid:
     """A Druid that holds ``segments`` (all used, overshadowed ones included); the nth new task ends as ``outcomes[n]``.
 
-    ``segments_left`` is what successive load checks see (the last value stays); ``answers`` is asked for each query.
+    What was marked unused is in ``unused``, by its id, until it is killed.
+
+    ``segments_left`` is what successive load checks see (the last value stays); ``answers`` is asked for each query;
+    ``types`` are columns of other types than the usual ones. ``histories`` have each suspension and resumption of one
+    of ``supervisors``, the newest first.
     """
 
     segments: list[Segment] = field(default_factory=list)
@@ -74,6 +87,11 @@ class FakeDruid:
     ended: dict[str, TaskState] = field(default_factory=dict)
     version: str = "25.0.0"
     refreshes: list[bool] = field(default_factory=list)
+    types: dict[str, str] = field(default_factory=dict)
+    unused: dict[str, Segment] = field(default_factory=dict)
+    supervisors: list[Supervisor] = field(default_factory=list)
+    compacted: set[str] = field(default_factory=set)
+    histories: dict[str, list[SupervisorVersion]] = field(default_factory=dict)
 
     def check_engine(self, engine: Engine) -> str:
         if engine is Engine.HADOOP and int(self.version.split(".")[0]) >= 37:
@@ -96,7 +114,9 @@ class FakeDruid:
             self.segments.extend(outcome.publishes if outcome.state is TaskState.SUCCESS else ())
         outcome.polls -= 1
         state = self.ended.get(task_id, TaskState.RUNNING)
-        return TaskStatus(task_id, state, outcome.failure[:100] if state is TaskState.FAILED else "", 1.0)
+        said, queued = outcome.failure[:100] if state is TaskState.FAILED else "", outcome.queued_since
+        is_queued = queued is not None and state is TaskState.RUNNING
+        return TaskStatus(task_id, state, said, 1.0, is_queued, queued)
 
     def task_failure(self, task_id: str) -> str:
         if task_id not in self.tasks:
@@ -111,23 +131,78 @@ class FakeDruid:
 
     def active_tasks(self, datasource: str) -> list[TaskStatus]:
         return [
-            TaskStatus(str(task["id"]), TaskState.RUNNING)
+            TaskStatus(
+                str(task["id"]), TaskState.RUNNING, is_queued=self.tasks[str(task["id"])].queued_since is not None
+            )
             for task in self.submitted
             if str(task["id"]) not in self.ended and _datasource(task) == datasource
         ]
+
+    def writers(self, datasource: str, *, since: datetime | None = None) -> Writers:
+        """All tasks are taken for newer than ``since``."""
+        mine = [str(task["id"]) for task in self.submitted if _datasource(task) == datasource]
+        succeeded = tuple(each for each in mine if since and self.ended.get(each) is TaskState.SUCCESS)
+        active = tuple(task.task_id for task in self.active_tasks(datasource))
+        return Writers(tuple(self.supervisors), datasource in self.compacted, active, succeeded)
+
+    def supervisor_versions(self, supervisor_id: str) -> list[SupervisorVersion]:
+        known = [each for each in self.supervisors if each.supervisor_id == supervisor_id]
+        if known:
+            self.histories.setdefault(supervisor_id, [SupervisorVersion("1", known[0].is_suspended)])
+        return list(self.histories.get(supervisor_id, ()))
+
+    def suspend_supervisor(self, supervisor_id: str) -> bool:
+        return self._turn(supervisor_id, is_suspended=True)
+
+    def resume_supervisor(self, supervisor_id: str) -> bool:
+        return self._turn(supervisor_id, is_suspended=False)
+
+    def _turn(self, supervisor_id: str, *, is_suspended: bool) -> bool:
+        versions = self.supervisor_versions(supervisor_id)
+        known = [each for each in self.supervisors if each.supervisor_id == supervisor_id]
+        if not known or known[0].is_suspended is is_suspended:
+            return False
+        self.supervisors[self.supervisors.index(known[0])] = replace(known[0], is_suspended=is_suspended)
+        self.histories[supervisor_id] = [SupervisorVersion(str(len(versions) + 1), is_suspended), *versions]
+        return True
 
     def used_segments(self, datasource: str, intervals: Sequence[Interval]) -> list[Segment]:
         return [
             s for s in self.segments if s.datasource == datasource and any(s.interval.overlaps(i) for i in intervals)
         ]
 
+    def used_sets(self, datasource: str, interval: Interval) -> list[UsedSet]:
+        used = self.used_segments(datasource, [interval])
+        sets = count_sets(used)
+        for each in sets:
+            rows = [s.num_rows for s in used if (s.interval, s.version) == (each.interval, each.version)]
+            each.num_rows = None if None in rows else sum(count for count in rows if count is not None)
+        return sets
+
     def segment_rows(self, datasource: str, intervals: Sequence[Interval]) -> dict[str, int]:
         used = self.used_segments(datasource, intervals)
         return {s.segment_id: s.num_rows for s in used if s.num_rows is not None}
 
-    def mark_unused(self, datasource: str, segment_ids: Sequence[str]) -> None:
+    def announced(self, datasource: str, intervals: Sequence[Interval]) -> frozenset[str]:
+        return frozenset(each.segment_id for each in self.used_segments(datasource, intervals))
+
+    def mark_unused(self, datasource: str, segment_ids: Sequence[str]) -> int:
         gone = {(datasource, segment_id) for segment_id in segment_ids}
+        taken = [each for each in self.segments if (each.datasource, each.segment_id) in gone]
         self.segments = [each for each in self.segments if (each.datasource, each.segment_id) not in gone]
+        self.unused |= {each.segment_id: each for each in taken}
+        return len(taken)
+
+    def mark_used(self, datasource: str, segment_ids: Sequence[str]) -> int:
+        used = {each.segment_id for each in self.segments if each.datasource == datasource}
+        if unknown := [each for each in segment_ids if each not in used and each not in self.unused]:
+            raise NotFoundError("mark", resource=datasource, came_back=f"unknown: {unknown}", remedy="do not kill")
+        asked = [self.unused[each] for each in segment_ids if each not in used]
+        listed = [s for s in self.segments if s.datasource == datasource]
+        served = {s.segment_id for s in visible_segments(serving([*listed, *asked]))}
+        back = [each for each in asked if each.segment_id in served]
+        self.segments.extend(self.unused.pop(each.segment_id) for each in back)
+        return len(back)
 
     def load_status(self, datasource: str, interval: Interval, *, refresh: bool) -> LoadStatus:
         self.refreshes.append(refresh)
@@ -138,6 +213,33 @@ class FakeDruid:
 
     def query(self, sql: str, parameters: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
         return self.answers(sql, parameters)
+
+    def column_types(self, datasource: str, intervals: Sequence[Interval]) -> dict[str, str]:
+        """Texts and sums, by the columns that the segments list."""
+        served = self.used_segments(datasource, intervals)
+        dimensions = {name: "STRING" for segment in served for name in segment.dimensions}
+        sums = {name: "DOUBLE" if name.endswith("_sum") else "LONG" for each in served for name in each.metrics}
+        return {name: self.types.get(name, kind) for name, kind in (dimensions | sums).items()}
+
+
+@dataclass
+class FakeExpectations:
+    """Great Expectations of which each expectation holds that is not among ``broken``, by its type."""
+
+    broken: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
+    asked: list[tuple[str, tuple[Interval, ...], tuple[Expectation, ...]]] = field(default_factory=list)
+
+    def run(
+        self, datasource: str, intervals: Sequence[Interval], expectations: Sequence[Expectation], *, title: str
+    ) -> Report:
+        self.asked.append((datasource, tuple(intervals), tuple(expectations)))
+        results = [
+            Result(each.type, None if each.type in self.unread else each.type not in self.broken, "to hold",
+                   "Druid refuses the query" if each.type in self.unread else "")
+            for each in expectations
+        ]  # fmt: skip
+        return Report(tuple(results), {"success": not self.broken}, f"<html>{title}</html>")
 
 
 @dataclass
@@ -310,7 +412,11 @@ class FakeStore:
         return uri in self.objects
 
     def listing(self, prefix: S3Uri) -> list[StoredObject]:
-        return [StoredObject(uri, self.written.get(uri, EPOCH)) for uri in sorted(self.objects) if prefix.covers(uri)]
+        return [
+            StoredObject(uri, self.written.get(uri, EPOCH), _etag(self.objects[uri][0]))
+            for uri in sorted(self.objects)
+            if prefix.covers(uri)
+        ]
 
     def delete(self, uri: S3Uri) -> None:
         self.objects.pop(uri, None)
@@ -331,6 +437,82 @@ def _etag(body: bytes) -> str:
 def _datasource(task: Mapping[str, Any]) -> str:
     """What a task writes: an ``index_hadoop`` task's payload says it in its data schema."""
     return str(task.get("spec", {}).get("dataSchema", {}).get("dataSource", "vitals"))
+
+
+@dataclass
+class FakeRedshift:
+    """A Redshift whose batches take ``polls`` looks; ``run`` carries one out when it ends: its parts' rows, in order.
+
+    The batch has failed where ``run`` raises BatchError. ``log`` are the names of all that were submitted.
+    """
+
+    run: Callable[[str, Sequence[str]], list[list[dict[str, Any]]]] = lambda _name, statements: [[] for _ in statements]
+    polls: int = 1
+    log: list[str] = field(default_factory=list)
+    sent: dict[str, Sequence[str]] = field(default_factory=dict)
+    batches: dict[str, Statement] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
+    results: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def submit(self, name: str, statements: Sequence[str], *, token: str) -> str:
+        if token not in self.tokens:
+            statement_id = f"{len(self.batches):08d}-0000-4000-8000-000000000000"
+            self.tokens[token], self.left[statement_id], self.sent[statement_id] = statement_id, self.polls, statements
+            created = EPOCH + timedelta(minutes=len(self.batches))
+            self.batches[statement_id] = Statement(statement_id, StatementState.SUBMITTED, name, created_at=created)
+            self.log.append(name)
+        return self.tokens[token]
+
+    def named(self, prefix: str) -> list[Statement]:
+        return [each for each in reversed(self.batches.values()) if each.name.startswith(prefix)]
+
+    def describe(self, statement_id: str) -> Statement:
+        if statement_id not in self.batches:
+            raise NotFoundError("describe", resource=statement_id, came_back="no such query", remedy="check the id")
+        if not self.batches[statement_id].state.is_ended:
+            self._move_on(statement_id)
+        return replace(self.batches[statement_id], name="")
+
+    def rows(self, statement_id: str) -> list[dict[str, Any]]:
+        return self.results[statement_id]
+
+    def cancel(self, statement_id: str) -> None:
+        if statement_id in self.batches and not self.batches[statement_id].state.is_ended:
+            self.batches[statement_id] = replace(self.batches[statement_id], state=StatementState.ABORTED)
+
+    def _move_on(self, statement_id: str) -> None:
+        batch = self.batches[statement_id]
+        self.left[statement_id] -= 1
+        if self.left[statement_id] >= 0:
+            self.batches[statement_id] = replace(batch, state=StatementState.STARTED)
+            return
+        try:
+            answers = self.run(batch.name, self.sent[statement_id])
+        except BatchError as failed:
+            self.batches[statement_id] = replace(
+                batch, state=StatementState.FAILED, error=failed.said, parts=self._parts(batch, failed)
+            )
+            return
+        self.results |= {f"{statement_id}:{i}": rows for i, rows in enumerate(answers, 1)}
+        self.batches[statement_id] = replace(batch, state=StatementState.FINISHED, parts=self._parts(batch))
+
+    def _parts(self, batch: Statement, failed: BatchError | None = None) -> tuple[SubStatement, ...]:
+        stop = failed.index if failed else len(self.sent[batch.statement_id])
+        states = [StatementState.FINISHED] * stop + ([StatementState.FAILED] if failed else [])
+        said = failed.said if failed else ""
+        return tuple(
+            SubStatement(f"{batch.statement_id}:{i + 1}", state, said if i == stop else "", query_id=100 + i)
+            for i, state in enumerate(states)
+        )
+
+
+class BatchError(Exception):
+    """The statement at ``index`` of a batch of ``FakeRedshift`` failed, of which Redshift ``said`` why."""
+
+    def __init__(self, index: int, said: str) -> None:
+        super().__init__(said)
+        self.index, self.said = index, said
 
 
 @dataclass

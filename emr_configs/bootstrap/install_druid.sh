@@ -4,7 +4,7 @@
 #   install_druid.sh ARTIFACTS_URI [SHA256]
 #
 # ARTIFACTS_URI (s3://bucket/prefix/, with the final slash) holds druid/druid-25.0.0.tar.gz, its .sha256, and
-# bootstrap/druid_index.sh. SHA256 is the archive's digest; without it the one beside the archive counts.
+# bootstrap/druid_index.sh and export.sh. SHA256 is the archive's digest; without it the one beside the archive counts.
 # Running it twice installs once. DRX_NODE_ROOT is set where a node's file system is a directory.
 # Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-bootstrap.html
 set -euo pipefail
@@ -57,6 +57,8 @@ fi
 if [[ "$(cat "${target}/druid.sha256" 2>/dev/null || true)" != "${expected}" ]]; then
   install_archive
 fi
-aws s3 cp --only-show-errors "${artifacts}bootstrap/druid_index.sh" "${target}/bin/druid_index.sh"
-chmod 755 "${target}/bin/druid_index.sh"
+for script in druid_index.sh export.sh; do
+  aws s3 cp --only-show-errors "${artifacts}bootstrap/${script}" "${target}/bin/${script}"
+  chmod 755 "${target}/bin/${script}"
+done
 echo "Druid ${version} is installed in ${target}"

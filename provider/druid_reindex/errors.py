@@ -10,6 +10,7 @@
     │   ├── RefusedError         the service understood the request and refused it
     │   ├── ClusterFailedError   the EMR cluster ended, or can never become usable
     │   ├── ReindexFailedError   Druid or the cluster ran the job and it failed
+    │   ├── StatementFailedError Redshift ran the statement and it failed
     │   ├── IntegrityError       what was read is not what was written (digest, rows, keys, segments)
     │   ├── ProtocolError        an answer in a form or version this release does not know
     │   ├── FencedOutError       another run, or a person, has taken the datasource's lease from this run
@@ -84,6 +85,10 @@ class ClusterFailedError(Terminal):
 
 class ReindexFailedError(Terminal):
     """Druid or the cluster ran the job and it failed."""
+
+
+class StatementFailedError(Terminal):
+    """Redshift ran the statement and it failed."""
 
 
 class IntegrityError(Terminal):

@@ -7,15 +7,20 @@ May import ``model`` and ``errors``. What it costs: an outside fact that no Prot
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, Step, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskStatus
+from druid_reindex.model.expectation import Expectation, Report
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri, StoredObject
+from druid_reindex.model.used_set import UsedSet
+from druid_reindex.model.warehouse import Statement
+from druid_reindex.model.writers import SupervisorVersion, Writers
 
 
 class DruidPort(Protocol):
@@ -39,20 +44,56 @@ class DruidPort(Protocol):
     def active_tasks(self, datasource: str) -> list[TaskStatus]:
         """The tasks of ``datasource`` that wait, are pending or run; each once."""
 
+    def writers(self, datasource: str, *, since: datetime | None = None) -> Writers:
+        """Who else may write ``datasource``, and the tasks that succeeded of those created after ``since``."""
+
+    def supervisor_versions(self, supervisor_id: str) -> list[SupervisorVersion]:
+        """The supervisor's history, newest first; nothing of one that Druid has never had."""
+
+    def suspend_supervisor(self, supervisor_id: str) -> bool:
+        """Whether this very call suspended it, whose tasks then publish and end; not one that is suspended or gone."""
+
+    def resume_supervisor(self, supervisor_id: str) -> bool:
+        """Whether it was suspended until this call; one that runs, or is gone, is left so."""
+
     def used_segments(self, datasource: str, intervals: Sequence[Interval]) -> list[Segment]:
         """The used segments of ``datasource`` that overlap any of ``intervals``, overshadowed ones included."""
+
+    def used_sets(self, datasource: str, interval: Interval) -> list[UsedSet]:
+        """The used segments that overlap ``interval``, overshadowed ones included, counted by interval and version."""
 
     def segment_rows(self, datasource: str, intervals: Sequence[Interval]) -> dict[str, int]:
         """Rows by segment id, as ``sys.segments`` reports them; a segment nobody serves is absent."""
 
-    def mark_unused(self, datasource: str, segment_ids: Sequence[str]) -> None:
-        """Take these segments of ``datasource`` out of service, by their ids alone; those that are out stay out."""
+    def announced(self, datasource: str, intervals: Sequence[Interval]) -> frozenset[str]:
+        """The ids of the segments that are served, counted or not; tombstones too."""
+
+    def mark_unused(self, datasource: str, segment_ids: Sequence[str]) -> int:
+        """How many of these segments of ``datasource`` were taken out of service; those that are out stay out."""
+
+    def mark_used(self, datasource: str, segment_ids: Sequence[str]) -> int:
+        """How many of these segments were put back into service; one that is overshadowed stays out.
+
+        An id that Druid does not know is a Terminal error, and nothing is changed.
+        """
 
     def load_status(self, datasource: str, interval: Interval, *, refresh: bool) -> LoadStatus:
         """How much of ``interval`` is not served yet."""
 
     def query(self, sql: str, parameters: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
         """The rows of a Druid SQL query; parameters as ``{"type": "VARCHAR", "value": …}``."""
+
+    def column_types(self, datasource: str, intervals: Sequence[Interval]) -> dict[str, str]:
+        """Druid's types by column in the segments that serve ``intervals``; SEVERAL where they differ."""
+
+
+class ExpectationsPort(Protocol):
+    """Great Expectations over what Druid serves. Every method raises an error of ``errors``."""
+
+    def run(
+        self, datasource: str, intervals: Sequence[Interval], expectations: Sequence[Expectation], *, title: str
+    ) -> Report:
+        """What became of each expectation on the rows within ``intervals``, in counts; ``title`` stands on the page."""
 
 
 class EmrPort(Protocol):
@@ -96,6 +137,25 @@ class EmrPort(Protocol):
 
     def delete_security_configuration(self, name: str) -> None:
         """Delete the security configuration; one that is not there is left so."""
+
+
+class RedshiftPort(Protocol):
+    """One database of Amazon Redshift, through its Data API."""
+
+    def submit(self, name: str, statements: Sequence[str], *, token: str) -> str:
+        """The id of the batch that runs ``statements`` as one transaction; an equal ``token`` gives the same one."""
+
+    def named(self, prefix: str) -> list[Statement]:
+        """The batches of the last day whose names start with ``prefix``, ended ones included; newest first."""
+
+    def describe(self, statement_id: str) -> Statement:
+        """The batch as it is now, with its parts. Raises NotFoundError."""
+
+    def rows(self, statement_id: str) -> list[dict[str, Any]]:
+        """The rows that a part of a batch answered with, few and small."""
+
+    def cancel(self, statement_id: str) -> None:
+        """Stop the batch, whose transaction is undone; one that has ended is left as it is."""
 
 
 class SecretsPort(Protocol):

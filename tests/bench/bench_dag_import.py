@@ -46,7 +46,7 @@ def main() -> int:
 
 def folder_of(home: Path, pipelines: int) -> Path:
     """The shipped DAG folder and EMR configurations, with so many pipelines of as many datasources."""
-    for name in ("dags", "emr_configs"):
+    for name in ("dags", "emr_configs", "sql"):
         shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))
     shipped = home / "dags" / "pipelines" / "patient_vitals.yaml"
     text = shipped.read_text()

@@ -11,12 +11,14 @@ from typing import Any
 import botocore.endpoint
 import pytest
 
+import redshift_account
 from druid_reindex.clients import session
 from druid_reindex.sandbox import pki
 from druid_reindex.sandbox.aws.site import Daemons
 from druid_reindex.sandbox.home import SandboxHome
 from emulated_account import Emulator, request, start, state, until
 from faults import Injector, TlsFiles, faulty, forwarding
+from redshift_account import Warehouse
 
 # Airflow reads it, and makes the folder, when it is imported.
 _HOME = tempfile.TemporaryDirectory(prefix="druid-reindex-airflow-", ignore_cleanup_errors=True)
@@ -95,3 +97,10 @@ def nothing_spoilt(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "spoilt_aws" in request.fixturenames:
         request.getfixturevalue("spoilt_aws").arm(None)
+
+
+@pytest.fixture(scope="session")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """An enforcing account whose Redshift runs on a PostgreSQL of its own."""
+    with redshift_account.warehouse(tmp_path_factory.mktemp("redshift")) as found:
+        yield found

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+import loops
 from druid_reindex.operators import connections
 from druid_reindex.sandbox.aws import service
 from druid_reindex.sandbox.aws.site import REGION
@@ -46,6 +47,6 @@ def test_a_trigger_is_the_role_too(side: str, role: str, launch: Callable[..., s
         async with connections.async_emr(f"aws_{side}", REGION) as emr:
             return who["Arn"], (await emr.describe_cluster(cluster_id)).cluster_id
 
-    arn, found = asyncio.run(ask())
+    arn, found = loops.run(ask())
     assert f":assumed-role/{role}/" in arn
     assert found == cluster_id

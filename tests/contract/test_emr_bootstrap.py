@@ -52,8 +52,9 @@ def digest(s3: Any) -> str:
     name = f"{PREFIX}/druid/druid-25.0.0.tar.gz"
     s3.put_object(Bucket=ARTIFACTS, Key=name, Body=packed)
     s3.put_object(Bucket=ARTIFACTS, Key=f"{name}.sha256", Body=f"{found}\n".encode())
-    step_script = (emr_configs() / "bootstrap" / "druid_index.sh").read_bytes()
-    s3.put_object(Bucket=ARTIFACTS, Key=f"{PREFIX}/bootstrap/druid_index.sh", Body=step_script)
+    for step_script in ("druid_index.sh", "export.sh"):
+        body = (emr_configs() / "bootstrap" / step_script).read_bytes()
+        s3.put_object(Bucket=ARTIFACTS, Key=f"{PREFIX}/bootstrap/{step_script}", Body=body)
     return found
 
 

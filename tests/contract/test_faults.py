@@ -6,10 +6,7 @@ a proxy of ours.
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import uuid
-import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
+import loops
 from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.druid_async import AsyncDruid, open_druid
 from druid_reindex.clients.druid_http import DruidConfig
@@ -212,19 +210,13 @@ def test_what_druid_is_asked_is_done_once(druid: SpoiltDruid, operation: str, fa
 
 
 def killed(kill: Callable[[AsyncEmr], Awaitable[None]]) -> None:
-    """What a trigger does when it is killed.
-
-    asyncio may leave the socket of a TLS connection that was reset to the garbage collector, which then warns.
-    """
+    """What a trigger does when it is killed."""
 
     async def run() -> None:
         async with open_emr(aio_session, REGION) as emr:
             await kill(emr)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        asyncio.run(run())
-        gc.collect()
+    loops.run(run())
 
 
 @every_fault
@@ -260,7 +252,7 @@ def test_a_killed_wait_stops_its_task(druid: SpoiltDruid, fault: Fault) -> None:
             await client.shutdown_task("known")
 
     druid.injector.arm(fault, "task shutdown")
-    asyncio.run(kill())
+    loops.run(kill())
     assert druid.druid.ended["known"] is TaskState.FAILED
     assert druid.injector.spoilt["task shutdown"] == 1
 
@@ -283,14 +275,14 @@ def test_a_look_that_is_spoilt_is_an_error_that_is_waited_past(
     druid.druid.submit_task({"id": "other"})
     druid.druid.submit_task({"id": "known"})
     druid.druid.shutdown_task("known")
-    expected = asyncio.run(look())
+    expected = loops.run(look())
     druid.injector.arm(fault, operation)
     if fault is Fault.SLOW:
-        assert asyncio.run(look()) == expected
+        assert loops.run(look()) == expected
     else:
         with pytest.raises(Transient):
-            asyncio.run(look())
-    assert asyncio.run(look()) == expected
+            loops.run(look())
+    assert loops.run(look()) == expected
 
 
 def aio_session() -> Any:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
 from druid_reindex.clients.druid_http import DruidConfig
-from druid_reindex.model.pipeline import Submission
+from druid_reindex.model.pipeline import Submission, Supervisors
+from druid_reindex.model.writers import Supervisor
 from druid_reindex.operators import connections
-from druid_reindex.operators.night import NightSettings
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.plan.timeline import visible
 from druid_reindex.sandbox.aws.site import REGION
 from druid_server import DruidServer
@@ -136,3 +138,36 @@ def test_a_night_by_steps_ends_as_any_other(start: Start, emr: Any, as_steps: Ni
         assert [step["Status"]["State"] for step in steps] == ["COMPLETED"]
         assert cluster_states(night, emr) == ["TERMINATED"]
         assert {"AddJobFlowSteps", "ListSteps", "DescribeStep"} <= {*night.aws.spoilt}
+
+
+STREAM = Supervisor("patient_vitals", is_suspended=False)
+STREAMED = replace(SETTINGS, pipeline=SETTINGS.pipeline.model_copy(
+    update={"supervisors": Supervisors.SUSPEND, "streaming_window": timedelta(days=100_000)}
+))  # fmt: skip
+OF_SUPERVISORS = ("supervisor", "history", "suspend", "resume")
+
+
+def turns(world: World) -> list[bool]:
+    """The supervisor's versions, oldest first: whether each is suspended."""
+    return [each.is_suspended for each in reversed(world.druid.supervisor_versions(STREAM.supervisor_id))]
+
+
+@pytest.mark.parametrize("fault", [Fault.FAILED, Fault.SILENT, Fault.UNANSWERED], ids=str)
+def test_a_supervisor_is_suspended_and_resumed_once_though_each_call_is_spoilt(start: Start, fault: Fault) -> None:
+    with start(settings=STREAMED) as night:
+        night.world.druid.supervisors = [STREAM]
+        assert night.run(fault, *OF_SUPERVISORS) == GREEN, night.stopped
+        assert {*night.druid.spoilt} == {*OF_SUPERVISORS}
+        assert (turns(night.world), night.world.druid.supervisors) == ([False, True, False], [STREAM])
+
+
+@pytest.mark.parametrize("operation", OF_SUPERVISORS)
+def test_what_fails_of_a_supervisor_all_night_is_a_red_stop_that_clearing_mends(start: Start, operation: str) -> None:
+    with start(settings=STREAMED) as night:
+        night.world.druid.supervisors = [STREAM]
+        fault = Fault.UNANSWERED if operation in {"suspend", "resume"} else Fault.FAILED
+        states = night.run(fault, operation, times=ALWAYS)
+        assert (states["verdict"] == "failed") is bool(night.stopped)
+        assert night.mend() == GREEN, night.stopped
+        assert night.world.druid.supervisors == [STREAM]
+        assert turns(night.world) in ([False, True, False], [False, True, False, True, False])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import sys
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +59,13 @@ def found(contents: Iterator[tuple[str, bytes]]) -> set[str]:
     return {place for place, _ in search.found}
 
 
+def zipped(text: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("member", text)
+    return packed.getvalue()
+
+
 COLUMNS = {
     "plain": ("text", f"it is {TEXT}"),
     "document": ("jsonb", json.dumps({"a": [TEXT]})),
@@ -80,13 +89,16 @@ def test_every_version_of_every_object_is_opened(sandbox: Any) -> None:
     s3 = boto3.client("s3")
     for name, body, described in (
         ("log.gz", gzip.compress(TEXT.encode()), ""),
+        ("index.zip", zipped(TEXT), ""),
         ("harmless", b"", ""),
         ("tag", b"", TEXT),
     ):
         s3.put_object(Bucket=LOGS, Key=name, Body=body, Metadata={"what": described})
     s3.put_object(Bucket=LOGS, Key="replaced", Body=TEXT.encode())
     s3.put_object(Bucket=LOGS, Key="replaced", Body=b"nothing")
-    assert found(hiding_places.objects()) == {f"s3://{LOGS}/{name}" for name in ("log.gz", "tag", "replaced")}
+    assert found(hiding_places.objects()) == {
+        f"s3://{LOGS}/{name}" for name in ("log.gz", "index.zip", "tag", "replaced")
+    }
 
 
 def test_tags_steps_and_configurations_are_read(sandbox: Any) -> None:
@@ -104,9 +116,12 @@ def test_files_tell_whether_others_may_read_them(sandbox: Any) -> None:
     for name, mode in (("private", 0o600), ("open", 0o644), (f"{TEXT}.name", 0o600)):
         (folder / name).write_text(TEXT if "name" not in name else "")
         (folder / name).chmod(mode)
+    (folder / "packed").write_bytes(zipped(TEXT))
+    (folder / "packed").chmod(0o600)
     (folder / "harmless").write_text("nothing")
     below = {place for place in found(hiding_places.files(sandbox)) if place.startswith("checkout/")}
-    assert below == {"checkout/private", "checkout/open (not private)", f"checkout/{TEXT}.name"}
+    hidden = {"checkout/private", "checkout/packed", "checkout/open (not private)", f"checkout/{TEXT}.name"}
+    assert below == hidden
 
 
 def test_lines_and_variables_of_processes_are_looked_at(sandbox: Any, tmp_path: Path) -> None:

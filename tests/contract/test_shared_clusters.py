@@ -13,7 +13,7 @@ from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.model.pipeline import ClusterChoice
 from druid_reindex.operators import connections
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
-from druid_reindex.operators.night import NightSettings
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.verdict import NightVerdictOperator
 from druid_reindex.plan import names
 from druid_reindex.sandbox.aws.site import REGION

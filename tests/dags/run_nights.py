@@ -21,7 +21,7 @@ from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators.night import NightOperator
 from gated_night import let_nodes_report
-from night_world import SETTINGS, World, connect, rebuilt
+from night_world import SETTINGS, World, connect, measured, rebuilt
 from twins import Outcome
 
 POLL_SECONDS = 0.01
@@ -46,9 +46,13 @@ def reindex_fails() -> World:
 
 def rows_change() -> World:
     world = World()
-    counts = iter([100])
-    world.druid.answers = lambda _sql, _parameters: [{"chunk": "2026-09-01T00:00:00.000Z", "n": next(counts, 99)}]
+    new = rebuilt().version
+    world.druid.answers = measured(lambda _sql: 99 if new in versions(world) else 100, world.druid)
     return world
+
+
+def versions(world: World) -> list[str]:
+    return sorted({segment.version for segment in world.druid.segments})
 
 
 def cluster_fails() -> World:
@@ -75,6 +79,7 @@ def told(dag: Any, world: World) -> dict[str, Any]:
         "launched": len(world.emr.launched),
         "clusters": [cluster.state for cluster in world.emr.clusters.values()],
         "submitted": len(world.druid.submitted),
+        "versions": versions(world),
     }
 
 

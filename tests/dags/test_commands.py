@@ -9,7 +9,7 @@ import pytest
 
 from own_airflow import told_by
 
-REBUILT_AGAIN = ("cluster_up", "attest", "reindex[0]", "cluster_down", "validate", "verdict")
+REBUILT_AGAIN = ("cluster_up", "attest", "reindex[0]", "cluster_down", "validate", "rollback", "verdict")
 
 
 @pytest.fixture(scope="module")

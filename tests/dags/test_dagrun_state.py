@@ -21,7 +21,8 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
 def test_a_good_night_succeeds(nights: Nights) -> None:
     night = nights["good"]
     assert night["state"] == "success"
-    assert set(night["tasks"].values()) == {"success"}
+    assert {task for task, state in night["tasks"].items() if state != "success"} == {"rollback"}
+    assert night["tasks"]["rollback"] == "skipped"
     assert (night["launched"], night["submitted"]) == (1, 1)
     assert night["clusters"] == ["TERMINATED"]
 
@@ -38,6 +39,7 @@ def test_an_empty_night_succeeds_and_launches_no_cluster(nights: Nights) -> None
         "reindex": "skipped",
         "cluster_down": "skipped",
         "validate": "skipped",
+        "rollback": "skipped",
         "verdict": "success",
     }
     assert (night["launched"], night["submitted"]) == (0, 0)
@@ -55,14 +57,17 @@ def test_a_failed_reindex_fails_the_night_although_everything_after_it_ran(night
         "reindex": "failed",
         "cluster_down": "success",
         "validate": "success",
+        "rollback": "skipped",
         "verdict": "failed",
     }
     assert night["clusters"] == ["TERMINATED"]
 
 
-def test_a_failed_validation_fails_the_night_and_the_cluster_is_ended(nights: Nights) -> None:
+def test_a_failed_validation_is_taken_back_and_fails_the_night_and_the_cluster_is_ended(nights: Nights) -> None:
     night = nights["rows_change"]
     assert night["state"] == "failed"
+    assert night["tasks"]["rollback"] == "success"
+    assert night["versions"] == ["2026-09-02T00:00:00.000Z"]
     assert (night["tasks"]["validate"], night["tasks"]["cluster_down"], night["tasks"]["verdict"]) == (
         "failed",
         "success",

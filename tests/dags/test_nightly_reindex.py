@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("parse_dags.py")
-DAG_ID = "nightly_reindex__patient_vitals"
+DAG_ID, SNAPSHOT_DAG_ID = "nightly_reindex__patient_vitals", "nightly_reindex__patient_snapshot"
 HEAVY = {
     "aiobotocore", "boto3", "botocore", "cryptography", "duckdb", "great_expectations", "httpx", "jinja2", "moto",
     "pandas", "polars", "pydruid", "requests", "urllib3",
@@ -44,7 +44,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the shipped pipeline file, in folders as they are shipped."""
-    for name in ("dags", "emr_configs"):
+    for name in ("dags", "emr_configs", "sql"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path / "dags" / "pipelines" / "patient_vitals.yaml"
 
@@ -65,7 +65,7 @@ def refusal(file: Path, old: str, new: str) -> str:
 
 def test_it_parses_without_network_connections_and_variables(shipped: dict[str, Any]) -> None:
     assert shipped["import_errors"] == {}
-    assert {*shipped["dags"]} == {DAG_ID, "housekeeping__general", "housekeeping__phi"}
+    assert {*shipped["dags"]} == {DAG_ID, SNAPSHOT_DAG_ID, "housekeeping__general", "housekeeping__phi"}
 
 
 def test_nothing_heavy_is_imported_to_parse(shipped: dict[str, Any]) -> None:
@@ -94,7 +94,8 @@ def test_its_tasks(shipped: dict[str, Any]) -> None:
         "attest": {"reindex"},
         "reindex": {"cluster_down", "validate"},
         "cluster_down": {"verdict"},
-        "validate": {"verdict"},
+        "validate": {"rollback"},
+        "rollback": {"verdict"},
         "verdict": set(),
     }
     assert {task: told["trigger_rule"] for task, told in tasks.items()} == {
@@ -106,6 +107,7 @@ def test_its_tasks(shipped: dict[str, Any]) -> None:
         "reindex": "all_success",
         "cluster_down": "all_done_setup_success",
         "validate": "all_done",
+        "rollback": "all_done",
         "verdict": "all_done",
     }
     assert [task for task, told in tasks.items() if told["setup"]] == ["cluster_up"]

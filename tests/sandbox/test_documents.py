@@ -51,7 +51,7 @@ def as_a_user(folder: Path, checkout: Path) -> Path:
         if part.name != ".installed":
             (folder / ".venv" / part.name).symlink_to(part)
     (folder / ".venv" / ".installed").touch()
-    for name in ("dags", "emr_configs"):
+    for name in ("dags", "emr_configs", "sql"):
         (folder / name).symlink_to(checkout / name)
     return folder
 
@@ -87,6 +87,7 @@ def test_one_command_runs_a_night_in_a_fresh_home_and_another_ends_it(tmp_path: 
         night = run(["make nightly"], folder, NIGHTLY_SECONDS, **env)
         assert night.returncode == 0, f"{night.stdout[-2000:]}\n{night.stderr[-4000:]}"
         assert "rebuilt" in night.stdout
+        assert "rows of Redshift" in night.stdout
         assert stack.status(home).phase is Phase.UP
     finally:
         down = run(["make down"], folder, 120, **env)

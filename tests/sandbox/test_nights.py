@@ -18,6 +18,7 @@ KEY = load_boundaries(ROOT / "emr_configs").phi.kms_key_arn
 ALL_INTERFACES = {"NodeManager", "MRAppMaster"}
 MEMORY_BYTES = 10 * 2**30
 LAST_DAY = "2026-10-05/2026-10-06"
+PLANNING_CALLS_MAX = 10
 TEN_DAYS = "2026-09-26/2026-10-06"
 
 
@@ -49,10 +50,13 @@ def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
     after = segments(sandbox, VITALS)
     assert night.segments_after == len(after) == len(rows)
     assert not set(after) & set(before)
+    assert night.reasons["fragmented"] == len(rows) >= night.reasons["rows appended"] > 0
     assert night.rows_before == night.rows_after == sum(int(str(day["n"])) for day in rows)
     assert sandbox.rows_by_day(VITALS) == rows
     assert sandbox.content(VITALS) == content
     assert night.kms_keys == [KEY]
+    assert (night.quality.verdict, night.quality.findings) == ("passed", 0)
+    assert night.quality.expectations > 10
     _objects_carry_the_key(sandbox, VITALS)
     (cluster,) = clusters()
     assert (cluster["Id"], cluster["Status"]["State"]) == (night.cluster.id, "TERMINATED")  # type: ignore[index]
@@ -65,6 +69,9 @@ def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
 
     assert again.status == "nothing to do"
     assert "nothing to do" in again.explanation
+    assert again.reasons == {}
+    asked = again.outside_calls["plan"]
+    assert sum(count for service, count in asked.items() if service != "lease") <= PLANNING_CALLS_MAX, asked
     assert again.cluster.id is None
     assert len(clusters()) == 1
     assert segments(sandbox, VITALS) == after

@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 
+from druid_reindex.clients.druid_http import client_arguments
 from druid_reindex.model.config_files import load_boundaries, load_profile
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.interval import Interval
@@ -21,6 +23,7 @@ from druid_reindex.plan.night import Batch
 from druid_reindex.plan.planner import plan_night
 from druid_reindex.sandbox import kdc, nightly
 from druid_reindex.sandbox.aws.service import emr_configs
+from druid_reindex.sandbox.druid_security import admin_config
 from druid_reindex.sandbox.ingestion import WINDOW
 from emulated_account import ARTIFACTS, step_state, until
 from real_sandbox import PATIENTS, Sandbox
@@ -102,4 +105,14 @@ def test_a_peon_logs_in_from_druids_own_keytab(sandbox: Sandbox, datasource: str
     until(lambda: sandbox.druid.task_status(task_id).state.value, *ended, seconds=JOB_SECONDS)
     assert sandbox.druid.task_status(task_id).state is TaskState.SUCCESS
     serves(sandbox, before, rows)
+    log = task_log(sandbox, task_id)
+    assert "map 100% reduce 100%" in log
+    assert "Client cannot authenticate" not in log, "the ApplicationMaster refuses the job's client"
     terminated(emr, cluster_id)
+
+
+def task_log(sandbox: Sandbox, task_id: str) -> str:
+    """The whole log of the task, from the Overlord."""
+    config = admin_config(sandbox.home, sandbox.endpoints)
+    with httpx.Client(**client_arguments(config), base_url=config.overlord_url) as overlord:
+        return overlord.get(f"/druid/indexer/v1/task/{task_id}/log").raise_for_status().text

@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from airflow_services import Services, owned_services
+from real_sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / ".sandbox" / "soak.json"
@@ -21,7 +24,7 @@ Measure = Callable[[str, float], None]
 
 def code() -> str:
     """The digest of what a night depends on, of the files that git knows, as they are now."""
-    asked = ["git", "ls-files", "-z", "provider", "dags", "emr_configs", "tests", "requirements.lock"]
+    asked = ["git", "ls-files", "-z", "provider", "dags", "emr_configs", "sql", "tests", "requirements.lock"]
     listed = subprocess.run(asked, cwd=ROOT, capture_output=True, check=True).stdout
     found = hashlib.sha256()
     for name in sorted(filter(None, listed.split(b"\0"))):
@@ -37,12 +40,19 @@ def read() -> dict[str, Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: "test_kills" in item.nodeid)  # they leave the sandbox without a scheduler
+    items.sort(key=lambda item: "kills.py" in item.nodeid)  # they leave the sandbox without a scheduler
     passed = read()["passed"]
     done = [item for item in items if item.nodeid in passed]
     if done:
         config.hook.pytest_deselected(items=done)
         items[:] = [item for item in items if item.nodeid not in passed]
+
+
+@pytest.fixture(scope="module")
+def services(sandbox: Sandbox) -> Iterator[Services]:
+    """Airflow's services as processes of the module's tests, which may kill them; the sandbox's own are ended."""
+    with owned_services(sandbox) as owned:
+        yield owned
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from druid_reindex.clients import session
 from druid_reindex.clients.druid_http import Pace
 from druid_reindex.model.pipeline import Classification
-from druid_reindex.operators.night import NightSettings
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.sandbox import pki
 from druid_reindex.sandbox.aws import service
 from druid_reindex.sandbox.aws.site import REGION

@@ -95,7 +95,7 @@ def test_the_other_test_exists(command: str, test: str) -> None:
 
 @by_name
 def test_what_can_be_run_at_once_works(document: Path, tmp_path: Path) -> None:
-    for name in ("dags", "emr_configs"):
+    for name in ("dags", "emr_configs", "sql"):
         shutil.copytree(ROOT / name, tmp_path / name)
     (tmp_path / "index_hadoop.json").write_text(json.dumps(SPEC))
     lines = [each.text for each in commands(document) if not each.fence.needs_aws and each.text in AT_ONCE]

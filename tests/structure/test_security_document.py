@@ -93,7 +93,13 @@ def test_what_is_proven_names_a_test_that_exists(each: Statement) -> None:
 def test_a_letter_is_what_its_test_can_earn(letter: str) -> None:
     """What ran on a real engine or on emulated AWS is not shown by a test that has neither at hand."""
     earning = {
-        "R": ("tests/sandbox/", "tests/contract/", "tests/dags/", "tests/unit/operators/test_general_dags.py"),
+        "R": (
+            "tests/sandbox/",
+            "tests/soak/",
+            "tests/contract/",
+            "tests/dags/",
+            "tests/unit/operators/test_general_dags.py",
+        ),
         "E": ("tests/sandbox/", "tests/contract/", "tests/unit/sandbox/aws/"),
     }[letter]
     assert [each.says for each in STATEMENTS if each.proof == letter and not each.test.startswith(earning)] == []

@@ -27,6 +27,8 @@ UNNARROWED = {
     "ec2:Describe*", "ec2:GetEbsEncryptionByDefault", "elasticmapreduce:CreateSecurityConfiguration",
     "elasticmapreduce:DeleteSecurityConfiguration", "elasticmapreduce:Describe*", "elasticmapreduce:Get*",
     "elasticloadbalancing:Describe*", "elasticmapreduce:List*", "elasticmapreduce:RunJobFlow",
+    "redshift-data:CancelStatement", "redshift-data:DescribeStatement", "redshift-data:GetStatementResult",
+    "redshift-data:ListStatements",
 }  # fmt: skip
 by_name = pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 by_policy = pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)

@@ -73,6 +73,13 @@ def test_base64_is_found_at_each_alignment(before: int) -> None:
         assert HUNT.within(encode(b"\xff" * before + KEY + b"after")) == {"key"}
 
 
+@pytest.mark.parametrize("before", range(9))
+def test_every_form_is_found_wherever_it_begins_and_ends(before: int) -> None:
+    for form, name in HUNT.forms:
+        for after in range(9):
+            assert name in HUNT.within(b"\xff" * before + form + b"\xff" * after)
+
+
 def test_a_key_is_found_as_bytes_and_as_digits() -> None:
     assert [HUNT.within(form) for form in (KEY, KEY.hex().encode(), KEY.hex().upper().encode())] == [{"key"}] * 3
 

@@ -8,12 +8,14 @@ from typing import get_type_hints
 import pytest
 
 from druid_reindex import ports
-from twins import FakeClusterSurvey, FakeDruid, FakeEmr, FakeSecrets, FakeStore
+from twins import FakeClusterSurvey, FakeDruid, FakeEmr, FakeExpectations, FakeRedshift, FakeSecrets, FakeStore
 
 PORTS = {
     ports.DruidPort: FakeDruid,
+    ports.ExpectationsPort: FakeExpectations,
     ports.EmrPort: FakeEmr,
     ports.ClusterSurveyPort: FakeClusterSurvey,
+    ports.RedshiftPort: FakeRedshift,
     ports.SecretsPort: FakeSecrets,
     ports.RecordStorePort: FakeStore,
     ports.ObjectStorePort: FakeStore,

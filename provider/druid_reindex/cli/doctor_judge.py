@@ -20,6 +20,9 @@ from druid_reindex.model.pipeline import Pipeline, Submission
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.uri import Arn, S3Uri
 from druid_reindex.plan.emr import INSTALL_DRUID
+from druid_reindex.plan.jdbc import PROGRAM
+from druid_reindex.plan.jdbc import SCRIPT as JDBC_SCRIPT
+from druid_reindex.plan.tokens import SCRIPT as TOKENISE_SCRIPT
 from druid_reindex.posture.rules.bucket import encryption_defects
 from druid_reindex.posture.rules.key import key_defects
 from druid_reindex.posture.rules.network import exposure, several_vpcs
@@ -39,6 +42,7 @@ _CLUSTER_ACTIONS = (
 )
 _KEY_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 INDEX_SCRIPT = "bootstrap/druid_index.sh"
+EXPORT_SCRIPT = "bootstrap/export.sh"
 DRUID_ARCHIVE = "druid/druid-25.0.0.tar.gz"
 
 
@@ -155,8 +159,13 @@ def encrypted_buckets(wanted: Mapping[str, str], found: Mapping[str, BucketEncry
 def wanted_artifacts(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfile) -> list[S3Uri]:
     """The objects that a cluster of this pipeline reads when it starts."""
     paths = [script.path for script in profile.bootstrap]
-    if pipeline.submit is Submission.EMR_STEP:
-        paths += [INSTALL_DRUID.path, INDEX_SCRIPT, DRUID_ARCHIVE, f"{DRUID_ARCHIVE}.sha256"]
+    if pipeline.submit is Submission.EMR_STEP or pipeline.exports:
+        paths += [INSTALL_DRUID.path, INDEX_SCRIPT, EXPORT_SCRIPT, DRUID_ARCHIVE, f"{DRUID_ARCHIVE}.sha256"]
+    if any(unload.tokens for unload in pipeline.unloads):
+        paths.append(TOKENISE_SCRIPT)
+    if sources := {unload.jdbc.database for unload in pipeline.unloads if unload.jdbc is not None}:
+        databases = boundaries.of(pipeline.classification).databases
+        paths += [JDBC_SCRIPT, PROGRAM, *(jar.path for name in sorted(sources) for jar in databases[name].jars)]
     return [S3Uri.parse(boundaries.artifacts_uri) / path for path in paths]
 
 

@@ -14,7 +14,7 @@ from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
-from druid_reindex.plan.druid_access import DruidUser, api_user
+from druid_reindex.plan.druid_access import DruidUser, api_user, touched
 
 
 def register(app: typer.Typer) -> None:
@@ -42,14 +42,14 @@ def druid_user(
 ) -> None:
     """Show what the Druid user of Airflow's connection may do, and with --apply make the user, its role, its password.
 
-    Every pipeline file of the classification is named: the role then has exactly their datasources. Repeating it
-    changes nothing. With --apply, DRUID_USER and DRUID_PASSWORD are those of an administrator of Druid, at DRUID_URL,
-    DRUID_COORDINATOR_URL and DRUID_OVERLORD_URL, trusted by DRUID_CA_FILE.
+    Every pipeline file of the classification is named: the role then has exactly the datasources that they write or
+    read. Repeating it changes nothing. With --apply, DRUID_USER and DRUID_PASSWORD are those of an administrator of
+    Druid, at DRUID_URL, DRUID_COORDINATOR_URL and DRUID_OVERLORD_URL, trusted by DRUID_CA_FILE.
     """
     boundaries = load_boundaries(configs)
     pipelines = [load_pipeline(file, boundaries) for file in files]
     classification = _one_classification(pipelines)
-    user = api_user(classification, [pipeline.datasource for pipeline in pipelines], name=name)
+    user = api_user(classification, touched(pipelines), name=name)
     for line in told(user):
         typer.echo(line)
     if apply:

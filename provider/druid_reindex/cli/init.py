@@ -19,6 +19,7 @@ import druid_reindex
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.boundary import Boundaries, Boundary, Network
 from druid_reindex.model.pipeline_schema import json_schema
+from druid_reindex.model.warehouse import Warehouse
 
 FILL_IN = "# FILL IN"
 STARTING_PIPELINE = "dags/pipelines/patient_vitals.yaml"
@@ -56,7 +57,7 @@ def init(
 
 
 def shipped() -> Path:
-    """The folder with dags/ and emr_configs/: the package's own ``templates``, or the checkout of an editable install.
+    """The folder with dags/, emr_configs/ and sql/: the package's ``templates``, or an editable install's checkout.
 
     Raises ConfigurationError when neither is there.
     """
@@ -106,7 +107,7 @@ def next_commands(folder: Path) -> tuple[str, str, str]:
 def _marked_lines(boundaries: str, deployment_id: str) -> Iterator[str]:
     meaning = {
         name: field.description
-        for model in (Boundaries, Boundary, Network)
+        for model in (Boundaries, Boundary, Network, Warehouse)
         for name, field in model.model_fields.items()
     }
     for line in boundaries.splitlines():

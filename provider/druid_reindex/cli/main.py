@@ -20,7 +20,9 @@ from druid_reindex.cli import (
     lease,
     orphans,
     pipeline,
+    plan,
     posture,
+    rollback,
     runs,
     security_config,
     status,
@@ -55,8 +57,10 @@ class _Sandbox(TyperGroup):
 app = typer.Typer(cls=_Root, no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.add_typer(pipeline.app, name="pipeline")
 init.register(app)
+plan.register(app)
 status.register(app)
 runs.register(app)
+rollback.register(app)
 orphans.register(app)
 doctor.register(app)
 aws_smoke.register(app)

@@ -24,7 +24,8 @@ from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.prices import load_prices
-from druid_reindex.ports import EmrPort, ObjectStorePort
+from druid_reindex.model.warehouse import Warehouse
+from druid_reindex.ports import EmrPort, ObjectStorePort, RedshiftPort
 
 RunArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's id, or a pipeline for its latest run: datasource, file or DAG id.")
@@ -132,10 +133,10 @@ class Desk:
 
     @contextmanager
     def sources(self) -> Iterator[Sources]:
-        """Yield Druid, EMR and S3 as the environment names them; none is reached before it is asked."""
+        """Yield Druid, EMR, S3 and Redshift as the environment names them; none is reached before it is asked."""
         opened = _Opened(self.boundaries.region, protected=self.protected)
         try:
-            yield Sources(lambda: opened.druid, lambda: opened.emr, lambda: opened.store)
+            yield Sources(lambda: opened.druid, lambda: opened.emr, lambda: opened.store, opened.redshift)
         finally:
             opened.close()
 
@@ -187,6 +188,13 @@ class _Opened:
         from druid_reindex.clients.session import build_session  # noqa: PLC0415
 
         return S3Client(build_session(region=self._region), attempts=AWS_ATTEMPTS)
+
+    def redshift(self, warehouse: Warehouse) -> RedshiftPort:
+        """Redshift by boto3's chain."""
+        from druid_reindex.clients.redshift import RedshiftClient  # noqa: PLC0415
+        from druid_reindex.clients.session import build_session  # noqa: PLC0415
+
+        return RedshiftClient(build_session(region=self._region), warehouse, attempts=AWS_ATTEMPTS)
 
     def close(self) -> None:
         """Close Druid's connections, if there are any."""

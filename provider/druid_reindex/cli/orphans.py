@@ -48,10 +48,11 @@ def orphans(
     lease                    not given back, ended; its run is not live
     working files            of jobs, in S3, whose run is not live
     security configuration   made by the provider; no cluster runs under it
+    suspended supervisors    of Druid, by a run that is not live
 
     Only what proves that it is of the deployment in emr_configs is listed. --reap terminates the clusters, breaks the
-    leases (the next night then ends what the run had submitted), and deletes files and security configurations (the
-    next launch makes its own again); plans, pages and results stay.
+    leases (the next night then ends what the run had submitted), deletes files and security configurations (the next
+    launch makes its own again), and resumes the supervisors, whatever their age; plans, pages and results stay.
 
     Exit 2 when something could not be read, 1 when something could not be taken away.
     """
@@ -79,7 +80,7 @@ def _side(boundaries: Boundaries, classification: Classification, sources: Sourc
         if (said := f"could not read: {text}") not in unread:
             unread.append(said)
 
-    return Leftovers(boundaries, classification, sources.emr, sources.store, tell)
+    return Leftovers(boundaries, classification, sources.emr, sources.store, tell, lambda _conn_id: sources.druid())
 
 
 def _live(boundaries: Boundaries) -> frozenset[RunId]:

@@ -25,15 +25,21 @@ from druid_reindex.clients.airflow_facts import asked_batches, told_night
 from druid_reindex.clients.leases import LeaseShelf
 from druid_reindex.clients.night_facts import Sources, Subject, results
 from druid_reindex.clients.run_end import Alive, Services, end_run
+from druid_reindex.clients.suspensions import Suspender, SuspensionShelf
 from druid_reindex.errors import ConflictError, DeadlineError, NotFoundError, RefusedError
 from druid_reindex.evidence.night_state import (
     APPROVE_TASK,
     ATTEST_TASK,
     CLUSTER_DOWN_TASK,
     CLUSTER_UP_TASK,
+    EXPORT_TASKS,
+    LOAD_TASKS,
     MISSING_RUN,
     PLAN_TASK,
+    PREPARE_TASKS,
     REINDEX_TASK,
+    ROLLBACK_TASK,
+    UNLOAD_TASKS,
     VALIDATE_TASK,
     VERDICT_TASK,
 )
@@ -58,12 +64,13 @@ def abort(
     pipelines: PipelinesOption = PIPELINES,
     configs: ConfigsOption = CONFIGS,
 ) -> None:
-    """Stop RUN: in Airflow, on Druid, on EMR; then give its lease back. Doing it again is harmless.
+    """Stop RUN: in Airflow, on Druid, on EMR, on Redshift; then give its lease back. Doing it again is harmless.
 
     1. marks the run as failed in Airflow, if it is queued or running
     2. breaks its lease, so that whatever of it still works stops at its next write
-    3. stops its Druid tasks, cancels its steps, terminates its clusters; one that it shares goes on for the others
-    4. gives the lease back, once all of that has ended, and lets the run be over in Airflow
+    3. stops its Druid tasks, cancels its steps and statements, terminates its clusters; a shared one goes on for others
+    4. resumes the supervisors that it has suspended, once all of that has ended
+    5. gives the lease back, and lets the run be over in Airflow
 
     What is published stays: `status` then says what is served, and how to go on. Exit 1 when something still lives
     after --wait-seconds: the lease is not given back then, and the next night ends what is left.
@@ -88,7 +95,8 @@ def abort_run(desk: Desk, run: str, dag_id: str | None, *, reason: str, wait_sec
     with desk.sources() as sources:
         shelf = LeaseShelf(sources.store(), subject.boundary, subject.pipeline.datasource)
         _tell_lease(shelf.swap(lambda lease: _fence(lease, subject, reason)), subject)
-        _end(subject, sources, wait_seconds, looks=2 if found.is_live else 1)
+        end_all(subject, sources, wait_seconds, looks=2 if found.is_live else 1)
+        resume_supervisors(subject, sources)
         claim = rules.Claim(subject.pipeline.datasource, subject.run_id, desk.boundaries.deployment_id)
         before = shelf.read()
         after = shelf.swap(lambda lease: rules.give_back(lease, claim, datetime.now(UTC)))
@@ -110,13 +118,13 @@ def resume(
     """Let RUN, which has ended, go on: from a batch of its plan, or, without --from-batch, planned anew.
 
     Clears task instances in Airflow, and says which. With --from-batch N: cluster_up, attest, reindex from batch N on,
-    cluster_down, validate and verdict; the number after the last batch only judges the night again. It is refused while
-    the run is live, and when a batch before N has left no result. `status` names the right N.
+    cluster_down, validate, rollback and verdict; the number after the last batch only judges the night again. It is
+    refused while the run is live, and when a batch before N has left no result. `status` names the right N.
     """
     desk = Desk(pipelines, configs)
     with airflow_api() as api:
         found = desk.find_run(api, run, dag_id)
-        _refuse_live(found)
+        refuse_live(found, "resume a run")
         tasks = api.task_instances(found.dag_id, found.run_id)
         if from_batch is None:
             chosen: list[Clearable] = [*dict.fromkeys(task.task_id for task in tasks)]
@@ -168,15 +176,21 @@ def hold(
 def from_batch_on(first: int, night: Mapping[str, Any], tasks: list[TaskInstance]) -> list[Clearable]:
     """What is cleared so that the batches from ``first`` on are carried out, and the night is judged."""
     numbers = asked_batches(night) or ()
-    after: list[Clearable] = [CLUSTER_DOWN_TASK, VALIDATE_TASK, VERDICT_TASK]
+    ids = [task.task_id for task in tasks]
+    loads = [task_id for task_id in ids if task_id.startswith(LOAD_TASKS)]
+    attested: list[Clearable] = [ATTEST_TASK] if ATTEST_TASK in ids else []
+    exports = [task_id for task_id in ids if task_id.startswith(EXPORT_TASKS)]
+    rollback: list[Clearable] = [ROLLBACK_TASK] if ROLLBACK_TASK in ids else []  # runs of earlier releases have none
+    after: list[Clearable] = [CLUSTER_DOWN_TASK, VALIDATE_TASK, *rollback, *exports, *loads, VERDICT_TASK]
     wanted = [index for index, number in enumerate(numbers) if number >= first]
     if not wanted:
-        return after
+        return [CLUSTER_UP_TASK, *attested, *after] if exports else after
     mapped = {task.map_index for task in tasks if task.task_id == REINDEX_TASK and task.map_index >= 0}
     whole = not mapped or len(wanted) == len(numbers)
     batches: list[Clearable] = [REINDEX_TASK] if whole else [(REINDEX_TASK, index) for index in wanted]
-    attested: list[Clearable] = [ATTEST_TASK] if any(task.task_id == ATTEST_TASK for task in tasks) else []
-    return [CLUSTER_UP_TASK, *attested, *batches, *after]
+    unloads = [task_id for task_id in ids if task_id.startswith(UNLOAD_TASKS)]
+    prepares = [task_id for task_id in ids if task_id.startswith(PREPARE_TASKS)]
+    return [*unloads, CLUSTER_UP_TASK, *attested, *prepares, *batches, *after]
 
 
 def _mark_failed(api: AirflowApi, run: DagRun) -> None:
@@ -211,13 +225,15 @@ def _tell_lease(lease: Lease | None, subject: Subject) -> None:
         typer.echo("its lease is broken: whatever of it still works stops at its next write")
 
 
-def _end(subject: Subject, sources: Sources, wait_seconds: float, looks: int) -> None:
+def end_all(subject: Subject, sources: Sources, wait_seconds: float, looks: int) -> None:
     """Return once as many ``looks`` in a row found nothing of the run: what a killed task had sent may arrive late.
 
     Raises DeadlineError that names what lives.
     """
     tell = _once(set())
-    services = Services(sources.druid(), sources.emr(), sources.store(), subject.boundary, tell)
+    warehouse = subject.boundary.redshift if subject.pipeline.moves_tables else None
+    redshift = sources.redshift(warehouse) if sources.redshift and warehouse else None
+    services = Services(sources.druid(), sources.emr(), sources.store(), subject.boundary, tell, redshift)
     give_up, found_nothing = time.monotonic() + wait_seconds, 0
     while found_nothing < looks:
         alive = end_run(subject.pipeline.datasource, subject.run_id, services)
@@ -228,7 +244,15 @@ def _end(subject: Subject, sources: Sources, wait_seconds: float, looks: int) ->
             tell(f"waiting for {alive} to end")
         if found_nothing < looks:
             time.sleep(POLL_SECONDS)
-    typer.echo("nothing of it runs on Druid or EMR")
+    typer.echo("nothing of it runs on Druid, EMR or Redshift")
+
+
+def resume_supervisors(subject: Subject, sources: Sources) -> None:
+    """Resume what the run, of which nothing lives, has suspended. Raises what Druid and S3 raise."""
+    shelf = SuspensionShelf(sources.store(), subject.boundary, subject.pipeline.datasource)
+    suspension = shelf.read()
+    if suspension is not None and suspension.run == subject.run_id:
+        Suspender(shelf, sources.druid(), suspension, typer.echo).resume()
 
 
 def _once(said: set[str]) -> Callable[[str], None]:
@@ -250,15 +274,16 @@ def _still_alive(subject: Subject, alive: Alive, wait_seconds: float) -> Deadlin
     )
 
 
-def _refuse_live(run: DagRun) -> None:
+def refuse_live(run: DagRun, attempted: str) -> None:
+    """Go on with a run that is over. Raises ConflictError or NotFoundError."""
     if run.is_live:
         raise ConflictError(
-            "resume a run", resource=run.run_id, came_back=f"it is {run.state}",
+            attempted, resource=run.run_id, came_back=f"it is {run.state}",
             remedy="wait until it has ended, or stop it with `druid-reindex abort`",
         )  # fmt: skip
     if run.state == MISSING_RUN:
         raise NotFoundError(
-            "resume a run", resource=f"{run.dag_id} {run.run_id}", came_back="Airflow does not know it",
+            attempted, resource=f"{run.dag_id} {run.run_id}", came_back="Airflow does not know it",
             remedy="trigger a new run in Airflow's UI",
         )  # fmt: skip
 

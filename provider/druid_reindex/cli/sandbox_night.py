@@ -27,7 +27,10 @@ def night(
     seed: Annotated[int, typer.Option(help="Synthea's seed.")] = nightly.Patients.seed,
     population: Annotated[int, typer.Option(min=1, help="How many living patients.")] = nightly.Patients.population,
 ) -> None:
-    """Run one real night: starts what is missing, ingests synthetic patients, follows the DAG, shows what was done."""
+    """Run one real night, then that of its snapshot.
+
+    Starts what is missing, brings in synthetic patients, follows the DAGs, and shows what was done.
+    """
     home = SandboxHome.from_environment()
     try:
         with _progress() as report:
@@ -40,10 +43,13 @@ def night(
             "stopped following. A night that started goes on in Airflow; `druid-reindex sandbox down` ends all."
         )
         raise typer.Exit(130) from interrupt
-    Console(highlight=False, soft_wrap=True).print(summary.table())
+    out = Console(highlight=False, soft_wrap=True)
+    out.print(summary.table())
+    if summary.snapshot is not None:
+        out.print(summary.snapshot.night.table())
     _where_to_look(home)
     typer.echo(f"summary: {path}")
-    raise typer.Exit(0 if summary.status != "failed" else 1)
+    raise typer.Exit(0 if summary.is_green else 1)
 
 
 def ui() -> None:

@@ -45,7 +45,7 @@ def status(
     WHY            the exception of each, with what to do about it
     SERVING        each planned time chunk: versions, rows, rebuilt or not
     RUNNING        clusters, with price an hour, and who holds the lease
-    SUSPENDED      what was stopped from starting, as a DAG on hold
+    SUSPENDED      a DAG on hold; supervisors that a night has suspended
     SAFE NEXT      one command that cannot do harm in this state
     DEADLINE       by policy.finish_within_hours
 

@@ -1,4 +1,4 @@
-"""The only room that talks to the network: Druid over HTTPS, EMR and S3 through boto3.
+"""The only room that talks to the network: Druid over HTTPS, EMR, S3 and Redshift through boto3.
 
 In → out: the nouns of ``model`` in, the nouns of ``model`` out, and nothing but ``errors`` raised; each class
 implements one Protocol of ``ports``. May import ``ports`` and everything below it, boto3 and httpx; never Airflow, so
@@ -7,8 +7,8 @@ that the command line uses the same clients as the operators.
 ``druid.py`` speaks to Overlord, Coordinator and Broker over ``druid_http.py``, which owns TLS, redirects and
 repetition; ``druid_answers.py`` reads answers, ``druid_errors.py`` says what failures mean; ``task_failure.py`` finds a
 failed task's real reason in its report and log; ``druid_versions.py`` is the one table of what differs between Druid's
-releases. ``session.py`` makes the one boto3 session; ``emr.py`` and ``s3.py`` use it; ``aws_errors.py`` and
-``emr_states.py`` translate AWS's codes.
+releases. ``session.py`` makes the one boto3 session; ``emr.py``, ``s3.py`` and ``redshift.py`` use it;
+``aws_errors.py``, ``emr_states.py`` and ``redshift_errors.py`` translate what AWS says.
 
 What it costs: AWS's and Druid's answers are spelt a second time, so an attribute that ``model`` does not name is lost
 here. A request is repeated only when its repetition cannot do something twice; an unanswered RunJobFlow or

@@ -5,6 +5,7 @@ a code that the table does not name by its HTTP status: 5xx may pass, anything e
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html,
 https://docs.aws.amazon.com/emr/latest/APIReference/CommonErrors.html,
 https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html,
+https://docs.aws.amazon.com/redshift-data/latest/APIReference/API_BatchExecuteStatement.html,
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 """
 
@@ -67,14 +68,16 @@ _CODES_BY_KIND: Mapping[Kind, str] = {
         Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException
         TooManyRequestsException ProvisionedThroughputExceededException TransactionInProgressException
         RequestLimitExceeded BandwidthLimitExceeded LimitExceededException SlowDown PriorRequestNotComplete
-        EC2ThrottledException 429
+        EC2ThrottledException ActiveStatementsExceededException ActiveSessionsExceededException
+        ActiveWaitingRequestsExceededException 429
     """,
     UnavailableError: """
         InternalError InternalFailure InternalServerError InternalServerException InternalServiceError
         KMSInternalException ServiceUnavailable ServiceUnavailableException Unavailable
-        DependencyTimeoutException KeyUnavailableException IDPCommunicationError 500 502 503 504
+        DependencyTimeoutException KeyUnavailableException IDPCommunicationError DatabaseConnectionException
+        ExecuteStatementException BatchExecuteStatementException 500 502 503 504
     """,
-    NoAnswerError: "RequestTimeout RequestTimeoutException 408",
+    NoAnswerError: "RequestTimeout RequestTimeoutException QueryTimeoutException 408",
     CapacityError: "InsufficientInstanceCapacity InsufficientCapacity",
     ConflictError: """
         OperationAborted ConditionalRequestConflict PreconditionFailed PreconditionNotMetException ConflictException

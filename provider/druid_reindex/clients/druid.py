@@ -6,6 +6,7 @@ Source: https://druid.apache.org/docs/25.0.0/operations/api-reference.html
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Self
 from urllib.parse import quote
@@ -17,17 +18,26 @@ from druid_reindex.clients.druid_errors import quoted
 from druid_reindex.clients.druid_http import Ask, DruidConfig, DruidHttp, Pace, unknown_form
 from druid_reindex.clients.druid_statuses import FOUND_OR_NOT, read_status, task_of
 from druid_reindex.clients.druid_versions import release_of, require_engine
+from druid_reindex.clients.druid_writers import supervisors_of, turn, versions_of
 from druid_reindex.clients.task_failure import report_text, root_cause
+from druid_reindex.clients.used_sets import counted
 from druid_reindex.errors import DruidReindexError, NotFoundError, RefusedError
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
 from druid_reindex.model.interval import Interval, format_instant, umbrella
 from druid_reindex.model.pipeline import Engine
-from druid_reindex.model.segment import Segment
+from druid_reindex.model.segment import SEVERAL, Segment
+from druid_reindex.model.used_set import UsedSet
+from druid_reindex.model.writers import SupervisorVersion, Writers
 
 _LOG_TAIL_BYTES = 200_000
-_ROWS_SQL = (
-    'SELECT "segment_id", "start", "end", "num_rows" FROM sys.segments '
-    'WHERE "datasource" = ? AND "is_available" = 1 AND "start" < ? AND "end" > ?'
+_CLOCKS_APART = timedelta(minutes=1)
+_MOST_SPANS = 40  # in one query; beyond that all that lies between is asked for too
+_SERVED = 'FROM sys.segments WHERE "datasource" = ? AND "is_available" = 1 AND ({spans})'
+_SERVED_SQL = f'SELECT "segment_id", "start", "end", "num_rows" {_SERVED}'
+_ROWS_SQL = f'{_SERVED_SQL} AND "num_rows" > 0'
+_SETS_SQL = (
+    'SELECT "start", "end", "version", COUNT(*) AS "segments", SUM("num_rows") AS "num_rows" '
+    f'{_SERVED} AND "num_rows" > 0 GROUP BY 1, 2, 3'
 )
 
 
@@ -50,8 +60,7 @@ class DruidClient:
 
     def check_engine(self, engine: Engine) -> str:
         """The Overlord's version, once its release is known to run ``engine``. Raises ConfigurationError otherwise."""
-        ask = Ask("read Druid's version", "GET", f"{self._overlord}/status")
-        version = str(self._object(ask).get("version", ""))
+        version = self._version()
         require_engine(engine, version, server=self._overlord)
         return version
 
@@ -118,6 +127,48 @@ class DruidClient:
             found |= {status.task_id: status for status in (task_of(row, ask) for row in listed)}
         return [status for status in found.values() if not status.state.is_ended]
 
+    def writers(self, datasource: str, *, since: datetime | None = None) -> Writers:
+        """Who else may write the datasource, and the tasks that succeeded of those created after ``since``.
+
+        A minute before it counts too, for two clocks differ. Raises NotAuthorizedError without READ on Druid's
+        configuration.
+        Source: https://druid.apache.org/docs/25.0.0/operations/api-reference.html#supervisors
+        """
+        ask = Ask("list supervisors", "GET", f"{self._overlord}/druid/indexer/v1/supervisor?full")
+        supervisors = self._http.run(
+            ask, lambda response: supervisors_of(json_rows(response, ask.attempted), datasource, ask)
+        )
+        path = release_of(self._version(), server=self._overlord).compaction_path
+        url = self._coordinator + path.format(datasource=quote(datasource, safe=""))
+        compaction = Ask("read automatic compaction", "GET", url, expected=FOUND_OR_NOT)
+        compacted = self._http.run(compaction, lambda response: response.status_code) == httpx.codes.OK
+        succeeded = self._succeeded(datasource, since) if since else ()
+        active = tuple(task.task_id for task in self.active_tasks(datasource))
+        return Writers(supervisors, compacted, active, succeeded)
+
+    def supervisor_versions(self, supervisor_id: str) -> list[SupervisorVersion]:
+        """The supervisor's history, newest first; nothing of one that Druid has never had."""
+        return versions_of(self._http, self._overlord, supervisor_id)
+
+    def suspend_supervisor(self, supervisor_id: str) -> bool:
+        """Whether this very call suspended it, and no other; an answer that is lost is a NoAnswerError.
+
+        Its tasks publish what they have read, and end.
+        """
+        return turn(self._http, self._overlord, supervisor_id, "suspend")
+
+    def resume_supervisor(self, supervisor_id: str) -> bool:
+        """Whether it was suspended until this call; one that runs, or is not there, is left so."""
+        return turn(self._http, self._overlord, supervisor_id, "resume")
+
+    def _succeeded(self, datasource: str, since: datetime) -> tuple[str, ...]:
+        created = f"{format_instant(since - _CLOCKS_APART)}_{format_instant(datetime.now(UTC) + _CLOCKS_APART)}"
+        parameters = {"state": "complete", "datasource": datasource, "createdTimeInterval": created}
+        ask = Ask("list ended tasks", "GET", f"{self._overlord}/druid/indexer/v1/tasks", params=parameters)
+        listed = self._http.run(ask, partial(json_rows, attempted=ask.attempted))
+        found = [task_of(row, ask) for row in listed]
+        return tuple(task.task_id for task in found if task.state is TaskState.SUCCESS)
+
     def used_segments(self, datasource: str, intervals: Sequence[Interval]) -> list[Segment]:
         """The used segments that overlap any of ``intervals``, overshadowed ones included, read as they arrive.
 
@@ -125,22 +176,47 @@ class DruidClient:
         """
         if not intervals:
             return []
-        path = f"/druid/coordinator/v1/metadata/datasources/{quote(datasource, safe='')}/segments?full"
-        ask = Ask("list used segments", "POST", self._coordinator + path, body=[str(each) for each in intervals])
+        body = [str(each) for each in intervals]
+        ask = Ask("list used segments", "POST", self._segments_url(datasource), body=body)
         return self._http.run(ask, lambda response: [
             _segment(payload, ask) for payload in json_objects(response, ask.attempted)
         ])  # fmt: skip
 
-    def segment_rows(self, datasource: str, intervals: Sequence[Interval]) -> dict[str, int]:
-        """Rows by segment id, as ``sys.segments`` reports them; a segment nobody serves is absent.
+    def used_sets(self, datasource: str, interval: Interval) -> list[UsedSet]:
+        """The used segments that overlap ``interval``, counted as they arrive, by interval and version.
 
+        Their rows are known where a Broker has counted each of a set's segments, and no others of that version.
+        """
+        ask = Ask("count used segments", "POST", self._segments_url(datasource), body=[str(interval)])
+        try:
+            sets = self._http.run(ask, lambda response: counted(response, ask.attempted))
+            rows = {
+                (Interval.parse(f"{row['start']}/{row['end']}"), str(row["version"])): row
+                for row in self.query(*_within(_SETS_SQL, datasource, [interval]))
+            }
+            for used in sets:
+                row = rows.get((used.interval, used.version), {})
+                used.num_rows = int(row["num_rows"]) if row.get("segments") == used.segments else None
+        except (KeyError, ValueError, TypeError) as error:
+            raise unknown_form(ask, f"a segment without a usable {error}") from error
+        return sets
+
+    def segment_rows(self, datasource: str, intervals: Sequence[Interval]) -> dict[str, int]:
+        """Rows by segment id, as ``sys.segments`` reports them.
+
+        Absent is what nobody serves, and what a Broker has not counted yet: it says zero until then.
         Source: https://druid.apache.org/docs/25.0.0/querying/sql-metadata-tables.html#segments-table
         """
+        return self._served(_ROWS_SQL, datasource, intervals)
+
+    def announced(self, datasource: str, intervals: Sequence[Interval]) -> frozenset[str]:
+        """The ids of the segments that a Broker knows to be served, tombstones and what it has not counted included."""
+        return frozenset(self._served(_SERVED_SQL, datasource, intervals))
+
+    def _served(self, sql: str, datasource: str, intervals: Sequence[Interval]) -> dict[str, int]:
         if not intervals:
             return {}
-        whole = umbrella(intervals)
-        values = (datasource, format_instant(whole.end), format_instant(whole.start))
-        rows = self.query(_ROWS_SQL, [{"type": "VARCHAR", "value": value} for value in values])
+        rows = self.query(*_within(sql, datasource, intervals))
         try:
             return {
                 str(row["segment_id"]): int(row["num_rows"])
@@ -151,21 +227,22 @@ class DruidClient:
             ask = Ask("count rows by segment", "POST", f"{self._broker}/druid/v2/sql")
             raise unknown_form(ask, f"a row without a usable {error}") from error
 
-    def mark_unused(self, datasource: str, segment_ids: Sequence[str]) -> None:
-        """Take these segments out of service, by their ids alone: an interval or a version would take others, too.
+    def mark_unused(self, datasource: str, segment_ids: Sequence[str]) -> int:
+        """How many of these segments were taken out of service, by their ids alone.
 
-        Releases before 26 answer 204 where the datasource serves nothing. The segments stay in deep storage.
+        An interval or a version would take others, too. The segments stay in deep storage.
         Source: https://druid.apache.org/docs/latest/api-reference/data-management-api/
         """
-        if not segment_ids:
-            return
-        status = Ask("read Druid's version", "GET", f"{self._overlord}/status")
-        release = release_of(str(self._object(status).get("version", "")), server=self._overlord)
-        base = {"coordinator": self._coordinator, "overlord": self._overlord}[release.marks_served_by]
-        url = base + release.mark_unused_path.format(datasource=quote(datasource, safe=""))
-        body = {"segmentIds": list(segment_ids)}
-        ask = Ask("mark segments unused", "POST", url, body=body, expected=frozenset({200, 204}))
-        self._http.run(ask, lambda response: response.status_code)
+        return self._mark(datasource, segment_ids, used=False)
+
+    def mark_used(self, datasource: str, segment_ids: Sequence[str]) -> int:
+        """How many of these segments were put back into service, by their ids alone.
+
+        One that a used segment overshadows is left as it is. Raises NotFoundError or RefusedError, before anything
+        changes, when Druid does not know one of them.
+        Source: https://github.com/apache/druid/blob/25.0.0/server/src/main/java/org/apache/druid/metadata/SqlSegmentsMetadataManager.java
+        """
+        return self._mark(datasource, segment_ids, used=True)
 
     def load_status(self, datasource: str, interval: Interval, *, refresh: bool) -> LoadStatus:
         """How many used segments of ``interval`` no Historical serves yet; 204 means that there are no used segments.
@@ -196,6 +273,49 @@ class DruidClient:
         ask = Ask("query Druid", "POST", f"{self._broker}/druid/v2/sql", body=body)
         return self._http.run(ask, lambda response: json_rows(response, ask.attempted))
 
+    def _version(self) -> str:
+        ask = Ask("read Druid's version", "GET", f"{self._overlord}/status")
+        return str(self._object(ask).get("version", ""))
+
+    def column_types(self, datasource: str, intervals: Sequence[Interval]) -> dict[str, str]:
+        """Druid's types by column in the segments that serve ``intervals``; SEVERAL where they differ among themselves.
+
+        A column that no segment stores is absent.
+        Source: https://druid.apache.org/docs/25.0.0/querying/segmentmetadataquery.html
+        """
+        body = {"queryType": "segmentMetadata", "dataSource": datasource, "intervals": [str(i) for i in intervals],
+                "merge": True, "analysisTypes": []}  # fmt: skip
+        ask = Ask("read the columns' types", "POST", f"{self._broker}/druid/v2", body=body)
+        merged = self._http.run(ask, lambda response: json_rows(response, ask.attempted))
+        try:
+            return {name: _type(told) for each in merged for name, told in each["columns"].items()}
+        except (KeyError, AttributeError, TypeError) as error:
+            raise unknown_form(ask, f"columns without a usable {error}") from error
+
+    def _mark(self, datasource: str, segment_ids: Sequence[str], *, used: bool) -> int:
+        """How many of the segments changed. Releases before 26 answer 204 where no server serves the datasource."""
+        if not segment_ids:
+            return 0
+        release = release_of(self._version(), server=self._overlord)
+        base = {"coordinator": self._coordinator, "overlord": self._overlord}[release.marks_served_by]
+        path = release.mark_used_path if used else release.mark_unused_path
+        url = base + path.format(datasource=quote(datasource, safe=""))
+        attempted = "mark segments used" if used else "mark segments unused"
+        ask = Ask(attempted, "POST", url, body={"segmentIds": list(segment_ids)}, expected=frozenset({200, 204}))
+        changed = self._http.run(ask, lambda response: _changed(response, ask))
+        if changed is None and release.mark_silent_when_nothing_is_served:
+            return sum(self._mark_one(datasource, each, used=used) for each in segment_ids)
+        return changed or 0
+
+    def _mark_one(self, datasource: str, segment_id: str, *, used: bool) -> bool:
+        """Whether the one segment changed; asked of the metadata alone, whatever is served.
+
+        Source: https://github.com/apache/druid/blob/25.0.0/server/src/main/java/org/apache/druid/server/http/DataSourcesResource.java
+        """
+        path = f"/druid/coordinator/v1/datasources/{quote(datasource, safe='')}/segments/{quote(segment_id, safe='')}"
+        attempted, method = ("mark a segment used", "POST") if used else ("mark a segment unused", "DELETE")
+        return self._object(Ask(attempted, method, self._coordinator + path)).get("segmentStateChanged") is True
+
     def _report(self, task_id: str) -> str:
         ask = Ask("read a task's report", "GET", self._task_url(task_id, "reports"), expected=FOUND_OR_NOT)
         report = self._http.run(
@@ -218,8 +338,39 @@ class DruidClient:
     def _object(self, ask: Ask) -> dict[str, Any]:
         return self._http.run(ask, lambda response: json_object(response, ask.attempted))
 
+    def _segments_url(self, datasource: str) -> str:
+        path = f"/druid/coordinator/v1/metadata/datasources/{quote(datasource, safe='')}/segments?full"
+        return self._coordinator + path
+
     def _task_url(self, task_id: str, part: str) -> str:
         return f"{self._overlord}/druid/indexer/v1/task/{quote(task_id, safe='')}/{part}"
+
+
+def _changed(response: httpx.Response, ask: Ask) -> int | None:
+    """``numChangedSegments``; None for 204."""
+    if response.status_code == 204:
+        return None
+    changed = json_object(response, ask.attempted).get("numChangedSegments")
+    if isinstance(changed, int):
+        return changed
+    raise unknown_form(ask, "no count of changed segments")
+
+
+def _within(sql: str, datasource: str, intervals: Sequence[Interval]) -> tuple[str, list[dict[str, str]]]:
+    """``sql`` for the segments that overlap any of ``intervals``, and its parameters."""
+    spans: list[Interval] = []
+    for interval in sorted(intervals):
+        meets = spans and interval.start <= spans[-1].end
+        spans.append(umbrella((spans.pop(), interval)) if meets else interval)
+    if len(spans) > _MOST_SPANS:
+        spans = [umbrella(spans)]
+    values = [datasource, *(format_instant(end) for span in spans for end in (span.end, span.start))]
+    condition = " OR ".join(['("start" < ? AND "end" > ?)'] * len(spans))
+    return sql.format(spans=condition), [{"type": "VARCHAR", "value": value} for value in values]
+
+
+def _type(told: Mapping[str, Any]) -> str:
+    return SEVERAL if told.get("errorMessage") else str(told["type"])
 
 
 def _segment(payload: Mapping[str, Any], ask: Ask) -> Segment:

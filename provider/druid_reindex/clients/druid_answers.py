@@ -30,6 +30,14 @@ def json_rows(response: httpx.Response, attempted: str) -> list[dict[str, Any]]:
     raise _malformed(response, "", attempted)
 
 
+def json_arrays(response: httpx.Response, attempted: str) -> list[list[Any]]:
+    """The array of one or more JSON arrays in the body. Raises ProtocolError or NoAnswerError for anything else."""
+    value = _json_value(response, attempted)
+    if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
+        return value
+    raise _malformed(response, "", attempted)
+
+
 def text(response: httpx.Response) -> str:
     """The body as text."""
     response.read()

@@ -24,10 +24,9 @@ from druid_reindex.model.interval import Interval, format_instant
 _MOST_REDIRECTS = 3
 _STATUSES_AT_ONCE = 8
 _STOP_PAUSES_SECONDS = (0.5, 1.0, 2.0)
-_UNANNOUNCED_SQL = (
-    'SELECT COUNT(*) AS "n" FROM sys.segments WHERE "datasource" = ? AND "start" < ? AND "end" > ? '
-    'AND "is_published" = 1 AND "is_overshadowed" = 0 AND "is_available" = 0'
-)
+_SEGMENTS_SQL = 'SELECT COUNT(*) AS "n" FROM sys.segments WHERE "datasource" = ? AND "start" < ? AND "end" > ? AND '
+_TO_LOAD = '"is_published" = 1 AND "is_overshadowed" = 0 AND "is_available" = 0'
+_TO_DROP = '"is_published" = 0 AND "is_realtime" = 0 AND "is_available" = 1'
 
 
 class AsyncDruid:
@@ -70,19 +69,23 @@ class AsyncDruid:
                 return
         await self._send(ask)
 
-    async def unannounced(self, datasource: str, interval: Interval) -> int:
+    async def unannounced(self, datasource: str, interval: Interval, *, swapped: bool = False) -> int:
         """How many published segments of ``interval``, none that is overshadowed, no Historical has announced.
 
+        With ``swapped`` also those that are served still, although they are not in service any more.
+
+        Druid 25 answers a count of nothing in a system table with no row at all.
         Source: https://druid.apache.org/docs/25.0.0/querying/sql-metadata-tables.html#segments-table
         """
         values = (datasource, format_instant(interval.end), format_instant(interval.start))
         parameters = [{"type": "VARCHAR", "value": value} for value in values]
-        body = {"query": _UNANNOUNCED_SQL, "resultFormat": "object", "parameters": parameters}
+        sql = f"{_SEGMENTS_SQL}(({_TO_LOAD}) OR ({_TO_DROP}))" if swapped else _SEGMENTS_SQL + _TO_LOAD
+        body = {"query": sql, "resultFormat": "object", "parameters": parameters}
         ask = Ask("query Druid", "POST", f"{self._config.broker_url.rstrip('/')}/druid/v2/sql", body=body)
         rows = json_rows(await self._send(ask), ask.attempted)
         try:
-            return int(rows[0]["n"])
-        except (IndexError, KeyError, TypeError, ValueError) as error:
+            return int(rows[0]["n"]) if rows else 0
+        except (KeyError, TypeError, ValueError) as error:
             raise unknown_form(ask, "no count of segments") from error
 
     async def _status(self, task_id: str, turns: asyncio.Semaphore) -> TaskStatus:

@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from druid_reindex import __version__
+from druid_reindex.clients.calls import Tally
 from druid_reindex.clients.druid_errors import from_answer, from_httpx
 from druid_reindex.errors import ConfigurationError, NoAnswerError, ProtocolError, ThrottledError, UnavailableError
 
@@ -81,7 +82,10 @@ class DruidConfig:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request; ``repeatable`` says that doing it twice does no more than doing it once."""
+    """One request; ``repeatable`` says that doing it twice does no more than doing it once.
+
+    ``read_seconds`` is for one whose answer may take longer than the configuration's.
+    """
 
     attempted: str
     method: str
@@ -90,6 +94,7 @@ class Ask:
     params: Mapping[str, str] = field(default_factory=dict)
     expected: frozenset[int] = frozenset({200})
     repeatable: bool = True
+    read_seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -118,6 +123,7 @@ class DruidHttp:
     ) -> None:
         self._config = config
         self._pace = pace or Pace()
+        self._calls = Tally()
         self._client = httpx.Client(
             **client_arguments(config),
             transport=transport,
@@ -138,6 +144,7 @@ class DruidHttp:
 
         Raises the error that the last answer, or the lack of one, stands for.
         """
+        self._calls.add("druid")
         give_up = self._pace.clock() + self._config.deadline_seconds
         attempt = 0
         while True:
@@ -154,7 +161,7 @@ class DruidHttp:
         url = httpx.URL(ask.url)
         for _ in range(_MOST_REDIRECTS + 1):
             request = self._client.build_request(
-                ask.method, url, json=ask.body, params=dict(ask.params) or None, timeout=httpx.USE_CLIENT_DEFAULT
+                ask.method, url, json=ask.body, params=dict(ask.params) or None, timeout=self._timeout(ask)
             )
             try:
                 response = self._client.send(request, stream=True)
@@ -167,6 +174,10 @@ class DruidHttp:
             except httpx.HTTPError as error:
                 raise from_httpx(error, attempted=ask.attempted, resource=where(request.url)) from error
         raise _bad_redirect(ask, url, "redirected again and again", "check which server leads")
+
+    def _timeout(self, ask: Ask) -> httpx.Timeout:
+        seconds = max(self._config.read_seconds, ask.read_seconds or 0.0)
+        return httpx.Timeout(seconds, connect=self._config.connect_seconds)
 
     def _consumed(self, ask: Ask, response: httpx.Response, consume: Callable[[httpx.Response], T]) -> T:
         if response.status_code in ask.expected:
@@ -196,7 +207,8 @@ def client_arguments(config: DruidConfig) -> dict[str, Any]:
     """How each of our httpx clients speaks to Druid: its user, CA and time-outs, no proxy."""
     return {
         "auth": httpx.BasicAuth(config.user, config.password) if config.user else None,
-        "headers": {"User-Agent": f"druid-reindex/{__version__}"},
+        # Druid 25 declares no type for some answers, which it then cannot write: it takes the one that is asked for.
+        "headers": {"User-Agent": f"druid-reindex/{__version__}", "Accept": "application/json, */*;q=0.5"},
         "timeout": httpx.Timeout(config.read_seconds, connect=config.connect_seconds),
         "follow_redirects": False,
         "trust_env": False,

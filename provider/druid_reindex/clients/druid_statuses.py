@@ -6,6 +6,7 @@ Source: https://druid.apache.org/docs/25.0.0/operations/api-reference.html#tasks
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -13,8 +14,10 @@ import httpx
 from druid_reindex.clients.druid_answers import json_object, text
 from druid_reindex.clients.druid_http import Ask, unknown_form
 from druid_reindex.model.druid_task import TaskState, TaskStatus
+from druid_reindex.model.interval import parse_instant
 
 FOUND_OR_NOT = frozenset({200, 404})
+_QUEUED = "WAITING"
 _UNKNOWN_TASK = "Cannot find any task with id"
 
 
@@ -36,7 +39,10 @@ def read_status(response: httpx.Response, ask: Ask, task_id: str) -> TaskStatus:
 
 
 def task_of(status: Mapping[str, Any], ask: Ask) -> TaskStatus:
-    """The status in the Overlord's words: ``statusCode`` is RUNNING for a task that waits or is pending, too."""
+    """The status in the Overlord's words: ``statusCode`` is RUNNING for a task that waits or is pending, too.
+
+    ``runnerStatusCode`` tells these apart; it is WAITING also for one that has ended.
+    """
     task_id = status.get("id")
     if not isinstance(task_id, str):
         raise unknown_form(ask, "a task without an id")
@@ -45,4 +51,13 @@ def task_of(status: Mapping[str, Any], ask: Ask) -> TaskStatus:
     except ValueError as error:
         raise unknown_form(ask, f"task state {status.get('statusCode')!r}") from error
     duration_seconds = max(0.0, float(status.get("duration") or 0) / 1000)
-    return TaskStatus(task_id, state, str(status.get("errorMsg") or ""), duration_seconds)
+    is_queued = state is TaskState.RUNNING and status.get("runnerStatusCode") == _QUEUED
+    said = str(status.get("errorMsg") or "")
+    return TaskStatus(task_id, state, said, duration_seconds, is_queued, _instant(status.get("createdTime")))
+
+
+def _instant(told: Any) -> datetime | None:
+    try:
+        return parse_instant(told) if isinstance(told, str) else None
+    except ValueError:
+        return None

@@ -5,19 +5,14 @@ Source: https://docs.aws.amazon.com/emr/latest/APIReference/Welcome.html
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiobotocore.config import AioConfig
-
 from druid_reindex.clients.aws_errors import translated
 from druid_reindex.clients.emr import cluster_of, step_of
-from druid_reindex.clients.session import client_arguments
+from druid_reindex.clients.session_async import open_service
 from druid_reindex.model.cluster import Cluster, Step
-
-_MODELS = (("service-2", "emr"), ("endpoint-rule-set-1", "emr"), ("paginators-1", "emr"))
 
 
 class AsyncEmr:
@@ -60,19 +55,5 @@ class AsyncEmr:
 @asynccontextmanager
 async def open_emr(make_session: Callable[[], Any], region: str) -> AsyncIterator[AsyncEmr]:
     """EMR, until the block ends. ``make_session`` gives an aiobotocore session, in a thread, for it may block."""
-    session = await asyncio.to_thread(_prepared, make_session)
-    config = AioConfig(**client_arguments())
-    with translated("make an EMR client", f"EMR {region}"):
-        async with session.create_client("emr", region_name=region, config=config) as client:
-            yield AsyncEmr(client)
-
-
-def _prepared(make_session: Callable[[], Any]) -> Any:
-    """The session with EMR's models read, which takes longer than an event loop should be held up."""
-    with translated("start an AWS session", "the Airflow connection"):
-        session = make_session()
-        loader = session.get_component("data_loader")
-        for kind, service in _MODELS:
-            loader.load_service_model(service, kind)
-        loader.load_data_with_path("endpoints")
-    return session
+    async with open_service(make_session, "emr", region) as client:
+        yield AsyncEmr(client)

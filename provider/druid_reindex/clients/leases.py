@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import assert_never
 
+from druid_reindex.clients.calls import apart
 from druid_reindex.clients.shelf import RecordPlace, Shelf
 from druid_reindex.errors import ConflictError, DruidReindexError, FencedOutError
 from druid_reindex.model import lease as stored
@@ -15,6 +16,8 @@ from druid_reindex.plan import lease as rules
 from druid_reindex.plan import names
 from druid_reindex.plan.lease import Busy, Claim, Decision, Fenced, Keep, Renew, Take
 from druid_reindex.ports import RecordStorePort
+
+LEASE = "lease"  # what is asked for its sake is counted apart
 
 
 def utc_now() -> datetime:
@@ -37,14 +40,16 @@ class LeaseShelf:
 
     def read(self) -> Lease | None:
         """The lease as it stands; None when nobody has ever held it."""
-        return self._record.read()
+        with apart(LEASE):
+            return self._record.read()
 
     def swap(self, change: Callable[[Lease | None], Lease | None]) -> Lease | None:
         """The lease after ``change``, which is asked again whenever somebody else was quicker; None leaves it alone.
 
         Raises ConflictError when others were quicker each time.
         """
-        return self._record.swap(change)
+        with apart(LEASE):
+            return self._record.swap(change)
 
     def break_it(self, seen: Lease, *, by: str, reason: str, now: datetime) -> Lease:
         """The lease, taken away from the owner in ``seen``. Raises ConflictError when it is no longer theirs."""

@@ -1,4 +1,7 @@
-"""Finds what a deployment has on EMR and in S3, and takes away what no live run owns; ``plan.orphans`` decides."""
+"""Finds what a deployment has on EMR and in S3, and takes away what no live run owns; ``plan.orphans`` decides.
+
+What is taken away of supervisors that are suspended is their suspension.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,16 @@ from uuid import UUID
 
 from druid_reindex.clients.groups import GroupShelf, group_shelves
 from druid_reindex.clients.leases import LeaseShelf
-from druid_reindex.clients.run_end import end_cluster
-from druid_reindex.errors import DruidReindexError
+from druid_reindex.clients.run_end import Services, end_cluster, end_run
+from druid_reindex.clients.suspensions import Suspender, SuspensionShelf, suspension_shelves
+from druid_reindex.errors import ConflictError, DruidReindexError
 from druid_reindex.model import lease as stored
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.cluster import Cluster, StoredConfiguration
 from druid_reindex.model.group import Group
 from druid_reindex.model.lease import Lease
 from druid_reindex.model.pipeline import Classification
+from druid_reindex.model.suspension import Suspension
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import names
 from druid_reindex.plan.group import is_closed
@@ -26,6 +31,7 @@ from druid_reindex.plan.orphans import (
     Found,
     Orphan,
     SharedCluster,
+    SuspendedSupervisors,
     WorkingFiles,
     is_ours,
     ours,
@@ -34,7 +40,7 @@ from druid_reindex.plan.orphans import (
 )
 from druid_reindex.plan.security import PREFIX
 from druid_reindex.plan.security import is_ours as is_made
-from druid_reindex.ports import EmrPort, ObjectStorePort
+from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
 
 T = TypeVar("T")
 _ANY_JOB = "drx_"
@@ -42,13 +48,17 @@ _ANY_JOB = "drx_"
 
 @dataclass(frozen=True)
 class Leftovers:
-    """One side of the boundary, and how its account is asked; what cannot be read is told to ``unread``."""
+    """One side of the boundary, and how its account is asked; what cannot be read is told to ``unread``.
+
+    ``druid`` is asked for by the name of an Airflow connection.
+    """
 
     boundaries: Boundaries
     classification: Classification
     emr: Callable[[], EmrPort]
     store: Callable[[], ObjectStorePort]
     unread: Callable[[str], None]
+    druid: Callable[[str], DruidPort]
 
     @property
     def boundary(self) -> Boundary:
@@ -68,21 +78,21 @@ class Leftovers:
             files=tuple(self._read(self._files)),
             groups=tuple(self._groups()),
             unused=tuple(self._read(self._unused)),
+            suspended=tuple(self._suspended()),
         )
 
     def take_away(self, orphan: Orphan, *, by: str, now: datetime, log: Callable[[str], None]) -> None:
-        """Terminate the cluster, break the lease, delete the files or the security configuration.
+        """Terminate the cluster, break the lease, delete the files or the security configuration, resume supervisors.
 
         A lease is broken and not deleted: its fence stays, and the next owner ends what the run had submitted.
-        Raises what EMR or S3 raises, and ConflictError when a run has begun to share the cluster since it was found.
+        Raises what EMR, S3 or Druid raises, and ConflictError when a run has begun to share the cluster since it was
+        found, or when anything of the run that has suspended supervisors lives still.
         """
         match orphan.thing:
             case Cluster():
                 end_cluster(self.emr(), orphan.thing, _ANY_JOB, log)
             case SharedCluster():
-                if not is_closed(orphan.thing.cluster, orphan.thing.group):
-                    GroupShelf(self.store(), self.boundary, orphan.thing.group.key).close(orphan.thing.group)
-                end_cluster(self.emr(), orphan.thing.cluster, _ANY_JOB, log)
+                self._end_shared(orphan.thing, log)
             case Lease():
                 log(f"breaking the lease of {orphan.thing.datasource}")
                 shelf = LeaseShelf(self.store(), self.boundary, orphan.thing.datasource)
@@ -94,6 +104,37 @@ class Leftovers:
             case StoredConfiguration():
                 log(f"deleting security configuration {orphan.thing.name}")
                 self.emr().delete_security_configuration(orphan.thing.name)
+            case SuspendedSupervisors():
+                self._resume(orphan.thing.suspension, log)
+
+    def _end_shared(self, shared: SharedCluster, log: Callable[[str], None]) -> None:
+        if not is_closed(shared.cluster, shared.group):
+            GroupShelf(self.store(), self.boundary, shared.group.key).close(shared.group)
+        end_cluster(self.emr(), shared.cluster, _ANY_JOB, log)
+
+    def _resume(self, suspension: Suspension, log: Callable[[str], None]) -> None:
+        """Resume what the run has suspended, once nothing of it lives that could replace what streams append to."""
+        druid, store = self.druid(suspension.conn_id), self.store()
+        services = Services(druid, self.emr(), store, self.boundary, log)
+        alive = end_run(suspension.datasource, suspension.run, services)
+        if alive:
+            raise ConflictError(
+                "resume supervisors",
+                resource=f"{suspension.datasource}, suspended by {suspension.run.dag_run_id}",
+                came_back=f"of that run these still live: {alive}; they were asked to end",
+                remedy="look again in a few minutes: `druid-reindex orphans --reap`, or the next hour's housekeeping",
+            )
+        Suspender(SuspensionShelf(store, self.boundary, suspension.datasource), druid, suspension, log).resume()
+
+    def _suspended(self) -> Iterator[SuspendedSupervisors]:
+        for shelf in self._read(lambda: suspension_shelves(self.store(), self.boundary)):
+            yield from self._read(partial(self._suspension, shelf))
+
+    def _suspension(self, shelf: SuspensionShelf) -> list[SuspendedSupervisors]:
+        found = shelf.read()
+        if found is None or found.deployment_id != self.deployment_id or not found.supervisors:
+            return []
+        return [SuspendedSupervisors(found, LeaseShelf(self.store(), self.boundary, shelf.datasource).read())]
 
     def _clusters(self) -> list[Cluster]:
         return self.emr().living_clusters(names.RUN_TAG)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from druid_reindex.clients.groups import GroupShelf
 from druid_reindex.clients.leases import LeaseShelf
+from druid_reindex.clients.suspensions import SuspensionShelf
 from druid_reindex.errors import DruidReindexError, ProtocolError
 from druid_reindex.evidence.night_state import (
     Change,
@@ -23,6 +24,7 @@ from druid_reindex.evidence.night_state import (
     RunningCluster,
     Served,
     Stopped,
+    StoppedStream,
     Unread,
 )
 from druid_reindex.model.boundary import Boundary
@@ -30,22 +32,28 @@ from druid_reindex.model.identity import RunId, digest
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.prices import PriceTable
 from druid_reindex.model.profile import ClusterProfile
+from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.warehouse import Warehouse
 from druid_reindex.plan import document, names
 from druid_reindex.plan.group import is_open, of_run
 from druid_reindex.plan.night import Batch, Chunk
 from druid_reindex.plan.timeline import visible
-from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
+from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort, RedshiftPort
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Whom to ask; each is made when it is first needed, so that one that cannot be made hides no other."""
+    """Whom to ask; each is made when it is first needed, so that one that cannot be made hides no other.
+
+    ``redshift`` is asked for by the warehouse; None for those who only look.
+    """
 
     druid: Callable[[], DruidPort]
     emr: Callable[[], EmrPort]
     store: Callable[[], ObjectStorePort]
+    redshift: Callable[[Warehouse], RedshiftPort] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,10 +81,11 @@ class AirflowFacts:
 
 @dataclass(frozen=True)
 class _Planned:
-    """The batches that the run is to carry out, and the records of those that it did."""
+    """The batches that the run is to carry out, the records of those that it did, and the chunks taken back."""
 
     batches: tuple[Batch, ...] = ()
     records: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    taken_back: frozenset[str] = frozenset()
 
 
 def night_state(subject: Subject, told: AirflowFacts, sources: Sources) -> NightState:
@@ -95,6 +104,7 @@ def night_state(subject: Subject, told: AirflowFacts, sources: Sources) -> Night
         progress=planned if isinstance(planned, Unread) else _progress(planned),
         deadline=_deadline(subject.pipeline, told.queued_at),
         suspended=told.suspended,
+        streams=_read(lambda: _streams(subject, sources.store())),
     )
 
 
@@ -118,19 +128,25 @@ def _stored_plan(subject: Subject, chosen: tuple[int, ...] | None, store: Object
         return None
     batches = document.from_json(found[0]).batches
     wanted = tuple(batch for batch in batches if chosen is None or batch.number in chosen)
-    records = {batch.number: _record(subject, batch.number, digest(found[0]), store) for batch in wanted}
-    return _Planned(wanted, {number: record for number, record in records.items() if record is not None})
+    place, sha256 = (subject.boundary, subject.run_id), digest(found[0])
+    records = {b.number: _record(names.result_uri(*place, b.number), sha256, store, "after") for b in wanted}
+    taken_back = [_record(names.rollback_uri(*place, batch.number), sha256, store) or {} for batch in wanted]
+    return _Planned(
+        wanted,
+        {number: record for number, record in records.items() if record is not None},
+        frozenset(chunk for record in taken_back for chunk in record.get("chunks", ())),
+    )
 
 
-def _record(subject: Subject, batch: int, plan_sha256: str, store: ObjectStorePort) -> Mapping[str, Any] | None:
-    """The batch's record under the present plan."""
-    uri = names.result_uri(subject.boundary, subject.run_id, batch)
+def _record(uri: S3Uri, plan_sha256: str, store: ObjectStorePort, *needed: str) -> Mapping[str, Any] | None:
+    """A batch's record under the present plan, which must have what is ``needed``."""
     found = store.get_with_etag(uri)
     if found is None:
         return None
     try:
         record: dict[str, Any] = json.loads(found[0])
-        return record if record["plan_sha256"] == plan_sha256 and record["after"] is not None else None
+        complete = all(record[name] is not None for name in needed)
+        return record if record["plan_sha256"] == plan_sha256 and complete else None
     except (ValueError, KeyError, TypeError) as unreadable:
         raise ProtocolError(
             "read a batch's record",
@@ -156,6 +172,8 @@ def _served(subject: Subject, planned: _Planned | None, druid: DruidPort) -> tup
         known = None if None in counts else sum(count for count in counts if count is not None)
         versions = tuple(sorted({each.version for each in within}))
         change = _change({each.segment_id for each in segments}, chunk, planned.records.get(batch.number))
+        if change is Change.NONE and str(chunk.interval) in planned.taken_back:
+            change = Change.TAKEN_BACK
         served.append(Served(str(chunk.interval), versions, known, change))
     return tuple(served)
 
@@ -187,6 +205,14 @@ def _holder(subject: Subject, store: ObjectStorePort) -> Holder | None:
         return None
     is_this_run = lease.owner == str(subject.run_id)
     return Holder(lease.dag_id, lease.run_id, lease.since, lease.until, is_this_run)
+
+
+def _streams(subject: Subject, store: ObjectStorePort) -> tuple[StoppedStream, ...]:
+    found = SuspensionShelf(store, subject.boundary, subject.pipeline.datasource).read()
+    if found is None:
+        return ()
+    by = found.run.dag_id, found.run.dag_run_id, found.run == subject.run_id
+    return tuple(StoppedStream(each.supervisor_id, each.since, *by) for each in found.supervisors)
 
 
 def _progress(planned: _Planned | None) -> Progress | None:

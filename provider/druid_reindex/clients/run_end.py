@@ -1,4 +1,4 @@
-"""Ends what a run has on Druid and EMR: tasks and steps known by their names, clusters by their tags.
+"""Ends what a run has on Druid, EMR and Redshift: tasks, steps and statements by their names, clusters by their tags.
 
 A cluster that it shares goes on while another run uses it.
 """
@@ -16,12 +16,12 @@ from druid_reindex.model.group import shown
 from druid_reindex.model.identity import RunId
 from druid_reindex.plan import names
 from druid_reindex.plan.group import of_run
-from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
+from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort, RedshiftPort
 
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """The Druid tasks and EMR clusters of a run that have not ended; false when there are none.
+    """The Druid tasks, EMR clusters and Redshift statements of a run that have not ended; false when there are none.
 
     ``steps`` are those on clusters that it shares, as cluster id and step id.
     """
@@ -29,31 +29,37 @@ class Alive:
     task_ids: tuple[str, ...] = ()
     cluster_ids: tuple[str, ...] = ()
     steps: tuple[tuple[str, str], ...] = ()
+    statement_ids: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.task_ids or self.cluster_ids or self.steps)
+        return bool(self.task_ids or self.cluster_ids or self.steps or self.statement_ids)
 
     def __str__(self) -> str:
         steps = [f"step {step_id} of {cluster_id}" for cluster_id, step_id in self.steps]
-        return ", ".join([*self.task_ids, *self.cluster_ids, *steps]) or "nothing"
+        statements = [f"statement {statement_id}" for statement_id in self.statement_ids]
+        return ", ".join([*self.task_ids, *self.cluster_ids, *steps, *statements]) or "nothing"
 
 
 @dataclass(frozen=True)
 class Services:
-    """Where a run's things are, and who hears what is done to them; ``place`` is the run's side of the boundary."""
+    """Where a run's things are, and who hears what is done to them; ``place`` is the run's side of the boundary.
+
+    ``redshift`` is None where the run's pipeline has it run nothing.
+    """
 
     druid: DruidPort
     emr: EmrPort
     store: ObjectStorePort
     place: RecordPlace
     log: Callable[[str], None]
+    redshift: RedshiftPort | None = None
 
 
 def end_run(datasource: str, run_id: RunId, services: Services) -> Alive:
     """What still lives of the run, after it was all asked to end; doing it again is harmless.
 
     Whoever asks goes on once nothing is alive: a task may still publish, and a step still write, until it has ended.
-    The clusters are ended, too, when Druid does not answer, whose error is raised after that.
+    Clusters and statements are ended, too, when Druid does not answer, whose error is raised after that.
     """
     prefix = names.task_prefix(datasource, run_id)
     druid, emr = services.druid, services.emr
@@ -66,8 +72,9 @@ def end_run(datasource: str, run_id: RunId, services: Services) -> Alive:
             if cluster.state is not ClusterState.TERMINATING:
                 end_cluster(emr, cluster, prefix, services.log)
         steps = _leave_groups(run_id, prefix, services)
+        statements = _cancel_statements(names.statements_prefix(datasource, run_id), services)
     living = tuple(cluster.cluster_id for cluster in _clusters(emr, run_id))
-    return Alive(tuple(_tasks(druid, datasource, prefix)), living, steps)
+    return Alive(tuple(_tasks(druid, datasource, prefix)), living, steps, statements)
 
 
 def end_cluster(emr: EmrPort, cluster: Cluster, prefix: str, log: Callable[[str], None]) -> None:
@@ -115,6 +122,18 @@ def _cancel_steps(emr: EmrPort, cluster_id: str, prefix: str, log: Callable[[str
                 emr.cancel_step(cluster_id, step.step_id)
             except RefusedError as refused:
                 log(f"the step ends by itself or with its cluster: {refused}")
+
+
+def _cancel_statements(prefix: str, services: Services) -> tuple[str, ...]:
+    """The run's statements that have not ended, once they were all cancelled."""
+    redshift = services.redshift
+    if redshift is None:
+        return ()
+    for each in redshift.named(prefix):
+        if not each.state.is_ended:
+            services.log(f"cancelling statement {each.statement_id} ({each.name})")
+            redshift.cancel(each.statement_id)
+    return tuple(each.statement_id for each in redshift.named(prefix) if not each.state.is_ended)
 
 
 def _tasks(druid: DruidPort, datasource: str, prefix: str) -> list[str]:

@@ -119,7 +119,9 @@ class S3Client:
         with translated("list objects", str(prefix)):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=prefix.bucket, Prefix=below)
             return [
-                StoredObject(S3Uri(prefix.bucket, each["Key"]), each["LastModified"].astimezone(UTC))
+                StoredObject(
+                    S3Uri(prefix.bucket, each["Key"]), each["LastModified"].astimezone(UTC), each["ETag"].strip('"')
+                )
                 for page in pages
                 for each in page.get("Contents", [])
             ]

@@ -27,6 +27,8 @@ _DIAGNOSES = (
     re.compile(r"Container \[pid=\d+,containerID=\S+\] is running [^.]*memory limit[^.]*"),
     re.compile(r"Application application_\S+ failed \d+ times due to [^.]*"),
     re.compile(r"Job job_\S+ failed with state (?:FAILED|KILLED) due to: .*"),
+    # The AWS CLI's own words, in a step's script.
+    re.compile(r"An error occurred \(\w+\) when calling the \w+ operation.*"),
 )
 _WRAPPER = re.compile(
     r"^(\S+: (Job\[.*\] failed|Got invocation target exception in run).*|\S+\.(Runtime|InvocationTarget)Exception: )$"
@@ -38,7 +40,7 @@ _INVALID_FORMAT = re.compile(
 _SECRETS = (
     (
         re.compile(
-            r"(?i)\b(password|passwd|secret|token|signature|credential)([\w.-]*[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+"
+            r"(?i)\b(password|passwd|secret(?!smanager)|token|signature|credential)([\w.-]*[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+"
         ),
         r"\1\2***",
     ),

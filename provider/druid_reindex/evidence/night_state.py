@@ -19,7 +19,13 @@ ATTEST_TASK = "attest"
 REINDEX_TASK = "reindex"
 CLUSTER_DOWN_TASK = "cluster_down"
 VALIDATE_TASK = "validate"
+ROLLBACK_TASK = "rollback"
 VERDICT_TASK = "verdict"
+# What the ids of these tasks begin with; the name of the unload or load follows.
+UNLOAD_TASKS = "unload_"
+LOAD_TASKS = "load_"
+PREPARE_TASKS = "prepare_"
+EXPORT_TASKS = "export_"
 WHY_KEY = "why"  # the XCom in which a task that fails tells why
 LIVE_RUN_STATES = frozenset({"queued", "running"})
 MISSING_RUN = "missing"
@@ -57,6 +63,7 @@ class Change(StrEnum):
 
     NONE = "as before"
     REBUILT = "rebuilt by this run"
+    TAKEN_BACK = "taken back by this run: as before"
     OTHER = "neither as before nor as this run recorded it"
 
 
@@ -105,6 +112,21 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class StoppedStream:
+    """A supervisor of the datasource that a night has suspended and not resumed yet."""
+
+    supervisor_id: str
+    since: datetime
+    dag_id: str
+    run_id: str
+    is_this_run: bool
+
+    def __str__(self) -> str:
+        who = "this run" if self.is_this_run else f"{self.dag_id} {self.run_id}"
+        return f"supervisor {self.supervisor_id}{_since(self.since)}, by {who}, which resumes it at its end"
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """The numbers of the batches that the run is to carry out, in order, and those that left their result."""
 
@@ -138,6 +160,7 @@ class NightState:
     progress: Progress | Unread | None
     deadline: datetime | Unread | None
     suspended: tuple[str, ...] | Unread = ()
+    streams: tuple[StoppedStream, ...] | Unread = ()
 
     @property
     def is_live(self) -> bool:
@@ -152,7 +175,7 @@ def render(state: NightState) -> str:
         "WHY": [str(state.why) or "nothing failed"],
         "SERVING": _listed(state.serving, "no time chunk was planned: Druid serves what it served before"),
         "RUNNING": [*_listed(state.running, "no cluster"), _lease(state.lease)],
-        "SUSPENDED": _listed(state.suspended, "nothing by us"),
+        "SUSPENDED": _suspended(state),
         "SAFE NEXT": [safe_next(state)],
         "DEADLINE": [_deadline(state.deadline)],
     }
@@ -182,6 +205,8 @@ def _left_behind(state: NightState) -> str:
         return "druid-reindex orphans  the run is over: this lists the clusters that no live run owns"
     if state.running:
         return "druid-reindex orphans --reap  the run is over: this ends the clusters that no live run owns"
+    if isinstance(state.streams, tuple) and any(stream.is_this_run for stream in state.streams):
+        return "druid-reindex orphans --reap  the run is over: this resumes the supervisors that it has suspended"
     if isinstance(state.lease, Holder) and not state.lease.is_this_run:
         return f"{_status(state.lease.dag_id, state.lease.run_id)}  it holds the lease: wait until it is over"
     return ""
@@ -191,6 +216,8 @@ def _go_on(state: NightState) -> str:
     if isinstance(state.stopped, Unread) or isinstance(state.progress, Unread):
         return f"{_command('status', state)}  once all can be read: from where to go on is not known"
     failed = {each.task_id for each in state.stopped}
+    if ROLLBACK_TASK in failed:
+        return f"{_command('rollback', state)}  shows what of the night is served, and takes it back when you agree"
     if state.progress is None or failed & _UNPLANNED:
         return f"{_command('resume', state)}  after mending the cause: plans the night anew"
     if state.progress.first_open is not None:
@@ -222,6 +249,11 @@ def _listed(values: tuple[object, ...] | Unread, nothing: str) -> list[str]:
     if isinstance(values, Unread):
         return [str(values)]
     return [str(value) for value in values] or [nothing]
+
+
+def _suspended(state: NightState) -> list[str]:
+    both = [line for each in (state.suspended, state.streams) for line in _listed(each, "")]
+    return [line for line in both if line] or ["nothing by us"]
 
 
 def _lease(lease: Holder | Unread | None) -> str:

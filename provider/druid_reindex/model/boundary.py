@@ -6,7 +6,7 @@ Read from ``emr_configs/boundaries.yaml``: account-level values, once per classi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 from uuid import UUID
@@ -14,11 +14,15 @@ from uuid import UUID
 from pydantic import Field, field_validator
 
 from druid_reindex.errors import ConfigurationError
-from druid_reindex.model.pipeline import Classification, Frozen
+from druid_reindex.model.database import DATABASE_NAME, Database
+from druid_reindex.model.frozen import Frozen
+from druid_reindex.model.pipeline import Classification
 from druid_reindex.model.realm import Realms
 from druid_reindex.model.uri import Arn, S3Uri
+from druid_reindex.model.warehouse import Warehouse
 
 _GROUP = r"^sg-[0-9a-f]{8,17}$"
+DatabaseName = Annotated[str, Field(pattern=DATABASE_NAME)]
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")]
 
 
@@ -61,6 +65,12 @@ class Boundary(Frozen):
     emr_instance_profile: str = Field(min_length=1, description="the name of the clusters' instance profile")
     metadata_secret_id: str = Field(min_length=1, description="the Secrets Manager secret of Druid's metadata store")
     network: Network = Field(description="subnet_ids and the three security groups")
+    redshift: Warehouse | None = Field(
+        None, description="cluster_identifier or workgroup_name, database and role_arns of Redshift; or null"
+    )
+    databases: Mapping[DatabaseName, Database] = Field(
+        {}, description="databases outside AWS by a word of yours: host, database, secret_id, ca_file, jars"
+    )
 
     @field_validator("kms_key_arn", "emr_log_kms_key_arn", "disk_kms_key_arn")
     @classmethod

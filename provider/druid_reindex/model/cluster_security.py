@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from druid_reindex.model.pipeline import Frozen
+from druid_reindex.model.frozen import Frozen
 from druid_reindex.model.security_configuration import Authorization, Bucket, ClassName, KeyArn, S3Address
 
 

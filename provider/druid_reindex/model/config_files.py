@@ -26,7 +26,7 @@ def load_boundaries(configs: Path) -> Boundaries:
     """The boundaries in ``configs/boundaries.yaml``. Raises ConfigurationError that names every wrong field."""
     file = read_yaml(configs / "boundaries.yaml")
     boundaries = load(file, Boundaries)
-    file.refuse([*_mixed(boundaries), *_outside(boundaries), *_tangled(boundaries)])
+    file.refuse([*_mixed(boundaries), *_shared_logins(boundaries), *_outside(boundaries), *_tangled(boundaries)])
     return boundaries
 
 
@@ -69,6 +69,20 @@ def _mixed(boundaries: Boundaries) -> Iterator[Defect]:
         uri = S3Uri.parse(getattr(general, name))
         if phi.claims_uri(uri):
             yield Defect(("general", name), f"{shown(str(uri))}, which overlaps phi's", "give each boundary its own")
+    if phi.redshift is not None and general.redshift is not None:
+        for i, arn in enumerate(general.redshift.role_arns):
+            if arn in phi.redshift.role_arns:
+                at = ("general", "redshift", "role_arns", i)
+                yield Defect(at, f"{shown(arn)}, which phi has too", "give each boundary its own")
+
+
+def _shared_logins(boundaries: Boundaries) -> Iterator[Defect]:
+    """Secrets of databases that protected and general pipelines would share."""
+    secrets = {database.secret_id for database in boundaries.phi.databases.values()}
+    for name, database in boundaries.general.databases.items():
+        if database.secret_id in secrets:
+            at = ("general", "databases", name, "secret_id")
+            yield Defect(at, f"{shown(database.secret_id)}, which phi has too", "give each boundary its own")
 
 
 def _outside(boundaries: Boundaries) -> Iterator[Defect]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -25,12 +26,19 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """What the Overlord says of one task; ``error_message`` is its short (100 characters) ``errorMsg``."""
+    """What the Overlord says of one task; ``error_message`` is its short (100 characters) ``errorMsg``.
+
+    ``is_queued`` says that it has been given to no worker yet, nor waits for a free one: it does not have its locks.
+    ``created_at`` is by the Overlord's clock, None where that is not told.
+    Source: https://github.com/apache/druid/blob/25.0.0/indexing-service/src/main/java/org/apache/druid/indexing/overlord/TaskQueue.java
+    """
 
     task_id: str
     state: TaskState
     error_message: str = ""
     duration_seconds: float = 0.0
+    is_queued: bool = False
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

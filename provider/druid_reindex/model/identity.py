@@ -1,8 +1,9 @@
-"""Who a run is, outside: the one identity from which every external name is made."""
+"""Who a run is, outside: the one identity from which every external name is made; and what stands for a document."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import Self
 from uuid import UUID, uuid5
@@ -36,3 +37,8 @@ class RunId:
 def digest(payload: bytes) -> str:
     """The SHA-256 of ``payload`` in hexadecimal."""
     return hashlib.sha256(payload).hexdigest()
+
+
+def canonical(document: object) -> bytes:
+    """``document`` as JSON with sorted keys, no spaces, UTF-8: equal documents give equal bytes."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

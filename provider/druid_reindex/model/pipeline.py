@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -11,11 +11,15 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from druid_reindex.model.aggregators import AGGREGATORS
-from druid_reindex.model.interval import Granularity
+from druid_reindex.model.expectation import Expectation
+from druid_reindex.model.frozen import Frozen
+from druid_reindex.model.interval import Granularity, Interval
+from druid_reindex.model.transfer import Load, TokenKey, Unload
 from druid_reindex.model.uri import S3Uri
 
 # What Hadoop reads as several paths, as an escape, or as another path than the one that is written.
-_AMBIGUOUS = re.compile(r"[,\\]|//|(^|/)\.{1,2}(/|$)")
+_AMBIGUOUS = re.compile(r"[,;\\]|//|(^|/)\.{1,2}(/|$)")
+DAY = "{day}"
 _CONNECTION_ID = r"^[A-Za-z0-9_.-]{1,200}$"
 
 
@@ -41,10 +45,18 @@ class Submission(StrEnum):
     EMR_STEP = "emr_step"
 
 
-class Frozen(BaseModel):
-    """A frozen model that refuses unknown fields."""
+class Supervisors(StrEnum):
+    """What a night does with the datasource's supervisors that are in its way: nothing, or it suspends them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    LEAVE = "leave"
+    SUSPEND = "suspend"
+
+
+class Mode(StrEnum):
+    """Whether a rebuilt chunk replaces the one that is served, or lies beside it to be compared."""
+
+    REPLACE = "replace"
+    SHADOW = "shadow"
 
 
 class Schedule(Frozen):
@@ -126,7 +138,7 @@ class Partitioning(Frozen):
 
 
 class DatasourceInput(Frozen):
-    """The datasource's own published segments (Druid's ``dataSource`` inputSpec)."""
+    """Published segments of the pipeline's own datasource, or of another one (Druid's ``dataSource`` inputSpec)."""
 
     type: Literal["datasource"] = Field("datasource", description="datasource or static")
     datasource: str | None = Field(None, description="a datasource's name; left out, the pipeline's own")
@@ -135,18 +147,27 @@ class DatasourceInput(Frozen):
 def _readable(path: str) -> str:
     S3Uri.parse(path)
     if _AMBIGUOUS.search(path.removeprefix("s3://")):
-        raise ValueError("Hadoop would read another path: no comma, backslash, empty part, `.` or `..` works")
+        raise ValueError(
+            "Hadoop would read another path: no comma, semicolon, backslash, empty part, `.` or `..` works"
+        )
     return path
 
 
 class StaticInput(Frozen):
-    """Files in S3 (Druid's ``static`` inputSpec)."""
+    """Files in S3 (Druid's ``static`` inputSpec): addresses, or what the same night unloads.
+
+    ``{day}`` in an address stands for each day (UTC, ``2026-09-01``) of a rebuilt time chunk; Hadoop stops at an
+    address where nothing is, so that no chunk is built without a day's delivery. Rows of other chunks are passed over.
+    """
 
     type: Literal["static"] = Field(description="datasource or static")
     paths: tuple[Annotated[str, AfterValidator(_readable)], ...] = Field(
-        min_length=1, description="a list of s3://bucket/prefix addresses"
+        (), description="a list of s3://bucket/prefix addresses; {day} stands for each day of a chunk; or unload"
     )
-    format: Literal["json", "csv"] = Field("json", description="json or csv")
+    unload: str | None = Field(
+        None, description="the name of one of the pipeline's unloads, whose files are read; or paths"
+    )
+    format: Literal["json", "csv"] = Field("json", description="json or csv, the same in all static inputs")
 
 
 Input = Annotated[DatasourceInput | StaticInput, Field(discriminator="type")]
@@ -185,6 +206,9 @@ class Policy(Frozen):
     max_night_hours: float = Field(
         8.0, gt=0, le=72, strict=True, description="hours after which a task gives up waiting, up to 72"
     )
+    max_lock_hours: float = Field(
+        2.0, gt=0, le=72, strict=True, description="hours that a job waits for the locks of other Druid tasks, up to 72"
+    )
     finish_within_hours: float | None = Field(
         None, gt=0, le=168, strict=True, description="hours after which a night that still runs is reported, or null"
     )
@@ -222,18 +246,85 @@ class Pipeline(Frozen):
     granularity: GranularitySpec = Field(GranularitySpec(), description="segment, query and rollup")
     partitioning: Partitioning = Field(Partitioning(), description="the size of the segments that are made")
     lookback: timedelta = Field(timedelta(days=60), description="how far back chunks are looked at, such as P60D")
+    streaming_window: timedelta = Field(
+        timedelta(0),
+        description="how long after a chunk's end a stream may still append to it, such as PT6H: such chunks are left "
+        "alone, unless an interval is named",
+    )
+    supervisors: Supervisors = Field(
+        Supervisors.LEAVE,
+        description="leave, or suspend: those that run are suspended while a night rebuilds by emr_step, or a chunk "
+        "within the streaming window that was named, and resumed at its end",
+    )
     engine: Engine = Field(Engine.HADOOP, description="hadoop")
     submit: Submission = Field(Submission.OVERLORD, description="overlord or emr_step")
+    mode: Mode = Field(
+        Mode.REPLACE, description="replace, or shadow: into <datasource>__shadow, compared, nothing loaded"
+    )
     cluster: ClusterChoice = Field(ClusterChoice(), description="which cluster profile the night runs on")
     connections: Connections = Field(Connections(), description="druid and aws, as Airflow connection ids")
     policy: Policy = Field(Policy(), description="limits of one night")
+    unloads: tuple[Unload, ...] = Field(
+        (), description="what Redshift or another database writes to S3 before the rebuild: `- name:`, sql, format"
+    )
+    token_key: TokenKey | None = Field(
+        None, description="secret_id and version_id of the key that the unloads' tokens are made with; or null"
+    )
+    loads: tuple[Load, ...] = Field(
+        (), description="what Redshift reads from S3 after validation: `- name:`, table, columns, mode"
+    )
+    expectations: tuple[Expectation, ...] = Field(
+        (), description="what must hold of each rebuilt batch, in Great Expectations' words: {type, column, …}"
+    )
 
-    @field_validator("lookback", mode="before")
+    @field_validator("lookback", "streaming_window", mode="before")
     @classmethod
     def _iso_duration(cls, value: Any) -> Any:
         if isinstance(value, timedelta) or (isinstance(value, str) and value.startswith("P")):
             return value
         raise ValueError("a duration is written in ISO 8601, such as P60D or P2W")
+
+    @property
+    def source(self) -> str:
+        """The datasource whose segments are read."""
+        return next(
+            (each.datasource for each in self.inputs if isinstance(each, DatasourceInput) and each.datasource),
+            self.datasource,
+        )
+
+    def window(self, now: datetime) -> Interval:
+        """The span of a night that begins at ``now`` and names no interval: the lookback, less what still streams."""
+        return Interval(now - self.lookback, now - self.streaming_window)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is built from another datasource's segments."""
+        return self.source != self.datasource
+
+    @property
+    def count_metric(self) -> str | None:
+        """The name of the first ``count``; None without one."""
+        return next((metric.name for metric in self.metrics if metric.type == "count"), None)
+
+    @property
+    def files(self) -> tuple[StaticInput, ...]:
+        """The inputs that are files."""
+        return tuple(each for each in self.inputs if isinstance(each, StaticInput))
+
+    @property
+    def exports(self) -> tuple[Load, ...]:
+        """The loads whose files the night exports from what it has rebuilt."""
+        return tuple(load for load in self.loads if load.unload is None)
+
+    @property
+    def moves_tables(self) -> bool:
+        """Whether its nights have Redshift run anything."""
+        return bool(self.loads) or any(unload.jdbc is None for unload in self.unloads)
+
+    @property
+    def has_sql(self) -> bool:
+        """Whether its tasks read files of ``sql/``."""
+        return bool(self.unloads or self.loads)
 
     @property
     def dag_id(self) -> str:

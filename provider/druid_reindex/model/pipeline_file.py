@@ -12,6 +12,7 @@ from druid_reindex.model.boundary import Boundaries
 from druid_reindex.model.field_errors import defects
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.pipeline_rules import RULES
+from druid_reindex.model.shadow import written_by
 from druid_reindex.model.yaml_file import Defect, read_yaml
 
 # Sound values for the required fields, so that rules about sound fields can be asked of a file with a wrong one.
@@ -25,7 +26,7 @@ _SOUND: Mapping[str, Any] = {
 
 
 def load_pipeline(path: Path, boundaries: Boundaries) -> Pipeline:
-    """The pipeline in ``path``. Raises one ConfigurationError that names every wrong field by file and line."""
+    """The pipeline in ``path``, or its shadow. Raises one ConfigurationError that names every wrong field and line."""
     file = read_yaml(path)
     try:
         pipeline = Pipeline.model_validate(file.content)
@@ -34,8 +35,9 @@ def load_pipeline(path: Path, boundaries: Boundaries) -> Pipeline:
         wrong = {str(defect.field[0]) for defect in found if defect.field}
         found += _broken_rules(_without(file.content, wrong), boundaries, wrong)
         raise file.error(found) from error
-    file.refuse(_broken_rules(pipeline, boundaries, frozenset()))
-    return pipeline
+    written = written_by(pipeline)
+    file.refuse(_broken_rules(pipeline, boundaries, frozenset()) or _broken_rules(written, boundaries, frozenset()))
+    return written
 
 
 def _without(content: Mapping[str, Any], wrong: Collection[str]) -> Pipeline:

@@ -7,19 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from druid_reindex.model.aggregators import AGGREGATORS
 from druid_reindex.model.boundary import Boundaries
 from druid_reindex.model.cron import cron_defect
+from druid_reindex.model.expectation_rules import sound_expectations
+from druid_reindex.model.export_rules import sound_exports
 from druid_reindex.model.field_errors import did_you_mean
-from druid_reindex.model.pipeline import Classification, DatasourceInput, Engine, Metric, Pipeline, StaticInput
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.input_rules import (
+    GENERAL_REMEDY,
+    classified_inputs,
+    counted_inputs,
+    inputs_within_reach,
+    one_format,
+    readable_inputs,
+    unloaded_inputs,
+)
+from druid_reindex.model.jdbc_rules import sound_databases
+from druid_reindex.model.pipeline import Classification, DatasourceInput, Engine, Metric, Pipeline
+from druid_reindex.model.token_rules import sound_tokens
+from druid_reindex.model.transfer_rules import sound_loads, sound_unloads, transfers_need_redshift
 from druid_reindex.model.yaml_file import Defect, FieldPath, shown
 
 Found = Iterator[Defect]
 _QUERY_SECONDS = {"NONE": 0, "SECOND": 1, "MINUTE": 60, "FIFTEEN_MINUTE": 900, "THIRTY_MINUTE": 1_800, "HOUR": 3_600,
                   "DAY": 86_400}  # fmt: skip
-_GENERAL_REMEDY = "it is protected health information: write `classification: phi`, or name something general"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,9 @@ def _lookback(pipeline: Pipeline, _: Boundaries) -> Found:
     if pipeline.lookback.total_seconds() < chunk.shortest_seconds:
         remedy = f"write at least one time chunk ({chunk.value}), such as P60D"
         yield Defect(("lookback",), str(pipeline.lookback), remedy)
+    elif pipeline.lookback - pipeline.streaming_window < timedelta(seconds=chunk.shortest_seconds):
+        remedy = f"leave at least one time chunk ({chunk.value}) of the lookback, which is {pipeline.lookback}"
+        yield Defect(("streaming_window",), str(pipeline.streaming_window), remedy)
 
 
 def _query_granularity(pipeline: Pipeline, _: Boundaries) -> Found:
@@ -114,56 +130,19 @@ def _partitioning(pipeline: Pipeline, _: Boundaries) -> Found:
             yield Defect(at, f"{shown(name)} a second time", "keep one of them")
 
 
-def _inputs(pipeline: Pipeline, _: Boundaries) -> Found:
-    """The planner rebuilds what the datasource's own timeline shows, where files and others' segments do not stand."""
-    own = [i for i, entry in enumerate(pipeline.inputs) if isinstance(entry, DatasourceInput)]
-    for i in own[1:]:
-        yield Defect(("inputs", i), "a second datasource", "keep one `type: datasource`")
-    for i, entry in enumerate(pipeline.inputs):
-        if isinstance(entry, StaticInput):
-            yield Defect(
-                ("inputs", i), "static files", f"{_why_no_files(pipeline, bool(own))}: write `type: datasource`"
-            )
-        elif entry.datasource not in {None, pipeline.datasource}:
-            remedy = f"a datasource is rebuilt from its own segments: leave it out or write {pipeline.datasource}"
-            yield Defect(("inputs", i, "datasource"), shown(entry.datasource), remedy)
-
-
-def _why_no_files(pipeline: Pipeline, beside_own: bool) -> str:
-    if not beside_own:
-        return (
-            "which time chunks files belong to is unknown before they are read, so this release rebuilds segments only"
-        )
-    if pipeline.granularity.rollup:
-        return "rolled up with the segments that the same job replaces, they would be added once more each night"
-    return "beside the datasource's own segments they would be added once more each night"
-
-
 def _classified_name(pipeline: Pipeline, boundaries: Boundaries) -> Found:
     name, own = pipeline.datasource, boundaries.of(pipeline.classification)
     if pipeline.classification is Classification.GENERAL and boundaries.phi.claims_datasource(name):
-        yield Defect(("datasource",), shown(name), _GENERAL_REMEDY)
+        yield Defect(("datasource",), shown(name), GENERAL_REMEDY)
     elif not own.claims_datasource(name):
         patterns = f"{pipeline.classification.value} datasources are named {', '.join(own.datasources)}"
         yield Defect(("datasource",), shown(name), f"{patterns} (boundaries.yaml): rename it or add a pattern there")
 
 
-def _classified_inputs(pipeline: Pipeline, boundaries: Boundaries) -> Found:
-    if pipeline.classification is Classification.PHI:
-        return
-    for i, entry in enumerate(pipeline.inputs):
-        if isinstance(entry, StaticInput):
-            for j, path in enumerate(entry.paths):
-                if boundaries.phi.claims_uri(S3Uri.parse(path)):
-                    yield Defect(("inputs", i, "paths", j), shown(path), _GENERAL_REMEDY)
-        elif entry.datasource is not None and boundaries.phi.claims_datasource(entry.datasource):
-            yield Defect(("inputs", i, "datasource"), shown(entry.datasource), _GENERAL_REMEDY)
-
-
 def _classified_connections(pipeline: Pipeline, boundaries: Boundaries) -> Found:
     phi = pipeline.classification is Classification.PHI
     other = boundaries.general if phi else boundaries.phi
-    remedy = "it is the general boundary's: leave it out for the PHI boundary's own" if phi else _GENERAL_REMEDY
+    remedy = "it is the general boundary's: leave it out for the PHI boundary's own" if phi else GENERAL_REMEDY
     for kind, name in (("druid", pipeline.connections.druid), ("aws", pipeline.connections.aws)):
         if name is not None and other.claims_connection(name):
             yield Defect(("connections", kind), shown(name), remedy)
@@ -172,13 +151,24 @@ def _classified_connections(pipeline: Pipeline, boundaries: Boundaries) -> Found
 RULES = (
     Rule(frozenset({"engine", "submit"}), _engine),
     Rule(frozenset({"schedule"}), _schedule),
-    Rule(frozenset({"lookback", "granularity"}), _lookback),
+    Rule(frozenset({"lookback", "streaming_window", "granularity"}), _lookback),
     Rule(frozenset({"granularity"}), _query_granularity),
     Rule(frozenset({"dimensions", "metrics"}), _column_names),
     Rule(frozenset({"metrics", "inputs"}), _metrics),
     Rule(frozenset({"partitioning", "dimensions"}), _partitioning),
-    Rule(frozenset({"inputs", "datasource", "granularity"}), _inputs),
+    Rule(frozenset({"inputs", "datasource", "granularity"}), readable_inputs),
+    Rule(frozenset({"inputs"}), one_format),
+    Rule(frozenset({"inputs", "unloads"}), unloaded_inputs),
+    Rule(frozenset({"inputs", "submit"}), inputs_within_reach),
+    Rule(frozenset({"inputs", "datasource", "metrics"}), counted_inputs),
     Rule(frozenset({"classification", "datasource"}), _classified_name),
-    Rule(frozenset({"classification", "inputs"}), _classified_inputs),
+    Rule(frozenset({"classification", "inputs"}), classified_inputs),
     Rule(frozenset({"classification", "connections"}), _classified_connections),
+    Rule(frozenset({"classification", "unloads", "loads"}), transfers_need_redshift),
+    Rule(frozenset({"unloads"}), sound_unloads),
+    Rule(frozenset({"classification", "unloads"}), sound_databases),
+    Rule(frozenset({"unloads", "token_key", "dimensions", "classification"}), sound_tokens),
+    Rule(frozenset({"unloads", "loads"}), sound_loads),
+    Rule(frozenset({"loads", "dimensions", "metrics", "granularity"}), sound_exports),
+    Rule(frozenset({"expectations", "dimensions", "metrics"}), sound_expectations),
 )

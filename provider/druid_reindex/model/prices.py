@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from druid_reindex.model.field_errors import load
-from druid_reindex.model.pipeline import Frozen
+from druid_reindex.model.frozen import Frozen
 from druid_reindex.model.yaml_file import read_yaml
 
 

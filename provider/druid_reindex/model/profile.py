@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from druid_reindex.model.pipeline import Frozen
+from druid_reindex.model.frozen import Frozen
 
 INSTANCE_TYPE = r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$"
 

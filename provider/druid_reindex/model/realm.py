@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from druid_reindex.model.pipeline import Frozen
+from druid_reindex.model.frozen import Frozen
 from druid_reindex.model.security_configuration import DomainName, Host, RealmName
 
 _JOIN = 'a Secrets Manager secret, {"user": …, "password": …} of who may join computers to the directory; or null'

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from druid_reindex.model.pipeline import Frozen
+from druid_reindex.model.frozen import Frozen
 from druid_reindex.model.uri import Arn
 
 Mode = Literal["SSE-S3", "SSE-KMS", "CSE-KMS", "CSE-Custom"]

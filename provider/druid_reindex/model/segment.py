@@ -8,6 +8,9 @@ from typing import Any, Self
 
 from druid_reindex.model.interval import Interval
 
+SEVERAL = "several types"
+"""What a column is of whose type differs from segment to segment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -38,8 +41,8 @@ class Segment:
             version=payload["version"],
             partition_num=int(shard_spec.get("partitionNum", shard_spec.get("partitionId", 0))),
             shard_spec_type=shard_spec["type"],
-            dimensions=_names(payload.get("dimensions")),
-            metrics=_names(payload.get("metrics")),
+            dimensions=column_names(payload.get("dimensions")),
+            metrics=column_names(payload.get("metrics")),
             size_bytes=int(payload["size"]),
             payload=payload,
             num_rows=num_rows,
@@ -53,7 +56,7 @@ class Segment:
         return f"{head}_{self.partition_num}" if self.partition_num else head
 
 
-def _names(value: str | list[str] | None) -> tuple[str, ...]:
+def column_names(value: str | list[str] | None) -> tuple[str, ...]:
     """Druid writes dimensions and metrics as one comma-separated text; some endpoints as a list."""
     if not value:
         return ()

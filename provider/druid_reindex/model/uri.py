@@ -47,10 +47,15 @@ class S3Uri:
 
 @dataclass(frozen=True, slots=True, order=True)
 class StoredObject:
-    """An object that S3 lists: where it is, and when it was last written (UTC)."""
+    """An object that S3 lists: where it is, when it was last written (UTC), and its ETag.
+
+    Under SSE-KMS the ETag is no digest of the object's bytes: equal bytes that are written again have another one.
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+    """
 
     uri: S3Uri
     modified_at: datetime
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

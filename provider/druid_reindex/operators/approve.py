@@ -13,7 +13,8 @@ from airflow.providers.standard.exceptions import HITLRejectException, HITLTimeo
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from druid_reindex.errors import DruidReindexError, NotApprovedError
-from druid_reindex.operators.night import NightSettings, as_airflow, planned_night, task_docs
+from druid_reindex.operators.night import as_airflow, planned_night, task_docs
+from druid_reindex.operators.settings import NightSettings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -95,6 +96,10 @@ def question(settings: NightSettings, night: dict[str, Any]) -> tuple[str, str]:
         f"- window: {night['window']}, reason: {night['reason'] or 'a scheduled night'}",
         f"- {night['segments_before']:,} segments, {night['rows_before']:,} rows, {estimate['read_bytes']:,} bytes",
         f"- {len(night['batches'])} batches on cluster profile {night['profile']}",
+        *(
+            f"- supervisor {each} is suspended, and resumed when the night is over"
+            for each in night.get("suspended", ())
+        ),
         f"- estimated instance-hours: {_shown(estimate['instance_hours'])}",
         f"- estimated cost in US dollars: {_shown(estimate['cost_usd'])}",
         f"- the whole plan: `{night['page_uri']}`",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import NotFoundError
 from druid_reindex.operators import connections
-from druid_reindex.operators.night import NightOperator, NightSettings
+from druid_reindex.operators.night import NightOperator
 from druid_reindex.operators.posture import is_gated, keep, security
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.triggers.reports import NodesReportedTrigger, report_uri, reported
 from druid_reindex.operators.waiting import Wait
 from druid_reindex.plan import names

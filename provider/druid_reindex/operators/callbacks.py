@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowException
 
 from druid_reindex.errors import ConfigurationError
-from druid_reindex.operators.night import NightSettings
+from druid_reindex.operators.settings import NightSettings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

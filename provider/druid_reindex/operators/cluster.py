@@ -44,7 +44,7 @@ class LaunchEmrClusterOperator(NightOperator):
         self.hold(context)
         run_id = self.run_identity(context)
         if self._all_done(context, run_id, night["batches"]):
-            self.log.info("every batch of the plan has left its result: no cluster is needed")
+            self.log.info("every batch and export of the plan has left its result: no cluster is needed")
             return {"cluster_id": None, "primary_dns": None}
         self._sharing = self.sharing(context)
         settings = self.asked_settings(context)
@@ -73,7 +73,9 @@ class LaunchEmrClusterOperator(NightOperator):
         return self._settled(cluster_id)
 
     def _all_done(self, context: Context, run_id: RunId, batches: list[int]) -> bool:
-        uris = (names.result_uri(self.settings.boundary, run_id, batch) for batch in batches)
+        boundary, exports = self.settings.boundary, self.settings.pipeline.exports
+        uris = [names.result_uri(boundary, run_id, batch) for batch in batches]
+        uris += [names.export_prefix(boundary, run_id, load.name) / "result.json" for load in exports]
         return all(self.get_record(context, uri) is not None for uri in uris)
 
     def _settled(self, cluster_id: str) -> Cluster:

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from druid_reindex.clients.druid_http import DruidConfig
     from druid_reindex.clients.emr import EmrClient
     from druid_reindex.clients.emr_async import AsyncEmr
+    from druid_reindex.clients.expectations import ExpectationsClient
+    from druid_reindex.clients.redshift import RedshiftClient
+    from druid_reindex.clients.redshift_async import AsyncRedshift
     from druid_reindex.clients.s3 import S3Client
     from druid_reindex.clients.secrets import SecretsClient
     from druid_reindex.clients.survey_emr import EmrSurvey
     from druid_reindex.clients.survey_facts import Night
+    from druid_reindex.model.warehouse import Warehouse
     from druid_reindex.posture.facts import Facts, Intent
 
 
@@ -31,6 +35,13 @@ def druid_client(conn_id: str, *, protected: bool) -> DruidClient:
     from druid_reindex.clients.druid import DruidClient  # noqa: PLC0415
 
     return DruidClient(druid_config(BaseHook.get_connection(conn_id), protected=protected))
+
+
+def expectations_client(conn_id: str, *, protected: bool) -> ExpectationsClient:
+    """Great Expectations over Druid by the connection; refuses as ``druid_client`` does."""
+    from druid_reindex.clients.expectations import ExpectationsClient  # noqa: PLC0415
+
+    return ExpectationsClient(druid_config(BaseHook.get_connection(conn_id), protected=protected))
 
 
 @asynccontextmanager
@@ -95,6 +106,22 @@ async def async_emr(conn_id: str, region: str) -> AsyncIterator[AsyncEmr]:
         yield emr
 
 
+def redshift_client(conn_id: str, region: str, warehouse: Warehouse) -> RedshiftClient:
+    """The boundary's Redshift by the connection."""
+    from druid_reindex.clients.redshift import RedshiftClient  # noqa: PLC0415
+
+    return RedshiftClient(aws_session(conn_id, region), warehouse)
+
+
+@asynccontextmanager
+async def async_redshift(conn_id: str, region: str) -> AsyncIterator[AsyncRedshift]:
+    """Redshift's Data API by the connection, on asyncio, until the block ends."""
+    from druid_reindex.clients.redshift_async import open_redshift  # noqa: PLC0415
+
+    async with open_redshift(lambda: _aio_session(conn_id, region), region) as redshift:
+        yield redshift
+
+
 def s3_client(conn_id: str, region: str) -> S3Client:
     """S3 by the connection."""
     from druid_reindex.clients.s3 import S3Client  # noqa: PLC0415
@@ -132,8 +159,9 @@ def aws_session(conn_id: str, region: str) -> boto3.Session:
     """The session that the Amazon provider makes of the connection, with its assumed role when it names one."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook  # noqa: PLC0415
 
-    session: boto3.Session = AwsGenericHook(aws_conn_id=conn_id, region_name=region).get_session(region_name=region)
-    return session
+    from druid_reindex.clients.calls import counting  # noqa: PLC0415
+
+    return counting(AwsGenericHook(aws_conn_id=conn_id, region_name=region).get_session(region_name=region))
 
 
 def _aio_session(conn_id: str, region: str) -> Any:

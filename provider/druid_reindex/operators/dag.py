@@ -10,22 +10,31 @@ from typing import TYPE_CHECKING
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
 
 from druid_reindex.errors import ConfigurationError
+from druid_reindex.evidence.night_state import EXPORT_TASKS, LOAD_TASKS, PREPARE_TASKS, ROLLBACK_TASK, UNLOAD_TASKS
 from druid_reindex.operators.approve import APPROVE_TASK, ApproveNightOperator
 from druid_reindex.operators.attest import ATTEST_TASK, AttestClusterOperator
 from druid_reindex.operators.callbacks import deadline_alert, failure_callbacks
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
+from druid_reindex.operators.export import ExportSegmentsOperator
 from druid_reindex.operators.form import trigger_form
 from druid_reindex.operators.general_dags import ASSET_PREFIX
-from druid_reindex.operators.night import PLAN_TASK, NightSettings, task_docs
+from druid_reindex.operators.jdbc import UnloadJdbcOperator
+from druid_reindex.operators.night import PLAN_TASK, task_docs
 from druid_reindex.operators.plan import PlanNightOperator
 from druid_reindex.operators.posture import POSTURE_TASK, JudgePostureOperator, is_gated
+from druid_reindex.operators.prepare import TokeniseFilesOperator
+from druid_reindex.operators.redshift import SQL_FILTERS, LoadRedshiftOperator, UnloadRedshiftOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
+from druid_reindex.operators.rollback import RollbackSegmentsOperator
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.validate import ValidateSegmentsOperator
 from druid_reindex.operators.verdict import NightVerdictOperator
 from druid_reindex.plan import names
 
 if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
     from airflow.sdk.definitions.callback import SyncCallback
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 # A DAG that is unpaused for the first time waits for its hour; Airflow's default catches up on one 2.4 hours past.
 NOT_BEFORE_ITS_HOUR = timedelta(0)
@@ -113,6 +122,8 @@ def _dag(settings: NightSettings, file: Path, notifiers: Sequence[SyncCallback])
         max_active_runs=1,
         deadline=deadline_alert(settings, file, notifiers),
         params=trigger_form(pipeline, settings.profiles),
+        template_searchpath=[str(settings.sql_folder)] if pipeline.has_sql else None,
+        user_defined_filters=SQL_FILTERS if pipeline.has_sql else None,
         default_args={"owner": pipeline.owner},
         tags={"druid-reindex", pipeline.classification.value, *pipeline.tags},
     ) as dag:
@@ -135,6 +146,7 @@ def _wire(settings: NightSettings, notifiers: Sequence[SyncCallback]) -> None:
     ).expand(batch=plan.output)
     down = TerminateEmrClusterOperator(task_id="cluster_down", settings=settings)
     validate = ValidateSegmentsOperator(task_id="validate", settings=settings, trigger_rule=TriggerRule.ALL_DONE)
+    rollback = RollbackSegmentsOperator(task_id=ROLLBACK_TASK, settings=settings, trigger_rule=TriggerRule.ALL_DONE)
     verdict = NightVerdictOperator(
         task_id="verdict",
         settings=settings,
@@ -143,10 +155,36 @@ def _wire(settings: NightSettings, notifiers: Sequence[SyncCallback]) -> None:
         outlets=[Asset(name=settings.pipeline.asset_name, uri=f"{ASSET_PREFIX}{settings.pipeline.datasource}")],
     )
     plan >> approve >> up >> reindex >> down.as_teardown(setups=up) >> verdict
-    reindex >> validate >> verdict
+    reindex >> validate >> rollback >> verdict
+    for unload in settings.pipeline.unloads:
+        if unload.jdbc is None:
+            task_id = f"{UNLOAD_TASKS}{unload.name}"
+            approve >> UnloadRedshiftOperator(task_id=task_id, settings=settings, unload=unload) >> up
+    for load in settings.pipeline.loads:
+        task_id = f"{LOAD_TASKS}{load.name}"
+        loaded = LoadRedshiftOperator(task_id=task_id, settings=settings, load=load)
+        validate >> loaded >> verdict
+        if load.unload is None:
+            export = ExportSegmentsOperator(task_id=f"{EXPORT_TASKS}{load.name}", settings=settings, load=load)
+            reindex >> export >> [down, loaded]
+    ready: BaseOperator = up
     if is_gated(settings):
         JudgePostureOperator(task_id=POSTURE_TASK, settings=settings) >> plan
-        up >> AttestClusterOperator(task_id=ATTEST_TASK, settings=settings) >> reindex
+        ready = AttestClusterOperator(task_id=ATTEST_TASK, settings=settings)
+        up >> ready >> reindex
+    _wire_steps(settings, ready, reindex)
+
+
+def _wire_steps(settings: NightSettings, ready: BaseOperator, reindex: MappedOperator) -> None:
+    """What the cluster does with unloads before the rebuild, once it is ``ready``."""
+    for unload in settings.pipeline.unloads:
+        first = ready
+        if unload.jdbc is not None:
+            first = UnloadJdbcOperator(task_id=f"{UNLOAD_TASKS}{unload.name}", settings=settings, unload=unload)
+            ready >> first >> reindex
+        if unload.tokens:
+            task_id = f"{PREPARE_TASKS}{unload.name}"
+            first >> TokeniseFilesOperator(task_id=task_id, settings=settings, unload=unload) >> reindex
 
 
 def _documentation(settings: NightSettings, file_name: str) -> str:

@@ -28,7 +28,8 @@ def trigger_form(pipeline: Pipeline, profiles: Sequence[str]) -> dict[str, Param
         "interval": Param(
             None, type=["null", "string"], pattern=INTERVAL_PATTERN, title="Interval",
             description="start/end such as 2026-09-01/2026-09-08, UTC unless it says otherwise, widened to whole time "
-            f"chunks ({pipeline.granularity.segment.value}). Empty: the lookback before the run. Leave it empty in a "
+            f"chunks ({pipeline.granularity.segment.value}). Empty: the lookback before the run, less what still "
+            "streams. Leave it empty in a "
             f"backfill, whose runs take a day each in {pipeline.schedule.timezone}.",
         ),
         "force": Param(

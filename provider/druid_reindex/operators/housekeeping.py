@@ -32,7 +32,8 @@ HOURLY = "17 * * * *"
 
 
 class HousekeepingOperator(BaseOperator):
-    """Takes away clusters, leases, working files and security configurations that no live run of this deployment owns.
+    """Takes away clusters, leases, working files and security configurations that no live run of this deployment owns,
+    and resumes the supervisors that such a run has left suspended.
 
     Asks Airflow about exactly the runs that something was found of. What cannot be read or taken away fails the task
     after all the rest is done. Returns ``found`` and ``taken_away``, a line each; with the param ``reap`` false, what
@@ -72,12 +73,14 @@ class HousekeepingOperator(BaseOperator):
         from druid_reindex.clients.leftovers import Leftovers  # noqa: PLC0415  # DAG files are parsed without clients
 
         conn_id, region = self.boundaries.of(self.classification).aws_conn_id, self.boundaries.region
+        protected = self.classification is Classification.PHI
         return Leftovers(
             self.boundaries,
             self.classification,
             cache(partial(connections.emr_client, conn_id, region)),
             cache(partial(connections.s3_client, conn_id, region)),
             lambda why: wrong.append(f"could not read: {why}"),
+            cache(partial(connections.druid_client, protected=protected)),
         )
 
     def _take_away(self, side: Leftovers, left: Iterable[Orphan], wrong: list[str]) -> list[str]:
@@ -132,5 +135,6 @@ Looks, once an hour, for clusters, leases and working files of this deployment w
 and for security configurations of the provider's making that no cluster runs under.
 It terminates clusters an hour after they were launched, deletes working files 30 days after they were written and
 security configurations 30 days after they were made (the next launch makes its own again), and breaks leases that ended
-30 days ago. Plans, pages and results stay. From a shell: `druid-reindex orphans`.
+30 days ago. Plans, pages and results stay. Supervisors that such a run has left suspended are resumed at once, when
+nothing of the run lives any more. From a shell: `druid-reindex orphans`.
 """

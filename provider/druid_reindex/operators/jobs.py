@@ -8,64 +8,31 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
-from druid_reindex.errors import DruidReindexError, NotFoundError, ProtocolError, ReindexFailedError
-from druid_reindex.model.boundary import Boundary
+from druid_reindex.errors import ConflictError, DruidReindexError, NotFoundError, ProtocolError, ReindexFailedError
 from druid_reindex.model.cluster import Cluster, Step, StepState
 from druid_reindex.model.druid_task import TaskState, TaskStatus
-from druid_reindex.model.identity import RunId, digest
+from druid_reindex.model.identity import digest
 from druid_reindex.model.interval import format_instant
-from druid_reindex.model.pipeline import Pipeline
-from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.operators.waiting import Waiting
+from druid_reindex.operators.steps import RESULT, SPEC, Doing, StepRun, StepUnit, log_of
 from druid_reindex.plan import document, emr, hadoop, names
 from druid_reindex.plan.hadoop_site import site_of
 from druid_reindex.plan.night import Batch
 from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
 
-if TYPE_CHECKING:
-    from druid_reindex.operators.night import NightSettings
-
 RESULT_PROTOCOL = 1
 
 
 @dataclass(frozen=True)
-class Work:
-    """What is to be done, for which run, and how to wait for it.
+class Work(Doing):
+    """One batch that is to be done."""
 
-    ``require`` is called before each outside write and raises when the run has lost its lease; ``started`` hears the id
-    of the task or the step.
-    """
-
-    settings: NightSettings
-    run_id: RunId
     batch: Batch
-    waiting: Waiting
-    log: Callable[[str], None]
-    require: Callable[[], None]
-    started: Callable[[str], None]
-
-    @property
-    def pipeline(self) -> Pipeline:
-        """The pipeline."""
-        return self.settings.pipeline
-
-    @property
-    def boundary(self) -> Boundary:
-        """The pipeline's boundary."""
-        return self.settings.boundary
-
-    @property
-    def profile(self) -> ClusterProfile:
-        """The cluster's profile."""
-        return self.settings.profile
 
 
 class Job(Protocol):
@@ -90,12 +57,21 @@ class OverlordJob:
         """The task's id, once it has succeeded."""
         task_id = self._task_id = self.work.waiting.resumed or self._find_or_submit(cluster.primary_dns)
         self.work.started(task_id)
+        limit = timedelta(hours=self.work.pipeline.policy.max_lock_hours)
         status = self.work.waiting.until(
             lambda: self.druid.task_status(task_id),
-            lambda seen: seen.state is not TaskState.RUNNING,
-            self.work.settings.task_wait(task_id),
-            tell=_told,
+            lambda seen: seen.state is not TaskState.RUNNING or _has_waited(seen, limit),
+            replace(self.work.settings.task_wait(task_id), most_seconds=limit.total_seconds()),
+            tell=self._told,
         )
+        if status.state is TaskState.RUNNING:
+            raise ConflictError(
+                "get Druid's locks for a reindex",
+                resource=f"task {task_id}",
+                came_back=f"it has waited since {status.created_at:%Y-%m-%dT%H:%M:%SZ}; {self._others(task_id)}",
+                remedy="wait until these have ended, or stop them, then clear this task; for tasks of a supervisor "
+                "write `supervisors: suspend` in the pipeline file; `policy.max_lock_hours` is how long is waited",
+            )
         if status.state is TaskState.ABSENT:
             raise NotFoundError(
                 "reindex through the Overlord",
@@ -113,6 +89,19 @@ class OverlordJob:
             )
         return {"task_id": task_id}
 
+    def _told(self, status: TaskStatus) -> str:
+        said = f"{status.state.value} {status.error_message}".strip()
+        return f"{said}, waits for locks; {self._others(status.task_id)}" if status.is_queued else said
+
+    def _others(self, task_id: str) -> str:
+        """Who may hold the locks: Druid tells a lock's owner to those alone who may change any of its datasources."""
+        datasource = self.work.pipeline.datasource
+        active = [
+            each for each in self.druid.active_tasks(datasource) if not each.is_queued and each.task_id != task_id
+        ]
+        named = ", ".join(each.task_id for each in active)
+        return f"at work on {datasource}: {named or 'no task by now'}"
+
     def cancel(self) -> None:
         """Ask the Overlord to stop the task."""
         if self._task_id is not None:
@@ -123,6 +112,8 @@ class OverlordJob:
         while True:
             generation += 1
             payload = self._payload(primary_dns, generation)
+            if payload["id"] in work.void:
+                continue
             status = self.druid.task_status(payload["id"])
             if status.state is TaskState.ABSENT:
                 work.log(f"submitting task {payload['id']}")
@@ -150,63 +141,48 @@ class StepJob:
     work: Work
     emr: EmrPort
     store: ObjectStorePort
-    _running: tuple[str, str] | None = field(default=None, init=False)
+    steps: StepRun = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.steps = StepRun(self.work, self.emr, self.store)
 
     def run(self, cluster: Cluster) -> dict[str, str]:
         """The step's id, once it has succeeded and left its result."""
-        step_id, prefix = self._taken_up(cluster) or self._find_or_add(cluster)
-        self._running = cluster.cluster_id, step_id
-        self.work.started(step_id)
-        step = self.work.waiting.until(
-            lambda: self.emr.describe_step(cluster.cluster_id, step_id),
-            lambda seen: seen.state.is_ended,
-            self.work.settings.step_wait(cluster.cluster_id, step_id),
-            tell=lambda seen: seen.state.value,
-        )
+        step, folder = self.steps.run(cluster, self.unit)
         if step.state is not StepState.COMPLETED:
             raise self._failure(step, cluster)
-        self._check_result(prefix / "result.json")
-        return {"step_id": step_id, "spec_uri": str(prefix / "spec.json")}
+        self._check_result(folder / RESULT)
+        return {"step_id": step.step_id, "spec_uri": str(folder / SPEC)}
+
+    def versions(self) -> set[str]:
+        """The versions under which the batch's steps publish, those of earlier tries too: each step's spec has its own.
+
+        They are unknown to Druid's lock table, so that a step that was given up may still publish under its version.
+        """
+        work = self.work
+        place = names.batch_prefix(work.boundary, work.run_id, work.batch.number)
+        specs = (each.uri for each in self.store.listing(place) if each.uri.key.endswith(f"/{SPEC}"))
+        return {str(json.loads(self.store.get(uri))["spec"]["tuningConfig"]["version"]) for uri in specs}
 
     def cancel(self) -> None:
         """Ask EMR to cancel the step."""
-        if self._running is not None:
-            self.emr.cancel_step(*self._running)
+        self.steps.cancel()
 
-    def _taken_up(self, cluster: Cluster) -> tuple[str, S3Uri] | None:
-        """The step that this try waited for before it gave its slot away."""
-        step_id = self.work.waiting.resumed
-        if step_id is None:
-            return None
-        step = self.emr.describe_step(cluster.cluster_id, step_id)
-        return step_id, names.batch_prefix(self.work.boundary, self.work.run_id, self.work.batch.number) / step.name
-
-    def _find_or_add(self, cluster: Cluster) -> tuple[str, S3Uri]:
-        work, known = self.work, {step.name: step for step in self.emr.list_steps(cluster.cluster_id)}
-        sha256 = digest(document.canonical(self._spec(version="", unique_id="")))
-        generation = 0
-        while True:
-            generation += 1
-            name = names.step_name(
-                work.pipeline, work.run_id, batch=work.batch.number, digest=sha256, generation=generation
-            )
-            prefix = names.batch_prefix(work.boundary, work.run_id, work.batch.number) / name
-            step = known.get(name)
-            if step is None:
-                return self._add(cluster, name, prefix), prefix
-            if not step.state.is_ended or step.state is StepState.COMPLETED:
-                work.log(f"attaching to step {step.step_id} ({step.state.value})")
-                return step.step_id, prefix
-
-    def _add(self, cluster: Cluster, name: str, prefix: S3Uri) -> str:
+    @property
+    def unit(self) -> StepUnit:
+        """The batch as a step."""
         work = self.work
-        work.require()
-        spec = self._spec(version=format_instant(datetime.now(UTC)), unique_id=name)
-        self.store.put(prefix / "spec.json", document.canonical(spec), kms_key_arn=work.boundary.kms_key_arn)
-        limit_seconds = math.ceil(work.waiting.left_seconds)
-        payload = emr.reindex_step(name, prefix / "spec.json", work.boundary, limit_seconds=limit_seconds)
-        work.log(f"adding step {name} to cluster {cluster.cluster_id}")
-        return self.emr.add_step(cluster.cluster_id, payload)
+
+        def payload(name: str, spec_uri: S3Uri, seconds: int) -> dict[str, Any]:
+            return emr.reindex_step(name, spec_uri, work.boundary, limit_seconds=seconds)
+
+        return StepUnit(
+            name=f"b{work.batch.number}",
+            digest=digest(document.canonical(self._spec(version="", unique_id=""))),
+            place=names.batch_prefix(work.boundary, work.run_id, work.batch.number),
+            spec=lambda name, _: self._spec(version=format_instant(datetime.now(UTC)), unique_id=name),
+            payload=payload,
+        )
 
     def _spec(self, *, version: str, unique_id: str) -> dict[str, Any]:
         work = self.work
@@ -215,8 +191,7 @@ class StepJob:
         )
 
     def _failure(self, step: Step, cluster: Cluster) -> ReindexFailedError:
-        folder = f"{cluster.log_uri.rstrip('/')}/{cluster.cluster_id}/steps/{step.step_id}"
-        log_uri = S3Uri.parse(step.log_file or f"{folder}/stderr.gz")
+        log_uri = log_of(step, cluster)
         said = "; ".join(part for part in (step.state.value, step.reason, self._reason(step, log_uri)) if part)
         return ReindexFailedError(
             "reindex as an EMR step",
@@ -246,5 +221,6 @@ class StepJob:
             )
 
 
-def _told(status: TaskStatus) -> str:
-    return f"{status.state.value} {status.error_message}".strip()
+def _has_waited(status: TaskStatus, limit: timedelta) -> bool:
+    """Whether the task has been without its locks for so long; one of which Druid does not tell since when has not."""
+    return status.is_queued and status.created_at is not None and datetime.now(UTC) - status.created_at >= limit

@@ -19,7 +19,7 @@ from druid_reindex.plan.security import kerberos_needs
 if TYPE_CHECKING:
     from druid_reindex.model.cluster import Cluster
     from druid_reindex.model.identity import RunId
-    from druid_reindex.operators.night import NightSettings
+    from druid_reindex.operators.settings import NightSettings
     from druid_reindex.plan.security import Needed
     from druid_reindex.ports import EmrPort, SecretsPort
 

@@ -21,7 +21,7 @@ from druid_reindex.operators import connection_types
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from druid_reindex.operators.night import NightSettings
+    from druid_reindex.operators.settings import NightSettings
 
 PLAN_PAGE_KEY = "plan_page"
 PLAN_TAB = "druid-reindex-plan"
@@ -80,10 +80,16 @@ class PlanLink(ToldLink):
     name = "Plan"
 
 
+class DataDocsLink(ToldLink):
+    """What was expected of a batch and what was found, in S3's console."""
+
+    name = "Data Docs in S3"
+
+
 PLAN_LINKS = (PlanLink(), DruidDatasourceLink())
 CLUSTER_LINKS = (EmrClusterLink(),)
 REINDEX_LINKS = (DruidTaskLink(), JobLogLink(), EmrClusterLink(), DruidDatasourceLink())
-VALIDATE_LINKS = (DruidDatasourceLink(),)
+VALIDATE_LINKS = (DataDocsLink(), DruidDatasourceLink())
 
 
 def tell_plan(context: Context, settings: NightSettings, page_uri: S3Uri) -> None:
@@ -129,6 +135,11 @@ def tell_datasource(context: Context, settings: NightSettings) -> None:
     DruidDatasourceLink().tell(
         context, datasource_url(connection_types.console_url(settings.druid_conn_id), settings.pipeline.datasource)
     )
+
+
+def tell_data_docs(context: Context, settings: NightSettings, page_uri: S3Uri) -> None:
+    """Show the page of Great Expectations' results."""
+    DataDocsLink().tell(context, s3_object_url(_partition(settings), settings.boundaries.region, page_uri))
 
 
 def plan_url(dag_id: str, run_id: str) -> str:

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from druid_reindex.errors import ConfigurationError, DruidReindexError, IntegrityError, NotFoundError, Terminal
-from druid_reindex.model.boundary import Boundaries, Boundary
-from druid_reindex.model.cluster_security import ClusterSecurity
-from druid_reindex.model.config_files import load_boundaries, load_shape, profile_names
+from druid_reindex.errors import DruidReindexError, IntegrityError, NotFoundError, Terminal
 from druid_reindex.model.identity import RunId, digest
-from druid_reindex.model.pipeline import Classification, Pipeline
-from druid_reindex.model.pipeline_file import load_pipeline
-from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.operators import connections
-from druid_reindex.operators.triggers.waits import DruidTaskTrigger, EmrClusterTrigger, EmrStepTrigger
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import document, names
 from druid_reindex.plan.night import NightPlan
-from druid_reindex.plan.pairing import refuse_pairing
 from druid_reindex.plan.security import Needed, needed, needs_certificates
 
 if TYPE_CHECKING:
@@ -37,112 +28,13 @@ if TYPE_CHECKING:
     from druid_reindex.model.uri import S3Uri
     from druid_reindex.operators.sharing import Sharing
     from druid_reindex.operators.tenure import Tenure
-    from druid_reindex.ports import EmrPort, ObjectStorePort, SecretsPort
+    from druid_reindex.ports import EmrPort, ExpectationsPort, ObjectStorePort, RedshiftPort, SecretsPort
 
 PLAN_TASK = "plan"
 NIGHT_KEY = "night"
+CALLS_KEY = "outside_calls"
 POLL_SECONDS = 10.0
 _NIGHT_TEMPLATE = f"{{{{ ti.xcom_pull(task_ids='{PLAN_TASK}', key='{NIGHT_KEY}') | tojson(indent=2) }}}}"
-
-
-@dataclass(frozen=True, slots=True)
-class NightSettings:
-    """One pipeline with its boundary's, its cluster profile's and that one's security's values.
-
-    ``configs`` is the folder ``emr_configs``.
-    """
-
-    pipeline: Pipeline
-    boundaries: Boundaries
-    profile: ClusterProfile
-    configs: Path
-    security: ClusterSecurity | None = None
-
-    @classmethod
-    def read(cls, file: Path, *, configs: Path) -> NightSettings:
-        """The settings of the pipeline in ``file``. Raises ConfigurationError that names file, line and field."""
-        boundaries = load_boundaries(configs)
-        pipeline = load_pipeline(file, boundaries)
-        profile, security = load_shape(configs, pipeline.cluster.profile)
-        refuse_pairing(pipeline, boundaries, profile, security, file=file)
-        return cls(pipeline, boundaries, profile, configs, security)
-
-    def on_profile(self, name: str) -> NightSettings:
-        """The same pipeline on the cluster profile ``name``.
-
-        Raises ConfigurationError that names those there are, or what does not go together with this one.
-        """
-        if name == self.profile.name:
-            return self
-        profile, security = load_shape(self.configs, name)
-        refuse_pairing(self.pipeline, self.boundaries, profile, security)
-        return replace(self, profile=profile, security=security)
-
-    @property
-    def profiles(self) -> tuple[str, ...]:
-        """The cluster profiles that a run may ask for: those that go together with the pipeline."""
-        return tuple(name for name in profile_names(self.configs) if self._goes_with(name))
-
-    def _goes_with(self, name: str) -> bool:
-        try:
-            self.on_profile(name)
-        except ConfigurationError:
-            return False  # whoever names it in a pipeline's file is told why
-        return True
-
-    @property
-    def boundary(self) -> Boundary:
-        """The pipeline's side of the boundary between protected and general data."""
-        return self.boundaries.of(self.pipeline.classification)
-
-    @property
-    def druid_conn_id(self) -> str:
-        """The Airflow connection to Druid."""
-        return self.pipeline.connections.druid or self.boundary.druid_conn_id
-
-    @property
-    def aws_conn_id(self) -> str:
-        """The Airflow connection to AWS."""
-        return self.pipeline.connections.aws or self.boundary.aws_conn_id
-
-    @property
-    def protected(self) -> bool:
-        """Whether the pipeline's data are protected health information."""
-        return self.pipeline.classification is Classification.PHI
-
-    def task_wait(self, task_id: str) -> Wait:
-        """The wait for a Druid task to end."""
-        return Wait(f"task {task_id}", DruidTaskTrigger, self.druid_arguments | {"task": task_id})
-
-    def step_wait(self, cluster_id: str, step_id: str) -> Wait:
-        """The wait for a step to end."""
-        arguments = self.aws_arguments | {"cluster_id": cluster_id, "step_id": step_id}
-        return Wait(f"step {step_id}", EmrStepTrigger, arguments)
-
-    def cluster_wait(self, cluster_id: str, until: Literal["up", "ended"], *, shared: bool = False) -> Wait:
-        """The wait for a cluster to be up, or to have ended; ``shared`` with other runs, it outlives this one."""
-        arguments = self.aws_arguments | {"cluster_id": cluster_id, "until": until, "shared": shared}
-        return Wait(f"cluster {cluster_id}", EmrClusterTrigger, arguments)
-
-    @property
-    def druid_arguments(self) -> dict[str, Any]:
-        """Where a trigger asks Druid."""
-        return {"conn_id": self.druid_conn_id, "protected": self.protected}
-
-    @property
-    def aws_arguments(self) -> dict[str, str]:
-        """Where a trigger asks AWS."""
-        return {"conn_id": self.aws_conn_id, "region": self.boundaries.region}
-
-    def refuse_general_dag(self, tags: set[str], task_id: str) -> None:
-        """Raise ConfigurationError when a protected pipeline's task is put into a DAG that is tagged as general."""
-        if self.protected and Classification.GENERAL.value in tags:
-            raise ConfigurationError(
-                "parse a DAG",
-                resource=f"task {task_id}",
-                came_back=f"{self.pipeline.datasource} is protected health information, and the DAG is tagged general",
-                remedy="tag the DAG phi, or move the task into a DAG of its own",
-            )
 
 
 class NightOperator(BaseOperator):
@@ -171,24 +63,46 @@ class NightOperator(BaseOperator):
         self.night = _NIGHT_TEMPLATE
         self.waiting: Waiting
         self._tenure: Tenure | None = None
+        self._asked: Mapping[str, int] = {}
         if self.has_dag():  # type: ignore[no-untyped-call]
             settings.refuse_general_dag(set(self.dag.tags), self.task_id)
 
-    def execute(self, context: Context, waited_for: str | None = None) -> Any:
-        """What ``carry_out`` returns. A Terminal error fails the task for good, a Transient one is for its retries."""
+    def execute(
+        self, context: Context, waited_for: str | None = None, asked_before: Mapping[str, int] | None = None
+    ) -> Any:
+        """What ``carry_out`` returns. A Terminal error fails the task for good, a Transient one is for its retries.
+
+        How many requests the try made, by service, is told in its end, also where it fails.
+        """
+        from druid_reindex.clients.calls import counted  # noqa: PLC0415
+
         self.waiting = Waiting(self._defer, self._deadline(context), self.log.info, resumed=waited_for)
+        with counted(asked_before) as self._asked:
+            try:
+                return self._carried_out(context)
+            except DruidReindexError as error:
+                from druid_reindex.evidence.night_state import WHY_KEY  # noqa: PLC0415
+
+                context["ti"].xcom_push(WHY_KEY, str(error))
+                raise as_airflow(error) from error
+
+    def _carried_out(self, context: Context) -> Any:
         try:
-            return self.carry_out(context)
-        except DruidReindexError as error:
-            from druid_reindex.evidence.night_state import WHY_KEY  # noqa: PLC0415
+            done = self.carry_out(context)
+        except Exception:
+            self._tell_calls(context)
+            raise
+        self._tell_calls(context)
+        return done
 
-            context["ti"].xcom_push(WHY_KEY, str(error))
-            raise as_airflow(error) from error
+    def _tell_calls(self, context: Context) -> None:
+        if self._asked:
+            context["ti"].xcom_push(CALLS_KEY, dict(sorted(self._asked.items())))
 
-    def resume(self, context: Context, event: dict[str, Any]) -> Any:
+    def resume(self, context: Context, event: dict[str, Any], asked_before: Mapping[str, int] | None = None) -> Any:
         """Begin anew after a wait; the event says why it ended, and the task looks for itself."""
         self.log.info("%s", event["why"])
-        return self.execute(context, waited_for=event["item"])
+        return self.execute(context, waited_for=event["item"], asked_before=asked_before)
 
     def carry_out(self, context: Context) -> Any:
         """The task's work; returns ids, digests, counts and URIs only."""
@@ -200,9 +114,20 @@ class NightOperator(BaseOperator):
         return connections.druid_client(self.settings.druid_conn_id, protected=self.settings.protected)
 
     @cached_property
+    def expectations(self) -> ExpectationsPort:
+        """Great Expectations over Druid, by the pipeline's connection."""
+        return connections.expectations_client(self.settings.druid_conn_id, protected=self.settings.protected)
+
+    @cached_property
     def emr(self) -> EmrPort:
         """EMR, by the pipeline's connection."""
         return connections.emr_client(self.settings.aws_conn_id, self.settings.boundaries.region)
+
+    @cached_property
+    def redshift(self) -> RedshiftPort:
+        """The boundary's Redshift, by the pipeline's connection."""
+        settings = self.settings
+        return connections.redshift_client(settings.aws_conn_id, settings.boundaries.region, settings.warehouse)
 
     @cached_property
     def vault(self) -> SecretsPort:
@@ -220,10 +145,12 @@ class NightOperator(BaseOperator):
         return started + timedelta(hours=self.settings.pipeline.policy.max_night_hours)
 
     def _defer(self, wait: Wait) -> NoReturn:
-        deadline, lease = self.waiting.deadline.isoformat(), self._tenure.held.arguments() if self._tenure else None
+        deadline = wait.deadline(self.waiting.deadline).isoformat()
+        lease = self._tenure.held.arguments() if self._tenure else None
         self.defer(
             trigger=wait.trigger(poll_seconds=self.poll_seconds, deadline=deadline, lease=lease, **wait.arguments),
             method_name=self.resume.__name__,
+            kwargs={"asked_before": dict(self._asked)},
         )
 
     def tenure(self, context: Context, fence: int | None = None) -> Tenure:
@@ -256,15 +183,17 @@ class NightOperator(BaseOperator):
             self._tenure.keeper.require()
 
     def end(self, run_id: RunId) -> None:
-        """See to it that nothing of the run lives on Druid or EMR, and wait until that is so."""
+        """See to it that nothing of the run lives on Druid, EMR or Redshift, and wait until that is so."""
         from druid_reindex.clients.run_end import Services, end_run  # noqa: PLC0415
 
-        services = Services(self.druid, self.emr, self.store, self.settings.boundary, self.log.info)
+        redshift = self.redshift if self.settings.pipeline.moves_tables else None
+        services = Services(self.druid, self.emr, self.store, self.settings.boundary, self.log.info, redshift)
         alive = end_run(self.settings.pipeline.datasource, run_id, services)
         waits = [
             *map(self.settings.task_wait, alive.task_ids),
             *(self.settings.step_wait(*step) for step in alive.steps),
             *(self.settings.cluster_wait(cluster_id, "ended") for cluster_id in alive.cluster_ids),
+            *map(self.settings.statement_wait, alive.statement_ids),
         ]
         if waits:
             self.waiting.until(lambda: f"{alive} of run {run_id.dag_run_id} to end", lambda _: False, waits[0])

@@ -14,7 +14,8 @@ from druid_reindex.model.identity import RunId
 from druid_reindex.model.interval import parse_instant
 from druid_reindex.model.prices import load_prices
 from druid_reindex.operators import connections
-from druid_reindex.operators.night import NightSettings, planned
+from druid_reindex.operators.night import planned
+from druid_reindex.operators.settings import NightSettings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -5,24 +5,25 @@ What only a running task needs is imported inside its methods: a DAG file is par
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.identity import digest
-from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import links
+from druid_reindex.operators.alone import await_alone, looked_at
 from druid_reindex.operators.night import NIGHT_KEY, NightOperator
 from druid_reindex.operators.request import NightRequest, night_request
+from druid_reindex.operators.suspending import Suspending
 from druid_reindex.plan import document, names
-from druid_reindex.plan.night import Batch, NightPlan
+from druid_reindex.plan.night import Batch, NightPlan, counted_reasons
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from druid_reindex.clients.planning import Planning
     from druid_reindex.model.identity import RunId
-    from druid_reindex.model.interval import Interval
 
 
 class PlanNightOperator(NightOperator):
@@ -31,9 +32,12 @@ class PlanNightOperator(NightOperator):
     Returns the numbers of the batches, over which ``reindex`` is mapped; none in a dry run. Its XCom ``night`` holds
 
     - ``fence``: that of the lease under which the night is planned; None in a dry run, which takes none;
+    - ``looked_at``: the instant from which on nobody else may write what an EMR step rebuilds, but ``others_before``;
+    - ``suspended``: the supervisors that are suspended until the night's end;
     - ``run_id``, ``plan_uri``, ``plan_sha256``, ``page_uri``, ``explanation``;
     - ``batches`` that run, and ``planned_batches`` that would without a dry run; of these ``chunks``,
-      ``segments_before`` and ``rows_before``;
+      ``segments_before``, ``rows_before``, and ``reasons``, how many chunks for each;
+    - ``stale_chunks``: how many beyond the window were built by another definition of the pipeline;
     - ``dry_run``, ``force``, ``window``, ``reason``, ``engine`` and ``profile``, as the run asked for;
     - ``estimate`` (``read_bytes``, ``instance_hours``, ``cost_usd``, ``unknown``) and ``over_limits``, a sentence each.
     """
@@ -42,17 +46,22 @@ class PlanNightOperator(NightOperator):
 
     def carry_out(self, context: Context) -> list[int]:
         """Plan the night."""
-        from druid_reindex.plan.planner import plan_night  # noqa: PLC0415
-
         run_id = self.run_identity(context)
         asked = night_request(context["dag_run"], self.settings.pipeline, self.settings.profiles)
         self.druid.check_engine(asked.engine)
         fence = None if asked.dry_run else self.take(context)
-        forced = (asked.window,) if asked.force else ()
-        plan = plan_night(self.settings.pipeline, self._segments(asked.window), asked.window, forced)
+        planning, suspending = self._planning(), Suspending.of(self, run_id, fence)
+        plan, start = self._decided(asked, planning, suspending)
         chosen = _chosen(plan, asked.batches)
         self.require()
-        told = {"fence": fence} | self._stored(run_id, plan) | self._judged(plan, chosen, asked) | _as_asked(asked)
+        if not asked.dry_run:
+            planning.adopt(plan)
+        told = (
+            {"fence": fence, "suspended": list(suspending.held) if suspending else [], **start}
+            | self._stored(run_id, plan)
+            | self._judged(plan, chosen, asked)
+            | _as_asked(asked)
+        )
         told["page_uri"] = self._shown(run_id, told, chosen)
         links.tell_plan(context, self.settings, S3Uri.parse(told["page_uri"]))
         self.log.info("%s; %s", told["explanation"], told["page_uri"])
@@ -60,11 +69,31 @@ class PlanNightOperator(NightOperator):
         batches: list[int] = told["batches"]
         return batches
 
-    def _segments(self, interval: Interval) -> list[Segment]:
-        datasource = self.settings.pipeline.datasource
-        rows = self.druid.segment_rows(datasource, [interval])
-        found = self.druid.used_segments(datasource, [interval])
-        return [replace(segment, num_rows=rows.get(segment.segment_id)) for segment in found]
+    def _decided(
+        self, asked: NightRequest, planning: Planning, suspending: Suspending | None
+    ) -> tuple[NightPlan, dict[str, Any]]:
+        """The plan, once nobody else writes what it rebuilds; who does is asked before the timeline is read.
+
+        Where supervisors are suspended all is looked at again, once; what runs by then has been resumed by a person.
+        """
+        for is_last in (False, True):
+            writers, start = looked_at(self, asked.window)
+            plan = planning.decide(asked.window, (asked.window,) if asked.force else ())
+            chosen = _chosen(plan, asked.batches)
+            chunks = [interval for batch in chosen for interval in batch.intervals]
+            if suspending is None or is_last or not suspending.makes_way(chunks, writers):
+                break
+        if chosen and not asked.dry_run:
+            await_alone(self, writers)
+            if suspending is not None:
+                suspending.await_published(writers)
+        return plan, start
+
+    def _planning(self) -> Planning:
+        from druid_reindex.clients.planning import Planning  # noqa: PLC0415
+
+        settings = self.settings
+        return Planning(settings.pipeline, settings.scripts, settings.boundary, self.druid, self.store)
 
     def _stored(self, run_id: RunId, plan: NightPlan) -> dict[str, Any]:
         from druid_reindex.plan.orphans import owner_document  # noqa: PLC0415
@@ -86,22 +115,27 @@ class PlanNightOperator(NightOperator):
         counts = summary(chosen)
         return counts | {
             "batches": [] if asked.dry_run else counts["planned_batches"],
-            "explanation": f"dry run: {plan.explanation}" if asked.dry_run else plan.explanation,
+            "explanation": f"dry run: {plan.explained}" if asked.dry_run else plan.explained,
+            "stale_chunks": len(plan.stale),
             "estimate": asdict(estimate),
             "over_limits": [*over_limits(self.settings.pipeline.policy, counts["chunks"], estimate)],
         }
 
     def _shown(self, run_id: RunId, told: dict[str, Any], chosen: list[Batch]) -> str:
         """The address of the page, once it is stored."""
+        from druid_reindex.model.prices import load_prices  # noqa: PLC0415
         from druid_reindex.plan.estimate import Estimate  # noqa: PLC0415
         from druid_reindex.plan.page import PlanPage, plan_page  # noqa: PLC0415
+        from druid_reindex.plan.rows import chunk_rows  # noqa: PLC0415
+
+        pipeline, profile = self.settings.pipeline, self.settings.on_profile(told["profile"]).profile
 
         shown = ("run_id", "window", "reason", "force", "dry_run", "engine", "profile", "plan_uri", "plan_sha256")
         page = PlanPage(
-            title=f"Plan of {self.settings.pipeline.datasource}",
+            title=f"Plan of {pipeline.datasource}",
             explanation=told["explanation"],
             facts={name.replace("_", " "): str(told[name]) for name in shown if told[name] is not None},
-            batches=chosen,
+            rows=chunk_rows(chosen, pipeline.granularity.segment, profile, load_prices(self.settings.configs)),
             estimate=Estimate(**told["estimate"]),
             over_limits=told["over_limits"],
         )
@@ -118,6 +152,7 @@ def summary(batches: list[Batch]) -> dict[str, Any]:
         "chunks": len(chunks),
         "segments_before": sum(len(chunk.segments) for chunk in chunks),
         "rows_before": sum(chunk.num_rows or 0 for chunk in chunks),
+        "reasons": counted_reasons(chunks),
     }
 
 

@@ -10,8 +10,9 @@ from druid_reindex.model.config_files import profile_names
 from druid_reindex.model.identity import digest
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.operators import connections
-from druid_reindex.operators.night import NightOperator, NightSettings
+from druid_reindex.operators.night import NightOperator
 from druid_reindex.operators.request import night_request
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.plan import emr as payloads
 from druid_reindex.plan import names
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from druid_reindex.posture.findings import PostureReport
 
 POSTURE_TASK = "posture"
-_MOST_TOLD = 10
+MOST_TOLD = 10
 
 
 def is_gated(settings: NightSettings) -> bool:
@@ -78,11 +79,11 @@ def keep(task: NightOperator, report: PostureReport, uri: S3Uri) -> dict[str, An
         task.log.info("%s", each)
     if not report.is_open:
         closing = report.closing
-        more = f"\nand {len(closing) - _MOST_TOLD} more" if len(closing) > _MOST_TOLD else ""
+        more = f"\nand {len(closing) - MOST_TOLD} more" if len(closing) > MOST_TOLD else ""
         raise NotProtectedError(
             f"judge what protects the data ({report.phase.value})",
             resource=report.subject,
-            came_back=f"{len(closing)} findings close the gate\n{lines(closing[:_MOST_TOLD])}{more}",
+            came_back=f"{len(closing)} findings close the gate\n{lines(closing[:MOST_TOLD])}{more}",
             remedy=f"mend them and clear this task with its downstream tasks; the whole report is {uri}",
         )
     return {"report_uri": str(uri), "report_sha256": digest(body), "counts": report.counts()}

@@ -52,13 +52,29 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "Druid reindex",
                 "python-modules": [
                     f"druid_reindex.operators.{module}"
-                    for module in ("plan", "cluster", "security", "reindex", "validate", "verdict")
+                    for module in (
+                        "plan",
+                        "cluster",
+                        "security",
+                        "reindex",
+                        "redshift",
+                        "validate",
+                        "rollback",
+                        "verdict",
+                    )
                 ],
             }
         ],
         "connection-types": _CONNECTION_TYPES,
         "extra-links": [
             f"druid_reindex.operators.links.{link}"
-            for link in ("EmrClusterLink", "JobLogLink", "DruidTaskLink", "DruidDatasourceLink", "PlanLink")
+            for link in (
+                "EmrClusterLink",
+                "JobLogLink",
+                "DruidTaskLink",
+                "DruidDatasourceLink",
+                "PlanLink",
+                "DataDocsLink",
+            )
         ],
     }

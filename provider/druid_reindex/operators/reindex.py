@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from druid_reindex.errors import ConflictError, IntegrityError, NotFoundError
+from druid_reindex.errors import ConflictError, IntegrityError
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.operators import links
+from druid_reindex.operators.alone import require_alone
 from druid_reindex.operators.attest import require_attested
+from druid_reindex.operators.inputs import Read, keep_built, read_inputs
+from druid_reindex.operators.measured import measured_now
 from druid_reindex.operators.night import NightOperator, planned_night
-from druid_reindex.plan import measure, names
-from druid_reindex.plan.night import Batch
+from druid_reindex.operators.run_cluster import cluster_of, may_submit
+from druid_reindex.operators.shaped import shaped_now
+from druid_reindex.plan import names
+from druid_reindex.plan.night import Batch, NightPlan
+from druid_reindex.plan.rollback import appended
+from druid_reindex.plan.slipped import refuse_slipped
 from druid_reindex.plan.timeline import PartitionSet, visible
 
 if TYPE_CHECKING:
@@ -20,8 +28,8 @@ if TYPE_CHECKING:
 
     from druid_reindex.model.cluster import Cluster
     from druid_reindex.model.identity import RunId
+    from druid_reindex.model.segment import Segment
     from druid_reindex.operators.jobs import Job, Work
-    from druid_reindex.operators.sharing import Sharing
 
 RECORD_PROTOCOL = 1
 
@@ -46,12 +54,13 @@ class ReindexSegmentsOperator(NightOperator):
         """Run the batch, or return the record of the time it ran."""
         self.hold(context)
         run_id = self.run_identity(context)
-        batch = self.stored_plan(context).batches[self.batch]
+        plan = self.stored_plan(context)
+        batch = plan.batches[self.batch]
         uri = names.result_uri(self.settings.boundary, run_id, batch.number)
         self._require_earlier(context, run_id, batch)
         record = self.get_record(context, uri)
         if record is None:
-            record = self._run(context, run_id, batch)
+            record = self._run(context, run_id, plan, batch)
             self.put_record(context, uri, record)
         return {
             "batch": batch.number,
@@ -82,44 +91,56 @@ class ReindexSegmentsOperator(NightOperator):
                 remedy=f"clear the task of batch {before[-1]} first",
             )
 
-    def _cluster(self, context: Context) -> Cluster:
-        cluster_id = context["ti"].xcom_pull(task_ids="cluster_up")["cluster_id"]
-        if cluster_id is None:
-            raise _without_cluster("cluster_up", "it found nothing left to do")
-        return self.emr.describe_cluster(cluster_id)
+    def _run(self, context: Context, run_id: RunId, plan: NightPlan, batch: Batch) -> dict[str, Any]:
+        before, read = self._before(context, run_id, batch), read_inputs(self, context)
+        cluster = cluster_of(self, context)
+        from druid_reindex.operators.jobs import StepJob, Work  # noqa: PLC0415
 
-    def _may_submit(self, context: Context, cluster: Cluster, sharing: Sharing | None) -> None:
-        """Raises NotFoundError when the cluster has ended, or was left, as it was before a clear without cluster_up.
-
-        Raises NotProtectedError when a node that joined it is not attested.
-        """
-        if cluster.state.is_over:
-            raise _without_cluster(cluster.cluster_id, cluster.state.value)
-        if sharing is not None and not sharing.uses(cluster.cluster_id):
-            raise _without_cluster(cluster.cluster_id, "this run is not one of those any more that share it")
-        require_attested(self, context, cluster.cluster_id)
-        self.require()
-
-    def _run(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
-        before = self._before(context, run_id, batch)
-        cluster = self._cluster(context)
-        from druid_reindex.operators.jobs import Work  # noqa: PLC0415
-
+        if self.settings.pipeline.submit is Submission.EMR_STEP:
+            self._used_before(context, run_id, batch)
         self._job = self._job_of(Work(
-            settings=self.asked_settings(context), run_id=run_id, batch=batch, waiting=self.waiting, log=self.log.info,
-            require=partial(self._may_submit, context, cluster, self.sharing(context)),
+            settings=replace(self.asked_settings(context), pipeline=read.pipeline), run_id=run_id, batch=batch,
+            waiting=self.waiting, log=self.log.info,
+            require=partial(self._may_submit, context, cluster),
             started=partial(links.tell_job, context, self.settings, cluster.cluster_id),
+            void=self._taken_back(context, run_id, batch),
         ))  # fmt: skip
         ran = self._job.run(cluster)
         require_attested(self, context, cluster.cluster_id)
+        require_alone(self, context)
+        used = self.druid.used_segments(self.settings.pipeline.datasource, batch.intervals)
+        after = self._published(batch, before["segments"], used)
+        if isinstance(self._job, StepJob):
+            before_all = self._used_before(context, run_id, batch)
+            refuse_slipped(batch, used, used_before=before_all, ours=self._job.versions())
+        built = {"datasource": plan.datasource, "built": keep_built(self, plan, batch, after)}
+        return self._record(batch, before, read, after) | built | {"appended": appended(batch, used), "ran": ran}
+
+    def _taken_back(self, context: Context, run_id: RunId, batch: Batch) -> frozenset[str]:
+        """The names of the batch's jobs whose segments were taken back."""
+        found = self.get_record(context, names.rollback_uri(self.settings.boundary, run_id, batch.number))
+        return frozenset(found["jobs"]) if found else frozenset()
+
+    def _may_submit(self, context: Context, cluster: Cluster) -> None:
+        may_submit(self, context, cluster, self.sharing(context))
+        require_alone(self, context)
+
+    def _record(
+        self, batch: Batch, before: dict[str, Any], read: Read, after: dict[str, list[Segment]]
+    ) -> dict[str, Any]:
+        """What was served before and after; ``file_rows`` are those of files, None where nobody has counted them.
+
+        Beside them, ``appended`` are the ids that others have added to an old version of a chunk since: they are hidden
+        with it; ``built`` is what the ledger has of the batch's chunks.
+        """
         return {
             "protocol": RECORD_PROTOCOL,
             "batch": batch.number,
             "submitted": self.settings.pipeline.submit.value,
-            "ran": ran,
             "rows_before": before["rows"],
+            "file_rows": read.file_rows,
             "before": before["segments"],
-            "after": self._published(batch, before["segments"]),
+            "after": {chunk: [segment.segment_id for segment in found] for chunk, found in after.items()},
         }
 
     def _job_of(self, work: Work) -> Job:
@@ -131,26 +152,48 @@ class ReindexSegmentsOperator(NightOperator):
             case Submission.EMR_STEP:
                 return StepJob(work, self.emr, self.store)
 
+    def _used_before(self, context: Context, run_id: RunId, batch: Batch) -> list[str]:
+        """The ids of what was used in the batch's chunks before its first try; written once, then kept."""
+        uri = names.batch_prefix(self.settings.boundary, run_id, batch.number) / "used.json"
+        kept = self.get_record(context, uri)
+        if kept is None:
+            used = self.druid.used_segments(self.settings.pipeline.datasource, batch.intervals)
+            kept = {"protocol": RECORD_PROTOCOL, "used": sorted(segment.segment_id for segment in used)}
+            self.put_record(context, uri, kept)
+        return list(kept["used"])
+
     def _before(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
-        """What was served before the batch's first try: segment ids and rows per chunk; written once, then kept."""
-        uri = names.batch_prefix(self.settings.boundary, run_id, batch.number) / "before.json"
+        """What was served before the batch's first try; written once, then kept.
+
+        ``segments`` are ids per chunk; ``rows`` and ``sums`` are those of the chunk itself, or of the other datasource
+        that it is built from; ``served`` is what the pipeline's own datasource answered, ``shape`` how its rows looked.
+        """
+        uri = names.before_uri(self.settings.boundary, run_id, batch.number)
         kept = self.get_record(context, uri)
         if kept is not None:
             return kept
-        sql, parameters = measure.rows_query(self.settings.pipeline, batch.intervals)
+        read = measured_now(self, batch.intervals, self.settings.pipeline.source)
         record = {
             "protocol": RECORD_PROTOCOL,
             "segments": {str(c.interval): [s.segment_id for s in c.segments] for c in batch.chunks},
-            "rows": measure.rows_by_interval(self.druid.query(sql, parameters), batch.intervals),
+            "rows": read.rows,
+            "sums": read.metrics,
+            "served": self._served(batch) if self.settings.pipeline.is_derived else read.sums,
+            **shaped_now(self, batch.intervals, of_rows=self.settings.pipeline.source).to_record(),
         }
         self.put_record(context, uri, record)
         return record
 
-    def _published(self, batch: Batch, before: dict[str, list[str]]) -> dict[str, list[str]]:
+    def _served(self, batch: Batch) -> dict[str, dict[str, float]]:
+        """What is measured of a datasource that is not the one that is read; nothing where it serves no chunk yet."""
+        if not any(chunk.segments for chunk in batch.chunks):
+            return {str(chunk.interval): {} for chunk in batch.chunks}
+        return measured_now(self, batch.intervals, self.settings.pipeline.datasource).sums
+
+    def _published(self, batch: Batch, before: dict[str, list[str]], used: list[Segment]) -> dict[str, list[Segment]]:
         """The visible segments per chunk after the job. Raises IntegrityError where the old ones still stand."""
-        used = self.druid.used_segments(self.settings.pipeline.datasource, batch.intervals)
-        after = ids_by_interval(visible(used), batch.intervals)
-        stale = [text for text, ids in after.items() if not set(ids) - set(before[text])]
+        after = by_interval(visible(used), batch.intervals)
+        stale = [chunk for chunk, found in after.items() if not {s.segment_id for s in found} - set(before[chunk])]
         if stale:
             raise IntegrityError(
                 "publish the rebuilt segments",
@@ -161,18 +204,9 @@ class ReindexSegmentsOperator(NightOperator):
         return after
 
 
-def _without_cluster(resource: str, came_back: str) -> NotFoundError:
-    return NotFoundError(
-        "reindex on the run's cluster",
-        resource=resource,
-        came_back=came_back,
-        remedy="clear cluster_up with its downstream tasks, so that the run gets a cluster",
-    )
-
-
-def ids_by_interval(sets: list[PartitionSet], intervals: tuple[Interval, ...]) -> dict[str, list[str]]:
-    """The ids of the visible segments within each of ``intervals``."""
+def by_interval(sets: list[PartitionSet], intervals: tuple[Interval, ...]) -> dict[str, list[Segment]]:
+    """The visible segments within each of ``intervals``."""
     return {
-        str(interval): [s.segment_id for entry in sets if interval.overlaps(entry.interval) for s in entry.segments]
+        str(interval): [s for entry in sets if interval.overlaps(entry.interval) for s in entry.segments]
         for interval in intervals
     }

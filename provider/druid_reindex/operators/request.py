@@ -69,7 +69,7 @@ def night_request(run: Run, pipeline: Pipeline, profiles: Collection[str]) -> Ni
     if force and named is None:
         raise _refused("force", value=True, because="true without an interval")
     return NightRequest(
-        window=whole_chunks(named, pipeline.granularity.segment) if named else _lookback(run, pipeline.lookback),
+        window=whole_chunks(named, pipeline.granularity.segment) if named else _lookback(run, pipeline),
         force=force or backfill,
         dry_run=conf.flag("dry_run"),
         engine=Engine(conf.one_of("engine", engines(pipeline), pipeline.engine.value)),
@@ -106,9 +106,9 @@ def _backfilled(run: Run, conf: _Conf, pipeline: Pipeline) -> Interval:
     return local_day(run.logical_date or run.run_after, pipeline.schedule.timezone)
 
 
-def _lookback(run: Run, lookback: timedelta) -> Interval:
+def _lookback(run: Run, pipeline: Pipeline) -> Interval:
     end = (run.data_interval_end or run.logical_date or run.run_after).astimezone(UTC)
-    return Interval(end - lookback, end)
+    return pipeline.window(end)
 
 
 class _Conf:

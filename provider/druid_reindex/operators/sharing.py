@@ -17,7 +17,7 @@ from druid_reindex.plan.group import is_open
 if TYPE_CHECKING:
     from druid_reindex.clients.groups import GroupShelf
     from druid_reindex.model.identity import RunId
-    from druid_reindex.operators.night import NightSettings
+    from druid_reindex.operators.settings import NightSettings
     from druid_reindex.ports import EmrPort, ObjectStorePort
 
 

@@ -13,7 +13,7 @@ from druid_reindex.plan.lease import Claim
 if TYPE_CHECKING:
     from druid_reindex.clients.leases import LeaseKeeper
     from druid_reindex.model.identity import RunId
-    from druid_reindex.operators.night import NightSettings
+    from druid_reindex.operators.settings import NightSettings
     from druid_reindex.ports import ObjectStorePort
 
 

@@ -1,22 +1,19 @@
-"""``validate``: what the night published is served, whole, under the right key, with the rows from before."""
+"""``validate``: what the night published is served, whole, under the right key, and is what it was built from."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from druid_reindex.errors import IntegrityError
-from druid_reindex.model.interval import umbrella
-from druid_reindex.model.segment import Segment
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.errors import DeadlineError, IntegrityError, Transient
 from druid_reindex.operators import links
+from druid_reindex.operators.judging import TOTALS, BatchJudge, Judgement, Loaded
+from druid_reindex.operators.loaded import await_load
 from druid_reindex.operators.night import NightOperator, planned
-from druid_reindex.operators.reindex import ids_by_interval
-from druid_reindex.operators.triggers.waits import DruidLoadTrigger
-from druid_reindex.operators.waiting import Wait
-from druid_reindex.plan import measure, names
-from druid_reindex.plan.timeline import visible
+from druid_reindex.operators.shadowed import compared
+from druid_reindex.plan import names
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,123 +21,108 @@ if TYPE_CHECKING:
     from druid_reindex.model.identity import RunId
     from druid_reindex.plan.night import Batch
 
+QUALITY_KEY = "quality"
+SHADOW_KEY = "shadow"
+_MOST_TOLD = 5
+
 
 class ValidateSegmentsOperator(NightOperator):
-    """Judges each batch by itself, whatever became of the others.
+    """Judges each batch by itself, whatever became of the others, and leaves a verdict on each.
 
-    A published one must be served with equal rows and the boundary's key, any other must have changed nothing.
+    A published one must be served under the boundary's key, with the rows, sums, hours and looks of what it was built
+    from, and as the pipeline expects it; any other must have changed nothing. Counts alone leave Druid.
 
     Returns ``chunks``, ``segments_after``, ``rows_before``, ``rows_after``, ``bytes_after``, ``kms_keys`` and
-    ``versions``.
+    ``versions``; under ``quality`` the night's verdict, how many findings it has, and what it took; under ``shadow``,
+    for a pipeline in shadow, how many chunks answer as those of the datasource beside it.
     """
 
     operator_extra_links = links.VALIDATE_LINKS
 
     def carry_out(self, context: Context) -> dict[str, Any]:
-        """Wait for load, count, compare. Raises IntegrityError that names the chunks."""
+        """Wait for load, judge, keep the verdicts. Raises IntegrityError that names what does not hold."""
         night = planned(context)
         if not night.get("batches"):
             raise AirflowSkipException(night.get("explanation", "there is no plan"))
         links.tell_datasource(context, self.settings)
         self.hold(context)
         run_id = self.run_identity(context)
-        found = [self._judge(context, run_id, batch) for batch in self.stored_plan(context).batches]
+        batches = self.stored_plan(context).batches
+        loaded = [self._loaded(context, run_id, batch) for batch in batches]
+        began = time.monotonic()
+        judged = self._judge_all(context, run_id, loaded)
+        self._tell(context, run_id, judged, round(time.monotonic() - began, 1))
+        self._tell_shadow(context, loaded)
+        self._refuse(run_id, [each for each in judged if each.stops])
         return {
+            **{name: sum(each.totals[name] for each in judged) for name in TOTALS},
             **{
-                name: sum(each[name] for each in found)
-                for name in ("chunks", "segments_after", "rows_before", "rows_after", "bytes_after")
+                name: sorted({value for each in judged for value in getattr(each, name)})
+                for name in ("kms_keys", "versions")
             },
-            **{name: sorted({value for each in found for value in each[name]}) for name in ("kms_keys", "versions")},
         }
 
-    def _judge(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
+    def _loaded(self, context: Context, run_id: RunId, batch: Batch) -> Loaded:
+        """What is served of the batch; all are waited for before any is judged, for a wait begins the task anew."""
         record = self.get_record(context, names.result_uri(self.settings.boundary, run_id, batch.number))
         if record is None:
-            return self._untouched(batch)
-        self._wait_for_load(batch)
-        segments = self._visible(batch)
-        self._same_rows(record, batch)
-        return {
-            "chunks": len(batch.chunks),
-            "segments_after": len(segments),
-            "rows_before": sum(record["rows_before"].values()),
-            "rows_after": sum(self._rows(batch).values()),
-            "bytes_after": sum(segment.size_bytes for segment in segments),
-            "kms_keys": self._keys(segments),
-            "versions": [segment.version for segment in segments],
-        }
+            return Loaded(batch)
+        try:
+            return Loaded(batch, record, await_load(self, batch))
+        except DeadlineError as late:
+            return Loaded(batch, record, late=late.came_back)
 
-    def _untouched(self, batch: Batch) -> dict[str, Any]:
-        """A batch without a result must serve what it served before."""
-        served = {segment.segment_id for segment in self._visible(batch)}
-        before = {segment.segment_id for chunk in batch.chunks for segment in chunk.segments}
-        if served != before:
-            raise IntegrityError(
-                "validate a batch that did not finish",
-                resource=f"{self.settings.pipeline.datasource} batch {batch.number}",
-                came_back=f"{len(served - before)} segments are served that were not there before",
-                remedy=f"look at these first: {', '.join(sorted(served - before)[:5])}",
-            )
-        return dict.fromkeys(("chunks", "segments_after", "rows_before", "rows_after", "bytes_after"), 0) | {
-            "kms_keys": [],
-            "versions": [],
-        }
+    def _judge_all(self, context: Context, run_id: RunId, batches: list[Loaded]) -> list[Judgement]:
+        """The judgement of each batch, its verdict kept. Raises a Transient error only when all others are judged."""
+        judged: list[Judgement] = []
+        unanswered: list[Transient] = []
+        for loaded in batches:
+            judge = BatchJudge(self, context, run_id, loaded.batch)
+            try:
+                judgement = judge.judged(loaded)
+                judge.keep(judgement)
+            except Transient as error:
+                unanswered.append(error)
+            else:
+                judged.append(judgement)
+        if unanswered:
+            raise unanswered[0]
+        return judged
 
-    def _visible(self, batch: Batch) -> list[Segment]:
-        used = self.druid.used_segments(self.settings.pipeline.datasource, batch.intervals)
-        wanted = {i for ids in ids_by_interval(visible(used), batch.intervals).values() for i in ids}
-        return [segment for segment in used if segment.segment_id in wanted]
-
-    def _wait_for_load(self, batch: Batch) -> None:
-        """Wait until no segment is left to load, and each visible one is announced by a Historical."""
-        datasource, whole = self.settings.pipeline.datasource, umbrella(batch.intervals)
-        arguments = self.settings.druid_arguments | {"datasource": datasource, "interval": str(whole)}
-        wait = Wait(f"load of {datasource} {whole}", DruidLoadTrigger, arguments)
-        self.waiting.until(
-            lambda: self.druid.load_status(datasource, whole, refresh=True),
-            lambda status: status.segments_left == 0,
-            wait,
-            tell=lambda status: f"{status.segments_left} segments left",
+    def _tell(self, context: Context, run_id: RunId, judged: list[Judgement], seconds: float) -> None:
+        """Show the page of the first batch that does not hold, else of the first one, and tell the night's verdict."""
+        shown = next((each for each in judged if each.stops), judged[0]).verdict
+        links.tell_data_docs(
+            context, self.settings, names.expectations_page_uri(self.settings.boundary, run_id, shown.batch)
         )
-        self.waiting.until(
-            lambda: self._unannounced(batch),
-            lambda missing: not missing,
-            wait,
-            tell=lambda missing: f"{len(missing)} segments not announced",
+        told = {
+            "verdict": "failed" if shown in [each.verdict for each in judged if each.stops] else "passed",
+            "batches": {str(each.verdict.batch): each.verdict.verdict.value for each in judged},
+            "expectations": sum(each.expectations for each in judged),
+            "findings": sum(len(each.verdict.findings) for each in judged),
+            "seconds": seconds,
+        }
+        context["ti"].xcom_push(QUALITY_KEY, told)
+
+    def _tell_shadow(self, context: Context, batches: list[Loaded]) -> None:
+        told = compared(self, [each for loaded in batches if loaded.record for each in loaded.batch.intervals])
+        if told is not None:
+            self.log.info(
+                "%s chunks answer as those of %s, %s do not: %s",
+                *(told[name] for name in ("equal", "compared_with", "unequal", "differences")),
+            )
+            context["ti"].xcom_push(SHADOW_KEY, told)
+
+    def _refuse(self, run_id: RunId, failed: list[Judgement]) -> None:
+        if not failed:
+            return
+        findings = [str(finding) for each in failed for finding in each.verdict.findings]
+        more = f" and {len(findings) - _MOST_TOLD} more" if len(findings) > _MOST_TOLD else ""
+        numbers = ", ".join(str(each.verdict.batch) for each in failed)
+        kept = names.verdict_uri(self.settings.boundary, run_id, failed[0].verdict.batch)
+        raise IntegrityError(
+            "judge what was published",
+            resource=f"{self.settings.pipeline.datasource} batch {numbers}",
+            came_back="; ".join(findings[:_MOST_TOLD]) + more,
+            remedy=f"read all findings at {kept}; find out whether something else wrote these chunks during the night",
         )
-
-    def _unannounced(self, batch: Batch) -> set[str]:
-        announced = self.druid.segment_rows(self.settings.pipeline.datasource, batch.intervals)
-        return {segment.segment_id for segment in self._visible(batch)} - announced.keys()
-
-    def _rows(self, batch: Batch) -> dict[str, int]:
-        sql, parameters = measure.rows_query(self.settings.pipeline, batch.intervals)
-        return measure.rows_by_interval(self.druid.query(sql, parameters), batch.intervals)
-
-    def _same_rows(self, record: dict[str, Any], batch: Batch) -> None:
-        before, after = record["rows_before"], self._rows(batch)
-        changed = [
-            f"{chunk}: {rows} before, {after[chunk]} now" for chunk, rows in before.items() if rows != after[chunk]
-        ]
-        if changed:
-            raise IntegrityError(
-                "compare rows before and after",
-                resource=f"{self.settings.pipeline.datasource} batch {batch.number}",
-                came_back="; ".join(changed),
-                remedy="find out whether something else wrote these chunks during the night",
-            )
-
-    def _keys(self, segments: list[Segment]) -> list[str]:
-        """The KMS keys on the segments' objects. Raises IntegrityError for a key that is not the boundary's."""
-        places = {S3Uri(s.payload["loadSpec"]["bucket"], s.payload["loadSpec"]["key"]) for s in segments}
-        keys = self.store.kms_keys(places)
-        wrong = {str(uri): key for uri, key in keys.items() if key != self.settings.boundary.kms_key_arn}
-        if wrong:
-            uri, key = next(iter(wrong.items()))
-            raise IntegrityError(
-                "check the new segments' encryption",
-                resource=f"{uri} and {len(wrong) - 1} more",
-                came_back=f"encrypted with {key or 'no KMS key'}",
-                remedy=f"make Druid's deep storage and the bucket's default use {self.settings.boundary.kms_key_arn}",
-            )
-        return sorted(set(keys.values()))

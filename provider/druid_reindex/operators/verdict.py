@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import DruidReindexError, NightFailedError
+from druid_reindex.evidence.night_state import ROLLBACK_TASK
 from druid_reindex.operators.night import NightOperator, planned, planned_night
+from druid_reindex.operators.suspending import suspender_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,7 +18,8 @@ _FAILED = {"failed", "upstream_failed"}
 class NightVerdictOperator(NightOperator):
     """The DagRun's colour: a leaf that runs whatever happened would turn a failed night green, so it looks back.
 
-    Before that it ends what an interrupted night left on Druid and EMR, and gives the datasource's lease back.
+    Before that it ends what an interrupted night left on Druid and EMR, resumes the supervisors that the night has
+    suspended, and gives the datasource's lease back.
 
     Returns ``status`` ("rebuilt", "nothing to do" or "dry run") and ``explanation``.
     """
@@ -38,15 +41,24 @@ class NightVerdictOperator(NightOperator):
             )
         if left_over:
             raise left_over
+        _refuse_rolled_back(context)
         night = planned_night(context)
         self.log.info("%s: %s", status(night), night["explanation"])
         return {"status": status(night), "explanation": night["explanation"]}
 
     def _give_back(self, context: Context) -> DruidReindexError | None:
-        """Give the lease back once nothing of the run lives; else the error, and the next owner ends what lives."""
+        """Give the lease back once nothing of the run lives; else the error, and the next owner ends what lives.
+
+        Supervisors are resumed only then, for what lives may still replace what they append to; those that are not are
+        resumed by the next owner, or by housekeeping.
+        """
         try:
             if not planned(context).get("dry_run"):
-                self.end(self.run_identity(context))
+                run_id = self.run_identity(context)
+                self.end(run_id)
+                suspender = suspender_of(self, run_id, None)
+                if suspender is not None:
+                    suspender.resume()
         except DruidReindexError as error:
             self.log.warning("the lease is kept until it expires: %s", error)
             return error
@@ -60,6 +72,19 @@ def status(night: dict[str, Any]) -> str:
     if night["dry_run"]:
         return "dry run"
     return "rebuilt" if night["batches"] else "nothing to do"
+
+
+def _refuse_rolled_back(context: Context) -> None:
+    """A night of which anything was taken back is red, whatever was cleared since."""
+    rolled_back = (context["ti"].xcom_pull(task_ids=ROLLBACK_TASK) or {}).get("rolled_back", ())
+    if rolled_back:
+        run = context["dag_run"]
+        raise NightFailedError(
+            "finish the night",
+            resource=f"{run.dag_id} {run.run_id}",
+            came_back=f"{len(rolled_back)} chunks were taken back, and serve what they served before",
+            remedy=f"after mending the cause: druid-reindex resume {run.run_id} --dag-id {run.dag_id}",
+        )
 
 
 def _failed_tasks(context: Context) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
 from druid_reindex.errors import DeadlineError, Transient
@@ -15,11 +15,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Wait:
-    """What is waited for: its name, the class of its trigger, and that class's own arguments."""
+    """What is waited for: its name, the class of its trigger, and that class's own arguments.
+
+    After ``most_seconds`` the task looks again in any case; None is for the deadline alone.
+    """
 
     what: str
     trigger: type[LookAgainTrigger]
     arguments: Mapping[str, Any]
+    most_seconds: float | None = None
+
+    def deadline(self, last: datetime) -> datetime:
+        """When the trigger gives up; ``last`` at the latest."""
+        return (
+            last if self.most_seconds is None else min(last, datetime.now(UTC) + timedelta(seconds=self.most_seconds))
+        )
 
 
 @dataclass(frozen=True)

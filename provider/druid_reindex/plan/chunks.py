@@ -68,7 +68,7 @@ def spans(pieces: Sequence[Piece], granularity: Granularity) -> list[Span]:
         extents[key].append(piece.interval)
         aligned.append(_align(piece.interval, granularity))
     aligned += [_align(umbrella(parts), granularity) for key, parts in extents.items() if key not in left_over]
-    merged = [Span(interval, sum(1 for _ in granularity.chunks(interval))) for interval in _merge(aligned)]
+    merged = [Span(interval, sum(1 for _ in granularity.chunks(interval))) for interval in merge(aligned)]
     starts = [span.interval.start for span in merged]
     for piece in pieces:
         span = merged[bisect_right(starts, piece.interval.start) - 1]
@@ -80,11 +80,25 @@ def spans(pieces: Sequence[Piece], granularity: Granularity) -> list[Span]:
 def shards_for(pipeline: Pipeline, segments: Iterable[Segment], buckets: int = 1) -> int:
     """How many segments of the target size each of ``buckets`` chunks needs; by bytes alone where rows are unknown."""
     listed = list(segments)
-    shards = math.ceil(_fill(pipeline, listed) / buckets)
-    rows = _rows(listed)
-    if rows is not None:
-        shards = min(shards, rows // (buckets * MIN_ROWS_PER_SHARD))
-    return max(1, shards)
+    return _shards(_fill(pipeline, listed), _rows(listed), buckets)
+
+
+def is_well_sized(pipeline: Pipeline, segments: int, size_bytes: int, rows: int | None) -> bool:
+    """Whether a set that one job wrote whole is neither fragmented nor oversized, as ``reasons`` would say."""
+    fill = _full(pipeline, size_bytes, rows)
+    return not _is_too_thin(segments, fill) and not (_shards(fill, rows) > segments and _is_too_full(segments, fill))
+
+
+def has_its_columns(pipeline: Pipeline, dimensions: Iterable[str], metrics: Iterable[str]) -> bool:
+    """Whether a segment's columns are the pipeline's; it does not list a dimension that is null in all its rows.
+
+    A segment that lists no column at all is not judged.
+    """
+    has_dimensions, has_metrics = set(dimensions), set(metrics)
+    if not has_dimensions and not has_metrics:
+        return True
+    known = {column.name for column in pipeline.dimensions}
+    return has_dimensions <= known and has_metrics == {column.name for column in pipeline.metrics}
 
 
 def reasons(pipeline: Pipeline, span: Span, *, forced: bool) -> tuple[Reason, ...]:
@@ -128,7 +142,7 @@ def _align(interval: Interval, granularity: Granularity) -> Interval:
     return Interval(granularity.chunk(interval.start).start, granularity.chunk(interval.end - _INSTANT).end)
 
 
-def _merge(intervals: Iterable[Interval]) -> list[Interval]:
+def merge(intervals: Iterable[Interval]) -> list[Interval]:
     """``intervals`` in order, those that overlap made one."""
     merged: list[Interval] = []
     for interval in sorted(intervals):
@@ -145,9 +159,27 @@ def _rows(segments: Sequence[Segment]) -> int | None:
 
 def _fill(pipeline: Pipeline, segments: Sequence[Segment]) -> float:
     """How many full segments hold what ``segments`` hold, by rows or by bytes, whichever is more."""
+    return _full(pipeline, sum(segment.size_bytes for segment in segments), _rows(segments))
+
+
+def _full(pipeline: Pipeline, size_bytes: int, rows: int | None) -> float:
     sizing = pipeline.partitioning
-    by_bytes = sum(segment.size_bytes for segment in segments) / sizing.target_segment_bytes
-    return max(by_bytes, (_rows(segments) or 0) / sizing.target_rows_per_segment)
+    return max(size_bytes / sizing.target_segment_bytes, (rows or 0) / sizing.target_rows_per_segment)
+
+
+def _shards(fill: float, rows: int | None, buckets: int = 1) -> int:
+    shards = math.ceil(fill / buckets)
+    if rows is not None:
+        shards = min(shards, rows // (buckets * MIN_ROWS_PER_SHARD))
+    return max(1, shards)
+
+
+def _is_too_thin(segments: int, fill: float) -> bool:
+    return segments > 1 and fill < SETTLED_FILL_MIN * segments
+
+
+def _is_too_full(segments: int, fill: float) -> bool:
+    return fill > SETTLED_FILL_MAX * segments
 
 
 def _is_settled(sets: Sequence[PartitionSet]) -> bool:
@@ -156,7 +188,7 @@ def _is_settled(sets: Sequence[PartitionSet]) -> bool:
 
 def _is_fragmented(pipeline: Pipeline, sets: Sequence[PartitionSet], segments: Sequence[Segment], buckets: int) -> bool:
     if _is_settled(sets):
-        return len(segments) > 1 and _fill(pipeline, segments) < SETTLED_FILL_MIN * len(segments)
+        return _is_too_thin(len(segments), _fill(pipeline, segments))
     return len(segments) > FRAGMENTED_FACTOR * buckets * shards_for(pipeline, segments, buckets)
 
 
@@ -164,19 +196,17 @@ def _is_oversized(pipeline: Pipeline, sets: Sequence[PartitionSet], segments: Se
     if shards_for(pipeline, segments, buckets) * buckets <= len(segments):
         return False
     if _is_settled(sets):
-        return _fill(pipeline, segments) > SETTLED_FILL_MAX * len(segments)
-    return any(_fill(pipeline, [segment]) > SETTLED_FILL_MAX for segment in segments)
+        return _is_too_full(len(segments), _fill(pipeline, segments))
+    return any(_is_too_full(1, _fill(pipeline, [segment])) for segment in segments)
 
 
 def _is_mixed(pipeline: Pipeline, sets: Sequence[PartitionSet], segments: Sequence[Segment]) -> bool:
     """Whether columns differ from the pipeline's, or among segments of different jobs.
 
     A segment does not list a dimension that is null in all its rows, so a missing dimension alone says nothing, and the
-    segments of one job may differ. A segment that lists no column at all is not judged.
+    segments of one job may differ.
     """
-    dimensions = {column.name for column in pipeline.dimensions}
-    metrics = {column.name for column in pipeline.metrics}
     known = {(frozenset(s.dimensions), frozenset(s.metrics)) for s in segments if s.dimensions or s.metrics}
-    if any(not has_dimensions <= dimensions or has_metrics != metrics for has_dimensions, has_metrics in known):
+    if not all(has_its_columns(pipeline, *columns) for columns in known):
         return True
     return len(known) > 1 and not _is_settled(sets)

@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from druid_reindex.errors import ProtocolError
+from druid_reindex.model.identity import canonical
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.segment import Segment
 from druid_reindex.plan.night import Batch, Chunk, NightPlan, Reason
 
-PROTOCOL = 1
+__all__ = ["PROTOCOL", "canonical", "from_json", "to_json"]
+
+PROTOCOL = 3
+_READABLE = {1, 2, PROTOCOL}  # 1 knew no sources, 2 neither the definition nor what is stale
 
 
 def to_json(plan: NightPlan) -> bytes:
@@ -22,13 +26,10 @@ def to_json(plan: NightPlan) -> bytes:
         "considered_chunks": plan.considered_chunks,
         "explanation": plan.explanation,
         "batches": [_batch(batch) for batch in plan.batches],
+        "definition": plan.definition,
+        "stale": [str(interval) for interval in plan.stale],
     }
     return canonical(document)
-
-
-def canonical(document: object) -> bytes:
-    """``document`` as JSON with sorted keys, no spaces, UTF-8."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def from_json(body: bytes) -> NightPlan:
@@ -38,7 +39,7 @@ def from_json(body: bytes) -> NightPlan:
         protocol = document["protocol"]
     except (ValueError, TypeError, KeyError) as unreadable:
         raise _unknown("no JSON object with a protocol") from unreadable
-    if protocol != PROTOCOL:
+    if protocol not in _READABLE:
         raise _unknown(f"protocol {protocol!r}")
     try:
         return _read(document)
@@ -57,6 +58,8 @@ def _read(document: dict[str, Any]) -> NightPlan:
         considered_chunks=document["considered_chunks"],
         batches=tuple(_read_batch(batch) for batch in document["batches"]),
         explanation=document["explanation"],
+        definition=document.get("definition", ""),
+        stale=tuple(map(Interval.parse, document.get("stale", ()))),
     )
 
 
@@ -75,6 +78,8 @@ def _chunk(chunk: Chunk) -> dict[str, Any]:
         "reasons": list(chunk.reasons),
         "shards": chunk.shards,
         "segments": _segments(chunk.segments),
+        "sources": None if chunk.sources is None else _segments(chunk.sources),
+        "files": chunk.files,
     }
 
 
@@ -93,6 +98,8 @@ def _read_chunk(document: dict[str, Any]) -> Chunk:
         segments=_read_segments(document["segments"]),
         reasons=tuple(Reason(reason) for reason in document["reasons"]),
         shards=document["shards"],
+        sources=None if document.get("sources") is None else _read_segments(document["sources"]),
+        files=document.get("files", ""),
     )
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from druid_reindex.model.pipeline import Classification
+from druid_reindex.model.pipeline import Classification, Pipeline
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,8 +48,8 @@ _TABLES = tuple(Grant("SYSTEM_TABLE", name, "READ") for name in ("segments", "se
 def api_user(classification: Classification, datasources: Iterable[str], *, name: str = "") -> DruidUser:
     """The user of the classification's Airflow connection, who reads and writes ``datasources`` and no others.
 
-    WRITE is for submitting and stopping tasks, for marking segments, and for ``POST …/segments?full``, a read that
-    Druid judges by its method.
+    WRITE is for submitting and stopping tasks, for suspending and resuming supervisors, for marking segments, and for
+    ``POST …/segments?full``, a read that Druid judges by its method.
     """
     own = tuple(
         Grant("DATASOURCE", _literal(datasource), action)
@@ -58,6 +58,11 @@ def api_user(classification: Classification, datasources: Iterable[str], *, name
     )
     kind = classification.value
     return DruidUser(name or f"airflow_{kind}", f"druid_reindex_{kind}", tuple(sorted((*own, *_READS, *_TABLES))))
+
+
+def touched(pipelines: Iterable[Pipeline]) -> tuple[str, ...]:
+    """The datasources that the nights of ``pipelines`` write or read, each once, in order."""
+    return tuple(sorted({name for each in pipelines for name in (each.datasource, each.source)}))
 
 
 def _literal(name: str) -> str:

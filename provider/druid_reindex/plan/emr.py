@@ -17,7 +17,15 @@ from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import names
 
 INDEX_SCRIPT = "/opt/druid-reindex/bin/druid_index.sh"
+# Runs $0 of S3, whose SHA-256 must be $1, with what follows.
+_FETCH = (
+    'set -euo pipefail; script="$(mktemp)"; '
+    'aws s3 cp --only-show-errors "$0" "${script}"; '
+    'echo "$1  ${script}" | sha256sum --check --status || { echo "$0 is not the script with digest $1: upload it" >&2; '
+    'exit 6; }; shift; exec bash "${script}" "$@"'
+)
 SHARED_STEPS = 5  # at a time, at the least, on a cluster that several nights share
+EXPORT_SCRIPT = "/opt/druid-reindex/bin/export.sh"
 ATTEST = BootstrapScript(name="attest each node", path="bootstrap/attest.sh")
 INSTALL_DRUID = BootstrapScript(name="install Druid's CLI indexer", path="bootstrap/install_druid.sh")
 
@@ -96,6 +104,24 @@ def reindex_step(name: str, spec_uri: S3Uri, boundary: Boundary, *, limit_second
     }
 
 
+def script_step(name: str, script: S3Uri, sha256: str, *args: str) -> dict[str, Any]:
+    """The step that runs ``script`` of the artifacts with ``args``, once its digest is found to be ``sha256``."""
+    return {
+        "Name": name,
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["bash", "-c", _FETCH, str(script), sha256, *args]},
+    }
+
+
+def export_step(name: str, spec_uri: S3Uri, region: str) -> dict[str, Any]:
+    """The step that writes the segments of ``spec_uri`` as files, by the Druid that the cluster has."""
+    return {
+        "Name": name,
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": [EXPORT_SCRIPT, str(spec_uri), region]},
+    }
+
+
 def _instances(boundary: Boundary, profile: ClusterProfile) -> dict[str, Any]:
     network = boundary.network
     return {
@@ -151,7 +177,7 @@ def _bootstrap(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfi
         {"Name": s.name, "ScriptBootstrapAction": {"Path": str(artifacts / s.path), "Args": list(s.args)}}
         for s in profile.bootstrap
     ]
-    if pipeline.submit is Submission.EMR_STEP:
+    if pipeline.submit is Submission.EMR_STEP or pipeline.exports:
         action = {"Path": str(artifacts / INSTALL_DRUID.path), "Args": [str(artifacts)]}
         scripts.append({"Name": INSTALL_DRUID.name, "ScriptBootstrapAction": action})
     return scripts

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from druid_reindex.model.pipeline import Policy
 from druid_reindex.model.prices import PriceTable
 from druid_reindex.model.profile import ClusterProfile
-from druid_reindex.plan.night import Batch
+from druid_reindex.plan.night import Batch, Chunk
 
 _SIZE = re.compile(r"\.(\d*)(x?large)$")
 
@@ -35,12 +35,11 @@ def estimate_night(batches: Sequence[Batch], profile: ClusterProfile, prices: Pr
     read = sum(_bytes(batch) for batch in batches)
     if not batches:
         return Estimate(0, 0.0, 0.0)
-    cores = _worker_vcpus(profile)
-    if not cores:
+    speeds = [_bytes_per_hour(batch, profile) for batch in batches]
+    if None in speeds:
         return Estimate(read, None, None, "how many vCPUs the profile's instance types have")
-    speed = profile.job.estimated_bytes_per_core_hour
     hours = profile.job.estimated_idle_hours
-    hours += sum(_bytes(batch) / (speed * min(cores, len(batch.chunks) * batch.shards)) for batch in batches)
+    hours += sum(_bytes(batch) / speed for batch, speed in zip(batches, speeds, strict=True) if speed)
     instance_hours = round(hours * sum(group.count for group in profile.nodes), 2)
     per_hour = usd_per_hour(profile, prices)
     if per_hour is None:
@@ -48,6 +47,12 @@ def estimate_night(batches: Sequence[Batch], profile: ClusterProfile, prices: Pr
             read, instance_hours, None, f"the price of {', '.join(unpriced(profile, prices))} in prices.yaml"
         )
     return Estimate(read, instance_hours, round(hours * per_hour, 2))
+
+
+def chunk_hours(batch: Batch, chunk: Chunk, profile: ClusterProfile) -> float | None:
+    """The hours of ``batch``'s job that fall to ``chunk`` by its bytes; None where the vCPUs are unknown."""
+    speed = _bytes_per_hour(batch, profile)
+    return None if speed is None else chunk.size_bytes / speed
 
 
 def usd_per_hour(profile: ClusterProfile, prices: PriceTable | None) -> float | None:
@@ -90,6 +95,12 @@ def _worker_vcpus(profile: ClusterProfile) -> int | None:
     """The vCPUs that run containers; None when any is unknown. The primary node of EMR runs none."""
     known = [(group.count, vcpus(group.instance_type)) for group in profile.nodes if group.role != "MASTER"]
     return None if any(each is None for _, each in known) else sum(count * (each or 0) for count, each in known)
+
+
+def _bytes_per_hour(batch: Batch, profile: ClusterProfile) -> float | None:
+    """How fast a job of ``batch`` reads; None where the vCPUs are unknown."""
+    cores = _worker_vcpus(profile)
+    return profile.job.estimated_bytes_per_core_hour * min(cores, len(batch.chunks) * batch.shards) if cores else None
 
 
 def _bytes(batch: Batch) -> int:

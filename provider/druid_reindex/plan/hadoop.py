@@ -8,11 +8,13 @@ Source: https://github.com/apache/druid/blob/25.0.0/indexing-hadoop/src/main/jav
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.boundary import Boundary
-from druid_reindex.model.pipeline import DatasourceInput, Metric, Pipeline, StaticInput
+from druid_reindex.model.interval import Granularity
+from druid_reindex.model.pipeline import DAY, Metric, Pipeline, StaticInput
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import Arn, S3Uri
@@ -95,17 +97,13 @@ def _region_option(boundary: Boundary) -> str:
 
 
 def _spec(pipeline: Pipeline, batch: Batch, *, max_split_bytes: int, for_cli: bool) -> dict[str, Any]:
-    children = [
-        _static(entry)
-        if isinstance(entry, StaticInput)
-        else _datasource(pipeline, entry, batch, for_cli=for_cli) | {"maxSplitSize": max_split_bytes}
-        for entry in pipeline.inputs
-    ]
+    segments = _datasource(pipeline, batch, for_cli=for_cli) | {"maxSplitSize": max_split_bytes}
+    children = [segments, *(_static(entry, batch) for entry in pipeline.files if entry.paths)]
     return {
         "dataSchema": _data_schema(pipeline, batch),
         "ioConfig": {
             "type": "hadoop",
-            "inputSpec": children[0] if len(children) == 1 else {"type": "multi", "children": children},
+            "inputSpec": segments if len(children) == 1 else {"type": "multi", "children": children},
         },
         "tuningConfig": _tuning(pipeline, batch),
     }
@@ -147,7 +145,7 @@ def _parse_spec(pipeline: Pipeline) -> dict[str, Any]:
 
     A CSV file has no header: ``timestamp``, the dimensions, then the metrics' input fields, in the pipeline's order.
     """
-    file_format = next((entry.format for entry in pipeline.inputs if isinstance(entry, StaticInput)), "timeAndDims")
+    file_format = next((entry.format for entry in pipeline.files), "timeAndDims")
     dimensions = [{"type": column.type, "name": column.name} for column in pipeline.dimensions]
     spec: dict[str, Any] = {
         "format": file_format,
@@ -155,38 +153,49 @@ def _parse_spec(pipeline: Pipeline) -> dict[str, Any]:
         "dimensionsSpec": {"dimensions": dimensions},
     }
     if file_format == "csv":
-        fields = [_metric(metric).get("fieldName") for metric in pipeline.metrics]
-        names = ("timestamp", *(column.name for column in pipeline.dimensions), *filter(None, fields))
-        spec["columns"] = list(dict.fromkeys(names))
+        spec["columns"] = file_columns(pipeline)
     return spec
+
+
+def file_columns(pipeline: Pipeline) -> list[str]:
+    """The columns of a CSV file, in their order."""
+    fields = [_metric(metric).get("fieldName") for metric in pipeline.metrics]
+    names = ("timestamp", *(column.name for column in pipeline.dimensions), *filter(None, fields))
+    return list(dict.fromkeys(names))
 
 
 def _metric(metric: Metric) -> dict[str, Any]:
     return metric.model_dump(mode="json", exclude_none=True)
 
 
-def _static(entry: StaticInput) -> dict[str, Any]:
-    return {"type": "static", "paths": ",".join(path.replace("s3://", "s3a://", 1) for path in entry.paths)}
+def _static(entry: StaticInput, batch: Batch) -> dict[str, Any]:
+    """The ``static`` inputSpec: Hadoop stops where an address has nothing, and the mapper passes over other days."""
+    days = [f"{day.start:%Y-%m-%d}" for interval in batch.intervals for day in Granularity.DAY.chunks(interval)]
+    paths = dict.fromkeys(path.replace(DAY, day) for path in entry.paths for day in days)
+    return {"type": "static", "paths": ",".join(path.replace("s3://", "s3a://", 1) for path in paths)}
 
 
-def _datasource(pipeline: Pipeline, entry: DatasourceInput, batch: Batch, *, for_cli: bool) -> dict[str, Any]:
-    """The ``dataSource`` inputSpec with its segments listed.
+def _datasource(pipeline: Pipeline, batch: Batch, *, for_cli: bool) -> dict[str, Any]:
+    """The ``dataSource`` inputSpec with its segments listed; without any, it is passed over where files are read.
 
     The Overlord compares ``ingestionSpec.segments`` with the used segments that are visible among those that overlap
     the intervals, fails the task when they differ, and makes ``segments`` itself; the CLI reads ``segments`` alone.
+    Below ``multi`` the rows of segments go through the combining aggregators whatever ``useNewAggs`` says.
     Raises ConfigurationError for what Druid's reader of segments cannot do.
     Source: https://github.com/apache/druid/blob/25.0.0/indexing-hadoop/src/main/java/org/apache/druid/indexer/HadoopIngestionSpec.java
     """
-    _refuse_unreadable(pipeline, entry)
     intervals = list(read_intervals(batch.chunks))
+    inputs = {segment.segment_id: segment for chunk in batch.chunks for segment in chunk.read}
+    _refuse_unreadable(pipeline, inputs)
     ingestion: dict[str, Any] = {
-        "dataSource": pipeline.datasource,
+        "dataSource": pipeline.source,
         "intervals": [str(interval) for interval in intervals],
     }
+    if pipeline.files:
+        ingestion["ignoreWhenNoSegments"] = True
     if for_cli:
         listed = [{"segment": dict(w.segment.payload), "interval": str(w.interval)} for w in windows(batch.chunks)]
         return {"type": "dataSource", "ingestionSpec": ingestion, "segments": listed}
-    inputs = {segment.segment_id: segment for chunk in batch.chunks for segment in chunk.segments}
     expected: list[Segment] = [
         *(segment for segment in inputs.values() if any(segment.interval.overlaps(read) for read in intervals)),
         *batch.bystanders,
@@ -195,13 +204,14 @@ def _datasource(pipeline: Pipeline, entry: DatasourceInput, batch: Batch, *, for
     return {"type": "dataSource", "ingestionSpec": ingestion}
 
 
-def _refuse_unreadable(pipeline: Pipeline, entry: DatasourceInput) -> None:
-    if entry.datasource not in {None, pipeline.datasource}:
+def _refuse_unreadable(pipeline: Pipeline, inputs: Mapping[str, Segment]) -> None:
+    other = {segment.datasource for segment in inputs.values()} - {pipeline.source}
+    if other:
         raise ConfigurationError(
             "build the ingestion spec",
             resource=f"pipeline {pipeline.datasource}, field inputs",
-            came_back=f"it reads the datasource {entry.datasource}, whose timeline was not planned",
-            remedy="leave `datasource` out of the input: a pipeline rebuilds its own datasource",
+            came_back=f"it reads {pipeline.source}, and the night was planned with segments of {', '.join(other)}",
+            remedy="clear the whole run, so that it is planned by the file as it is now",
         )
     if not pipeline.metrics:
         raise ConfigurationError(

@@ -21,6 +21,7 @@ GENERATION_TAG = "druid-reindex:group-generation"
 DAG_TAG = "druid-reindex:dag-id"
 DAG_RUN_TAG = "druid-reindex:dag-run-id"
 OWNER_FILE = "owner.json"
+STATEMENTS = "drx_"
 _TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 
 
@@ -59,6 +60,7 @@ def shared_choices(pipeline: Pipeline) -> dict[str, str]:
         "classification": pipeline.classification.value,
         "cluster.profile": pipeline.cluster.profile,
         "submit": pipeline.submit.value,
+        "loads": "of exports" if pipeline.exports else "none of exports",
         "connections.aws": pipeline.connections.aws or "the boundary's",
     }
 
@@ -71,17 +73,17 @@ def generation(tags: Mapping[str, str]) -> int:
 
 def task_id(pipeline: Pipeline, run_id: RunId, *, batch: int, digest: str, generation: int) -> str:
     """The Druid task's id: the run, the unit of work, the payload's digest, and how many attempts died before (+1)."""
-    return f"{task_prefix(pipeline.datasource, run_id)}{batch}_{digest[:8]}_g{generation}"
+    return step_name(pipeline, run_id, f"b{batch}", digest=digest, generation=generation)
 
 
 def task_prefix(datasource: str, run_id: RunId) -> str:
     """What the ids of all Druid tasks and the names of all EMR steps of one run start with."""
-    return f"drx_{datasource}_{run_id.short}_b"
+    return f"drx_{datasource}_{run_id.short}_"
 
 
-def step_name(pipeline: Pipeline, run_id: RunId, *, batch: int, digest: str, generation: int) -> str:
-    """The EMR step's name; the same parts as the Druid task's id."""
-    return task_id(pipeline, run_id, batch=batch, digest=digest, generation=generation)
+def step_name(pipeline: Pipeline, run_id: RunId, unit: str, *, digest: str, generation: int) -> str:
+    """The name of an EMR step, ``unit`` such as ``b0`` for a batch, whose Druid task has this very id."""
+    return f"{task_prefix(pipeline.datasource, run_id)}{unit}_{digest[:8]}_g{generation}"
 
 
 class RunsPlace(Protocol):
@@ -95,6 +97,16 @@ class RunsPlace(Protocol):
 def lease_uri(place: RunsPlace, datasource: str) -> S3Uri:
     """The lease of ``datasource``: deployments that share it must share the boundary's ``runs_uri``."""
     return S3Uri.parse(place.runs_uri) / f"leases/{datasource}.json"
+
+
+def suspensions_uri(place: RunsPlace) -> S3Uri:
+    """Where it is kept which supervisors nights have suspended."""
+    return S3Uri.parse(place.runs_uri) / "suspended"
+
+
+def suspension_uri(place: RunsPlace, datasource: str) -> S3Uri:
+    """Which supervisors of ``datasource`` are suspended."""
+    return suspensions_uri(place) / f"{datasource}.json"
 
 
 def groups_uri(place: RunsPlace) -> S3Uri:
@@ -115,6 +127,11 @@ def run_prefix(boundary: Boundary, run_id: RunId) -> S3Uri:
 def owner_uri(boundary: Boundary, run_id: RunId) -> S3Uri:
     """Where it is said whose the run's prefix is."""
     return run_prefix(boundary, run_id) / OWNER_FILE
+
+
+def built_uri(place: RunsPlace, datasource: str) -> S3Uri:
+    """What the chunks of ``datasource`` were built from."""
+    return S3Uri.parse(place.runs_uri) / f"built/{datasource}.json"
 
 
 def plan_uri(boundary: Boundary, run_id: RunId) -> S3Uri:
@@ -158,3 +175,63 @@ def batch_prefix(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
 def result_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
     """The record of a batch that was carried out."""
     return batch_prefix(boundary, run_id, batch) / "result.json"
+
+
+def before_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
+    """What was served before a batch's first try."""
+    return batch_prefix(boundary, run_id, batch) / "before.json"
+
+
+def verdict_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
+    """What was judged of a batch; nothing is there where nobody judged it."""
+    return batch_prefix(boundary, run_id, batch) / "verdict.json"
+
+
+def expectations_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
+    """Great Expectations' results of a batch, in its own JSON."""
+    return batch_prefix(boundary, run_id, batch) / "expectations.json"
+
+
+def expectations_page_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
+    """The same as a page for people, in Great Expectations' Data Docs."""
+    return batch_prefix(boundary, run_id, batch) / "expectations.html"
+
+
+def rollback_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
+    """What of a batch was taken back, and what is served since."""
+    return batch_prefix(boundary, run_id, batch) / "rollback.json"
+
+
+def statements_prefix(datasource: str, run_id: RunId) -> str:
+    """What the names of all statements start with that one run has Redshift run."""
+    return f"{STATEMENTS}{datasource}_{run_id.short}_"
+
+
+def statement_name(datasource: str, run_id: RunId, unit: str, *, digest: str, generation: int) -> str:
+    """The name of a batch of statements; the same parts as a Druid task's id, ``unit`` such as ``unload_claims``."""
+    return f"{statements_prefix(datasource, run_id)}{unit}_{digest[:8]}_g{generation}"
+
+
+def unload_prefix(boundary: Boundary, run_id: RunId, name: str) -> S3Uri:
+    """Where the generations of one unload lie, and its record."""
+    return run_prefix(boundary, run_id) / f"unload/{name}"
+
+
+def prepared_prefix(boundary: Boundary, run_id: RunId, name: str) -> S3Uri:
+    """Where the files of one unload lie once their identifiers are tokens, and the record of it."""
+    return run_prefix(boundary, run_id) / f"prepared/{name}"
+
+
+def export_prefix(boundary: Boundary, run_id: RunId, name: str) -> S3Uri:
+    """Where the generations of what the night exports for the load ``name`` lie, and the record of it."""
+    return run_prefix(boundary, run_id) / f"export/{name}"
+
+
+def export_manifest_uri(boundary: Boundary, run_id: RunId, name: str) -> S3Uri:
+    """The manifest of what the night exported for the load ``name``, in the form of UNLOAD's verbose manifest."""
+    return export_prefix(boundary, run_id, name) / "manifest"
+
+
+def load_prefix(boundary: Boundary, run_id: RunId, name: str) -> S3Uri:
+    """Where the manifests that COPY is given lie, and the load's record."""
+    return run_prefix(boundary, run_id) / f"load/{name}"

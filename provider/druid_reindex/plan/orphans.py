@@ -1,4 +1,5 @@
-"""What no live run owns: clusters that cost, leases that block, working files and security configurations that stay.
+"""What no live run owns: clusters that cost, leases that block, working files and security configurations that stay,
+supervisors that are suspended.
 
 Only what proves that it is this deployment's is looked at: a cluster by its tags, a lease by its owner, working files
 by the ``owner.json`` beside them, each of which names DAG and run, from which the run's identity is made again and
@@ -20,6 +21,7 @@ from druid_reindex.model.cluster import Cluster, StoredConfiguration
 from druid_reindex.model.group import Group
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.lease import Lease
+from druid_reindex.model.suspension import Suspension
 from druid_reindex.model.uri import S3Uri, StoredObject
 from druid_reindex.plan import names
 from druid_reindex.plan.group import is_closed
@@ -36,6 +38,7 @@ class Kind(StrEnum):
     LEASE = "lease"
     FILES = "working files"
     CONFIGURATION = "security configuration"
+    SUPERVISORS = "suspended supervisors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,15 @@ class Ages:
     """How old each kind must be: a cluster since it was created, a lease since it ended, files since they were written.
 
     A security configuration that no cluster runs under counts since it was created. A lease that has ended blocks
-    nobody, and its run can still go on with it (``resume``) until it is broken.
+    nobody, and its run can still go on with it (``resume``) until it is broken. Supervisors that a run has left
+    suspended ingest nothing, and are resumed at once.
     """
 
     cluster: timedelta = timedelta(hours=1)
     lease: timedelta = timedelta(hours=1)
     files: timedelta = timedelta(days=30)
     configuration: timedelta = timedelta(days=30)
+    supervisors: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,28 @@ class SharedCluster:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspendedSupervisors:
+    """What a run has suspended, and the datasource's lease as it was found: its holder takes over what is suspended."""
+
+    suspension: Suspension
+    lease: Lease | None
+
+    @property
+    def users(self) -> frozenset[RunId]:
+        """The run that may take it over."""
+        return frozenset([self.lease.run] if self.lease is not None and self.lease.is_open else [])
+
+    def is_left(self, now: datetime) -> bool:
+        """Whether anything is suspended, and no run of another deployment, which nobody knows, may be at work."""
+        lease, suspension = self.lease, self.suspension
+        theirs = lease is not None and lease.is_open and lease.deployment_id != str(suspension.deployment_id)
+        return bool(suspension.supervisors) and not (theirs and lease is not None and now < lease.free_at)
+
+    def __str__(self) -> str:
+        return ", ".join(each.supervisor_id for each in self.suspension.supervisors)
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What there is of this deployment, whoever owns it; a cluster whose group is not among ``groups`` is let be.
 
@@ -88,13 +115,15 @@ class Found:
     files: tuple[WorkingFiles, ...] = ()
     groups: tuple[Group, ...] = ()
     unused: tuple[StoredConfiguration, ...] = ()
+    suspended: tuple[SuspendedSupervisors, ...] = ()
 
     @property
     def owners(self) -> frozenset[RunId]:
         """The runs that own any of it."""
         named = [run_id for _, run_id in self.clusters] + [lease.run for lease in self.leases]
         members = [member.run for group in self.groups for member in group.members]
-        return frozenset([*named, *members, *(each.run_id for each in self.files)])
+        suspenders = [run for each in self.suspended for run in (each.suspension.run, *each.users)]
+        return frozenset([*named, *members, *suspenders, *(each.run_id for each in self.files)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +137,15 @@ class Orphan:
     name: str
     run_id: RunId | None
     since: datetime
-    thing: Cluster | SharedCluster | Lease | WorkingFiles | StoredConfiguration
+    thing: Cluster | SharedCluster | Lease | WorkingFiles | StoredConfiguration | SuspendedSupervisors
 
     @property
     def owners(self) -> frozenset[RunId]:
         """The runs that may need it: the one that made it, and those that share it."""
         made = frozenset([self.run_id]) if self.run_id is not None else frozenset[RunId]()
-        return made | (self.thing.users if isinstance(self.thing, SharedCluster) else frozenset())
+        return made | (
+            self.thing.users if isinstance(self.thing, SharedCluster | SuspendedSupervisors) else frozenset()
+        )
 
     def __str__(self) -> str:
         whose = f"of {self.run_id.dag_id} {self.run_id.dag_run_id}" if self.run_id else "that no cluster uses"
@@ -131,8 +162,9 @@ def orphans(found: Found, live: Collection[RunId], now: datetime, ages: Ages) ->
         Kind.LEASE: ages.lease,
         Kind.FILES: ages.files,
         Kind.CONFIGURATION: ages.configuration,
+        Kind.SUPERVISORS: ages.supervisors,
     }
-    everything = [*_clusters(found), *_leases(found), *_files(found), *_unused(found)]
+    everything = [*_suspended(found, now), *_clusters(found), *_leases(found), *_files(found), *_unused(found)]
     unowned = (each for each in everything if each.owners.isdisjoint(live))
     return tuple(each for each in unowned if now - each.since >= old_enough[each.kind])
 
@@ -203,3 +235,10 @@ def _files(found: Found) -> Iterator[Orphan]:
 
 def _unused(found: Found) -> Iterator[Orphan]:
     return (Orphan(Kind.CONFIGURATION, each.name, None, each.created_at, each) for each in found.unused)
+
+
+def _suspended(found: Found, now: datetime) -> Iterator[Orphan]:
+    for each in found.suspended:
+        if each.is_left(now):
+            since = min(supervisor.since for supervisor in each.suspension.supervisors)
+            yield Orphan(Kind.SUPERVISORS, str(each), each.suspension.run, since, each)

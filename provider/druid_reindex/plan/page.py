@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, StrictUndefined
 
 from druid_reindex.plan.estimate import Estimate
-from druid_reindex.plan.night import Batch
+from druid_reindex.plan.rows import ChunkRow
 
 _TEMPLATE = """\
 <!DOCTYPE html>
@@ -40,18 +40,21 @@ th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px soli
 {% if page.estimate.unknown %}<tr><th scope="row">Missing for the estimate</th><td>{{ page.estimate.unknown }}</td></tr>
 {% endif -%}
 </table>
-{% if page.batches -%}
+{% if page.rows -%}
 <table>
 <thead><tr><th>Batch</th><th>Time chunk (UTC)</th><th>Why</th><th class="number">Segments before</th>\
-<th class="number">Rows</th><th class="number">Bytes</th><th class="number">Shards</th></tr></thead>
+<th class="number">Rows</th><th class="number">Bytes</th><th class="number">Segments after</th>\
+<th class="number">Instance-hours</th><th class="number">US dollars</th></tr></thead>
 <tbody>
-{% for batch in page.batches %}{% for chunk in batch.chunks -%}
-<tr><td>{{ batch.number }}</td><td>{{ chunk.interval }}</td><td>{{ chunk.reasons | join(", ") }}</td>\
-<td class="number">{{ number(chunk.segments | length) }}</td><td class="number">{{ number(chunk.num_rows) }}</td>\
-<td class="number">{{ number(chunk.size_bytes) }}</td><td class="number">{{ chunk.shards }}</td></tr>
-{% endfor %}{% endfor -%}
+{% for row in page.rows -%}
+<tr><td>{{ row.batch }}</td><td>{{ row.interval }}</td><td>{{ row.reasons | join(", ") }}</td>\
+<td class="number">{{ number(row.segments_before) }}</td><td class="number">{{ number(row.rows) }}</td>\
+<td class="number">{{ number(row.size_bytes) }}</td><td class="number">{{ number(row.segments_after) }}</td>\
+<td class="number">{{ number(row.instance_hours) }}</td><td class="number">{{ number(row.cost_usd) }}</td></tr>
+{% endfor -%}
 </tbody>
 </table>
+<p>A chunk's instance-hours and dollars are its share of the work; the night's have the cluster's start and end too.</p>
 {% endif -%}
 </body>
 </html>
@@ -65,7 +68,7 @@ class PlanPage:
     title: str
     explanation: str
     facts: Mapping[str, str]
-    batches: Sequence[Batch]
+    rows: Sequence[ChunkRow]
     estimate: Estimate
     over_limits: Sequence[str]
 

@@ -14,7 +14,7 @@ from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.cluster_security import ClusterSecurity
 from druid_reindex.model.pipeline import Classification, Pipeline, Submission
 from druid_reindex.model.profile import ClusterProfile
-from druid_reindex.model.release import Release
+from druid_reindex.model.release import FIRST_WITH_JAVA_17, JAVA, Release, java_of
 from druid_reindex.model.security_file import judged
 from druid_reindex.model.security_phi import phi_rules
 from druid_reindex.model.security_rules import Setting
@@ -54,6 +54,7 @@ def mispaired(
     """Everything that does not go together."""
     boundary = boundaries.of(pipeline.classification)
     yield from _tenancy(profile, boundary)
+    yield from _java(pipeline, profile)
     if security is None:
         yield from _unprotected(pipeline, profile)
         return
@@ -88,6 +89,16 @@ def _tenancy(profile: ClusterProfile, boundary: Boundary) -> Found:
     if here == "shared" and there == "dedicated":
         remedy = "every instance there is dedicated, and priced so: write tenancy: dedicated in the profile"
         yield Defect(_PROFILE, f"{shown(profile.name)}, shared, in a VPC with dedicated tenancy", remedy)
+
+
+def _java(pipeline: Pipeline, profile: ClusterProfile) -> Found:
+    """The program that reads a database is compiled by the node's own Java."""
+    if java_of(profile.release_label) == JAVA:
+        return
+    for i, unload in enumerate(pipeline.unloads):
+        if unload.jdbc is not None:
+            remedy = f"the step needs Java {JAVA}: take a profile of {FIRST_WITH_JAVA_17} or later"
+            yield Defect(("unloads", i, "jdbc"), f"jdbc on {shown(profile.release_label)}", remedy)
 
 
 def _submission(pipeline: Pipeline, profile: ClusterProfile, security: ClusterSecurity) -> Found:

@@ -7,8 +7,8 @@ Source: https://github.com/apache/druid/tree/25.0.0/core/src/main/java/org/apach
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -37,6 +37,19 @@ class PartitionSet:
     def is_tombstone(self) -> bool:
         """Whether the set only says that there is no data."""
         return all(segment.shard_spec_type == TOMBSTONE for segment in self.segments)
+
+
+def appended(entry: PartitionSet) -> bool:
+    """Whether segments were appended to what a job published whole: partitions beyond the core ones."""
+    return entry.core > 0 and any(
+        segment.partition_num >= entry.core and segment.shard_spec_type != OVERWRITE for segment in entry.segments
+    )
+
+
+def counted(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """``segments``, each tombstone with 0 rows: it stands for none, and no server counts it."""
+    for segment in segments:
+        yield replace(segment, num_rows=0) if segment.shard_spec_type == TOMBSTONE else segment
 
 
 def partition_sets(segments: Iterable[Segment]) -> list[PartitionSet]:

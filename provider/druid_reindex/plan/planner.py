@@ -2,42 +2,61 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from druid_reindex.model.interval import Granularity, Interval, umbrella
-from druid_reindex.model.pipeline import Pipeline, StaticInput
+from druid_reindex.model.interval import Interval, umbrella
+from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.segment import Segment
+from druid_reindex.plan.changes import History, Served, baseline, changed, stale
 from druid_reindex.plan.chunks import Span, reasons, shards_for, spans
-from druid_reindex.plan.night import Batch, Chunk, NightPlan
-from druid_reindex.plan.partitions import TOMBSTONE
+from druid_reindex.plan.night import Batch, Chunk, NightPlan, Reason, counted_reasons
+from druid_reindex.plan.partitions import TOMBSTONE, counted
 from druid_reindex.plan.reading import read_intervals
+from druid_reindex.plan.settled import NOTHING_SETTLED, Settled
 from druid_reindex.plan.timeline import serving, visible_segments
+
+NOTHING_KNOWN = History()
 
 
 def plan_night(
-    pipeline: Pipeline, segments: Iterable[Segment], window: Interval, forced: Sequence[Interval] = ()
+    pipeline: Pipeline,
+    segments: Iterable[Segment],
+    window: Interval,
+    forced: Sequence[Interval] = (),
+    history: History = NOTHING_KNOWN,
+    settled: Settled = NOTHING_SETTLED,
 ) -> NightPlan:
     """The plan for the chunks that lie wholly in ``window`` or in the whole time chunks of a ``forced`` interval.
 
-    ``segments`` are all used ones of the datasource that overlap either, overshadowed ones included; what reaches
-    beyond is left alone, because what else serves there is not known.
+    ``segments`` are all used ones of the datasource that overlap either, overshadowed ones included, but for those of
+    the chunks that are ``settled``; what reaches beyond is left alone, because what else serves there is not known.
     """
     used = list(segments)
     granularity = pipeline.granularity.segment
     wanted = [umbrella(granularity.chunks(interval)) for interval in forced]
     found = [span for span in spans(serving(used), granularity) if span.has_data]
     known = [span for span in found if any(area.contains(span.interval) for area in (window, *wanted))]
-    if any(isinstance(entry, StaticInput) for entry in pipeline.inputs):
-        known += _absent(found, wanted, granularity)
-    chunks = [chunk for span in known if (chunk := _judge(pipeline, span, wanted)).reasons]
+    judged = [(span, _judge(pipeline, span, wanted, history)) for span in known]
+    chunks = [chunk for _, chunk in judged if chunk.reasons]
     batches = cut_batches(sorted(chunks, key=lambda chunk: chunk.interval), pipeline.policy.max_chunks_per_batch)
     return NightPlan(
         datasource=pipeline.datasource,
-        considered_chunks=len(known),
-        batches=tuple(replace(batch, bystanders=_bystanders(batch, used)) for batch in batches),
-        explanation=_explain(known, len(found) - len(known), chunks, window),
+        considered_chunks=len(known) + len(settled.segments),
+        batches=tuple(replace(batch, bystanders=bystanders(batch, used)) for batch in batches),
+        explanation=_explain(
+            [*settled.segments, *map(_count, known)], settled.beyond + len(found) - len(known), chunks, window
+        ),
+        definition=history.definition,
+        stale=stale(history, window, wanted),
+        adopted=settled.adopted
+        | {
+            name: built
+            for span, chunk in judged
+            if not chunk.reasons
+            for name, built in baseline(history, _served(span, chunk)).items()
+        },
     )
 
 
@@ -58,26 +77,25 @@ def cut_batches(chunks: Sequence[Chunk], max_chunks: int) -> list[Batch]:
     return [Batch(number, group, group[0].shards) for number, group in enumerate(ordered)]
 
 
-def _judge(pipeline: Pipeline, span: Span, forced: Sequence[Interval]) -> Chunk:
-    why = reasons(pipeline, span, forced=any(span.interval.overlaps(interval) for interval in forced))
+def _judge(pipeline: Pipeline, span: Span, forced: Sequence[Interval], history: History) -> Chunk:
     data = [segment for segment in visible_segments(span.served) if segment.shard_spec_type != TOMBSTONE]
-    segments = tuple(
-        replace(segment, num_rows=0) if segment.shard_spec_type == TOMBSTONE else segment
-        for segment in visible_segments(span.served)
-    )
-    return Chunk(span.interval, segments, why, shards_for(pipeline, data, span.buckets))
+    segments = tuple(counted(visible_segments(span.served)))
+    chunk = Chunk(span.interval, segments, (), shards_for(pipeline, data, span.buckets))
+    found = {
+        *reasons(pipeline, span, forced=any(span.interval.overlaps(interval) for interval in forced)),
+        *changed(history, _served(span, chunk)),
+    }
+    return replace(chunk, reasons=tuple(reason for reason in Reason if reason in found))
 
 
-def _absent(found: Sequence[Span], wanted: Iterable[Interval], granularity: Granularity) -> list[Span]:
-    """The forced time chunks that serve nothing yet: files may fill them."""
-    asked = {chunk for interval in wanted for chunk in granularity.chunks(interval)}
-    return [Span(chunk, 1) for chunk in asked if not any(span.interval.overlaps(chunk) for span in found)]
+def _served(span: Span, chunk: Chunk) -> Served:
+    return Served.of(span.interval, chunk.segments, span.sets)
 
 
-def _bystanders(batch: Batch, used: Iterable[Segment]) -> tuple[Segment, ...]:
+def bystanders(batch: Batch, used: Iterable[Segment]) -> tuple[Segment, ...]:
     """The segments that are visible when the timeline is made of what overlaps the batch alone, and not its input."""
     intervals = list(read_intervals(batch.chunks))
-    inputs = {segment.segment_id for chunk in batch.chunks for segment in chunk.segments}
+    inputs = {segment.segment_id for chunk in batch.chunks for segment in chunk.read}
     near = list(_overlapping(used, intervals))
     if all(segment.segment_id in inputs for segment in near):
         return ()
@@ -93,17 +111,28 @@ def _overlapping(used: Iterable[Segment], intervals: Sequence[Interval]) -> Iter
             yield segment
 
 
-def _explain(known: Sequence[Span], beyond: int, chunks: Sequence[Chunk], window: Interval) -> str:
-    looked = f"{_counted(len(known))} considered between {_day(window.start.isoformat())} and "
-    looked += f"{_day(window.end.isoformat())}"
-    aside = f" ({_counted(beyond)} left alone: segments reach beyond the window)" if beyond > 0 else ""
-    if not known:
-        return f"{looked}{aside}: the datasource serves nothing there; nothing to do"
+def _explain(counts: Sequence[int], beyond: int, chunks: Sequence[Chunk], window: Interval) -> str:
+    """What was found; ``counts`` has the number of segments of each chunk that was considered."""
+    said = looked(len(counts), beyond, window)
+    if not counts:
+        return f"{said}: the datasource serves nothing there; nothing to do"
     if not chunks:
-        return f"{looked}{aside}: each is served by one version in {_segments(known)}; nothing to do"
-    counts = Counter(reason for chunk in chunks for reason in chunk.reasons)
-    why = ", ".join(f"{reason} {counts[reason]}" for reason in sorted(counts))
-    return f"{looked}{aside}: {len(chunks)} to rebuild ({why})"
+        return f"{said}: each is served by one version in {_segments(counts)}; nothing to do"
+    return f"{said}: {to_rebuild(chunks)}"
+
+
+def looked(considered: int, beyond: int, window: Interval) -> str:
+    """How many time chunks were considered, where, and how many were left alone."""
+    said = f"{_counted(considered)} considered between {_day(window.start.isoformat())} and "
+    said += f"{_day(window.end.isoformat())}"
+    aside = f" ({_counted(beyond)} left alone: segments reach beyond the window)" if beyond > 0 else ""
+    return f"{said}{aside}"
+
+
+def to_rebuild(chunks: Sequence[Chunk]) -> str:
+    """How many ``chunks`` are rebuilt, and how many for which reason."""
+    why = ", ".join(f"{reason} {count}" for reason, count in counted_reasons(chunks).items())
+    return f"{len(chunks)} to rebuild ({why})"
 
 
 def _counted(chunks: int) -> str:
@@ -115,8 +144,11 @@ def _day(instant: str) -> str:
     return instant.replace("T00:00:00+00:00", "").replace("+00:00", "Z")
 
 
-def _segments(known: Sequence[Span]) -> str:
+def _count(span: Span) -> int:
+    return len(visible_segments(span.served))
+
+
+def _segments(counts: Sequence[int]) -> str:
     """How many segments serve a chunk: ``1 segment``, ``1 to 4 segments``."""
-    counts = [len(visible_segments(span.served)) for span in known]
     low, high = min(counts), max(counts)
     return f"{low} segment{'' if high == 1 else 's'}" if low == high else f"{low} to {high} segments"

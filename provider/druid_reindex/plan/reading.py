@@ -48,7 +48,7 @@ def read_intervals(chunks: Iterable[Chunk]) -> Iterator[Interval]:
 
 def _served(chunk: Chunk) -> Iterator[Piece]:
     """The pieces that serve ``chunk``, cut to it where a longer segment's leftover reaches in."""
-    for piece in serving(chunk.segments):
+    for piece in serving(chunk.read):
         if piece.interval.overlaps(chunk.interval):
             start = max(piece.interval.start, chunk.interval.start)
             yield Piece(Interval(start, min(piece.interval.end, chunk.interval.end)), piece.source)

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import Field
 
 from druid_reindex.model.field_errors import did_you_mean, load
-from druid_reindex.model.pipeline import Frozen
+from druid_reindex.model.frozen import Frozen
 from druid_reindex.model.yaml_file import Defect, YamlFile, read_yaml
 
 FILE = "exceptions.yaml"

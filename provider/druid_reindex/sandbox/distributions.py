@@ -39,6 +39,7 @@ COMPILER = "org.eclipse.jdt:ecj:3.33.0"
 KDC_SOURCE = Path(__file__).with_name("Kdc.java")
 # The PostgreSQL wheels of PyPI are built without OpenSSL; this build has it.
 POSTGRES_VERSION = "18.1.0"
+JDBC_DRIVER = "org.postgresql:postgresql:42.7.8"
 NATIVE_HADOOP = "io.trino.hadoop:hadoop-apache:3.3.5-3"
 
 EXTENSIONS = {
@@ -51,8 +52,11 @@ EXTENSIONS = {
     "simple-client-sslcontext": CLIENT_SSLCONTEXT_VERSION,
 }
 HADOOP_CLIENTS = ("hadoop-client-api", "hadoop-client-runtime")
+# Neither of them has MRClientSecurityInfo, without which a job's client on a kerberized cluster knocks at its
+# ApplicationMaster ten times a second, in vain. Source: https://github.com/apache/druid/issues/17485
+JOB_CLIENT = "hadoop-mapreduce-client-app"
 _NO_SIGAR = ("org.hyperic:sigar",)
-_RECIPE = "2"
+_RECIPE = "3"
 
 Report = Callable[[str], None]
 
@@ -107,6 +111,16 @@ def kdc(home: SandboxHome, report: Report) -> Path:
     return _cached(home, f"kdc-{KERBY_VERSION}", recipe, lambda into: _build_kdc(into, report))
 
 
+def jdbc(home: SandboxHome, report: Report) -> Path:
+    """Return the directory of what a JDBC unload needs: the driver, and a compiler for a node whose Java is no JDK.
+
+    It downloads where the cache has none. Raises MavenError.
+    """
+    wanted = Pom("jdbc", (Artifact(JDBC_DRIVER, ("*:*",)), Artifact(COMPILER)))
+    recipe = (JDBC_DRIVER, COMPILER)
+    return _cached(home, "jdbc", recipe, lambda into: _fetch(wanted, into, report))
+
+
 def postgres(home: SandboxHome, report: Report) -> Path:
     """Return PostgreSQL's directory, with `bin` in it, for this machine's processor. Raises MavenError."""
     machine = {"x86_64": "amd64", "aarch64": "arm64v8", "arm64": "arm64v8"}.get(platform.machine(), platform.machine())
@@ -159,6 +173,7 @@ def _place_hadoop_client(root: Path) -> None:
         jar = root / "s3a" / f"{client}-{HADOOP_VERSION}.jar"
         (hdfs_storage / jar.name).hardlink_to(jar)
         _move(jar, root / "hadoop-dependencies" / client / HADOOP_VERSION)
+    _move(root / "s3a" / f"{JOB_CLIENT}-{HADOOP_VERSION}.jar", hdfs_storage)
     for pattern in ("hadoop-aws-*.jar", "aws-java-sdk-bundle-*.jar", "wildfly-openssl-*.jar"):
         for jar in (root / "s3a").glob(pattern):
             _move(jar, root / "hadoop-dependencies" / "hadoop-aws" / HADOOP_VERSION)
@@ -216,7 +231,8 @@ def _unpack_native(folder: Path) -> None:
 
 def _s3a_client() -> Pom:
     clients = tuple(Artifact(f"org.apache.hadoop:{name}:{HADOOP_VERSION}") for name in (*HADOOP_CLIENTS, "hadoop-aws"))
-    return Pom("hadoop-s3a-client", (*clients, *_sdk(HADOOP_VERSION)))
+    job_client = Artifact(f"org.apache.hadoop:{JOB_CLIENT}:{HADOOP_VERSION}", ("*:*",))
+    return Pom("hadoop-s3a-client", (*clients, job_client, *_sdk(HADOOP_VERSION)))
 
 
 def _sdk(hadoop_version: str) -> tuple[Artifact, ...]:

@@ -13,7 +13,7 @@ from druid_reindex.errors import ConfigurationError, NotAuthorizedError
 from druid_reindex.model.boundary import Boundaries
 from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
-from druid_reindex.plan.druid_access import api_user
+from druid_reindex.plan.druid_access import api_user, touched
 from druid_reindex.sandbox import druid_security
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.processes import POLL_SECONDS
@@ -33,8 +33,7 @@ def make_users(home: SandboxHome, found: Endpoints, pipelines: Iterable[Pipeline
     made = tuple(pipelines)
     with DruidUsers(druid_security.admin_config(home, found), REALM) as users:
         for kind in Classification:
-            datasources = [each.datasource for each in made if each.classification is kind]
-            user = api_user(kind, datasources)
+            user = api_user(kind, touched(each for each in made if each.classification is kind))
             users.bring(user, home.secret(druid_security.api_secret(user.name)))
     for kind in Classification:
         _await_known(home, found, kind)

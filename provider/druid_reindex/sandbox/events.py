@@ -70,7 +70,9 @@ def day_files(observations: Path, key: bytes, into: Path) -> DayFiles:
             on_time_rows += not is_late
             line = event(row, key)
             value_sum += line["value"] or 0.0
-            files[late if is_late else on_time[folded_day(row)]].write(json.dumps(line, separators=(",", ":")) + "\n")
+            files[late if is_late else on_time[_offset(row["PATIENT"], row["DATE"])]].write(
+                json.dumps(line, separators=(",", ":")) + "\n"
+            )
     return DayFiles(
         on_time=Delivery(ON_TIME_DELIVERY, on_time, on_time_rows),
         late=Delivery(LATE_DELIVERY, (late,), late_rows),
@@ -80,7 +82,7 @@ def day_files(observations: Path, key: bytes, into: Path) -> DayFiles:
 
 def event(row: Mapping[str, str], key: bytes) -> dict[str, Any]:
     """Return the event of one of Synthea's observations: `timestamp` in UTC, `value` null where it is no number."""
-    day = WINDOW_START + timedelta(days=folded_day(row))
+    day = window_day(row["PATIENT"], row["DATE"])
     return {
         "timestamp": f"{day}T{row['DATE'].partition('T')[2] or '00:00:00Z'}",
         "patient_token": token(key, "patient", row["PATIENT"]),
@@ -94,9 +96,9 @@ def event(row: Mapping[str, str], key: bytes) -> dict[str, Any]:
     }
 
 
-def folded_day(row: Mapping[str, str]) -> int:
-    """Return the day of the window, from 0, onto which the row's patient and date fold."""
-    return _digest(row["PATIENT"], row["DATE"].partition("T")[0]) % WINDOW_DAYS
+def window_day(patient: str, instant: str) -> date:
+    """Return the day of the window onto which the patient's day folds that begins `instant`."""
+    return WINDOW_START + timedelta(days=_offset(patient, instant))
 
 
 def arrives_late(row: Mapping[str, str]) -> bool:
@@ -111,6 +113,10 @@ def number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def _offset(patient: str, instant: str) -> int:
+    return _digest(patient, instant.partition("T")[0]) % WINDOW_DAYS
 
 
 def _measurements(observations: Path) -> Iterator[dict[str, str]]:

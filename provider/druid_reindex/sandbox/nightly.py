@@ -1,10 +1,11 @@
-"""One real night in the sandbox: patients in Druid, the DAG's run in Airflow, followed to its end."""
+"""A real night in the sandbox, and that of its snapshot: patients in Druid and Redshift, runs in Airflow, followed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from druid_reindex.clients.airflow import AirflowApi
@@ -14,10 +15,11 @@ from druid_reindex.clients.night_summary import Summary, summarise
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.session import build_session
 from druid_reindex.model.config_files import load_boundaries
+from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Pipeline, Submission
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.sandbox import airflow, stack
+from druid_reindex.sandbox import airflow, stack, warehouse
 from druid_reindex.sandbox.aws import druid_package
 from druid_reindex.sandbox.aws import service as aws
 from druid_reindex.sandbox.druid_security import admin_config
@@ -30,6 +32,8 @@ from druid_reindex.sandbox.state import Endpoints
 Report = Callable[[str], None]
 
 DATASOURCE = "patient_vitals"
+SNAPSHOT = "patient_snapshot"
+SNAPSHOT_DAYS = 7
 REASON = "a night on the sandbox"
 UI_REMEDY = "look at the run in Airflow's UI: `druid-reindex sandbox ui`"
 
@@ -48,37 +52,63 @@ def patients_nights(api: AirflowApi, dag_id: str, report: Report) -> NightRuns:
 
 
 def run_night(home: SandboxHome, patients: Patients, report: Report) -> tuple[Summary, Path]:
-    """The summary of one night, and where it is stored; starts the sandbox and ingests the patients when needed."""
+    """The summary of one night, and where it is stored; starts the sandbox and brings in the patients when needed.
+
+    When it is green, and the snapshot's pipeline is there, the snapshot's night follows.
+    """
     endpoints = stack.up(home, report).endpoints
-    pipeline = shipped_pipeline(DATASOURCE)
+    pipelines = [shipped_pipeline(name) for name in (DATASOURCE, SNAPSHOT) if pipeline_file(name).is_file()]
     ingest(home, endpoints, patients, report)
-    if pipeline.submit is Submission.EMR_STEP:
+    if any(needs_druid(pipeline) for pipeline in pipelines):
         druid_package.publish_druid(home, report)
     with airflow.api(home, endpoints.airflow or "") as api:
-        night = patients_nights(api, pipeline.dag_id, report)
-        run_id = night.start()
-        night.follow(run_id)
-        summary = summarise(api, night.dag_id, run_id)
-    path = home.root / "summaries" / f"{run_id.replace(':', '_').replace('+', '_')}.json"
+        summary = one_night(api, pipelines[0], report)
+        if summary.is_green and len(pipelines) > 1:
+            summary = summary.with_snapshot(one_night(api, pipelines[1], report, interval=str(snapshot_week())))
+    path = home.root / "summaries" / f"{summary.run_id.replace(':', '_').replace('+', '_')}.json"
     summary.write(path)
     return summary, path
 
 
+def snapshot_week() -> Interval:
+    """The last days of the patients' window: a day costs the job a container, and the export a JVM."""
+    return Interval(WINDOW.end - timedelta(days=SNAPSHOT_DAYS), WINDOW.end)
+
+
+def one_night(api: AirflowApi, pipeline: Pipeline, report: Report, **conf: object) -> Summary:
+    """The summary of a run of the pipeline's DAG, started with ``conf`` and followed to its end."""
+    night = patients_nights(api, pipeline.dag_id, report)
+    run_id = night.start(conf)
+    night.follow(run_id)
+    return summarise(api, night.dag_id, run_id)
+
+
+def needs_druid(pipeline: Pipeline) -> bool:
+    """Whether the pipeline's clusters install Druid: for its indexer, or for its tool that reads segments."""
+    return pipeline.submit is Submission.EMR_STEP or bool(pipeline.exports)
+
+
+def pipeline_file(datasource: str) -> Path:
+    """The file of that name among the sandbox's DAGs."""
+    return airflow.dags_folder() / "pipelines" / f"{datasource}.yaml"
+
+
 def shipped_pipeline(datasource: str) -> Pipeline:
     """The pipeline in the file of that name among the sandbox's DAGs. Raises ConfigurationError."""
-    file = airflow.dags_folder() / "pipelines" / f"{datasource}.yaml"
-    return load_pipeline(file, load_boundaries(aws.emr_configs()))
+    return load_pipeline(pipeline_file(datasource), load_boundaries(aws.emr_configs()))
 
 
 def ingest(
     home: SandboxHome, endpoints: Endpoints, patients: Patients, report: Report, datasource: str = DATASOURCE
 ) -> None:
-    """Bring Druid to serve the patients' events as their days left them; nothing when it does already.
+    """Bring Druid to serve the patients' events as their days left them, and Redshift to hold their bills.
 
+    Nothing when they do already.
     From then on this process's AWS clients reach the sandbox's account alone.
     """
     files = prepare_patients(home, patients.seed, patients.population, report)
     deliver(home, endpoints, files.days, report, datasource)
+    warehouse.fill(home, endpoints, files.histories, report)
 
 
 def deliver(home: SandboxHome, endpoints: Endpoints, days: DayFiles, report: Report, datasource: str) -> None:

@@ -9,8 +9,7 @@ from druid_reindex.sandbox.distributions import Report
 from druid_reindex.sandbox.events import DayFiles
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.synthea import Histories
-
-TOKEN_KEY_SECRET = "patient-token-key"  # noqa: S105 - the secret's name
+from druid_reindex.sandbox.tokens import TOKEN_KEY_SECRET
 
 
 @dataclass(frozen=True)

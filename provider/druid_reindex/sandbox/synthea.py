@@ -12,7 +12,7 @@ import hashlib
 import os
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from druid_reindex.errors import DeadlineError
@@ -36,7 +36,7 @@ _JVM_OPTIONS = (
 _SETTINGS = (
     "--generate.thread_pool_size=1",
     "--exporter.csv.export=true",
-    "--exporter.csv.included_files=observations.csv,conditions.csv,claims.csv",
+    "--exporter.csv.included_files=observations.csv,conditions.csv,devices.csv,claims.csv,claims_transactions.csv",
     "--exporter.csv.excluded_files=",
     "--exporter.years_of_history=0",
     "--exporter.metadata.export=false",
@@ -53,7 +53,9 @@ class Histories:
 
     observations: Path
     conditions: Path
+    devices: Path
     claims: Path
+    claims_transactions: Path
 
 
 def histories(home: SandboxHome, seed: int, population: int, report: Report) -> Histories:
@@ -70,7 +72,7 @@ def histories(home: SandboxHome, seed: int, population: int, report: Report) -> 
         with locked(folder):
             if not folder.is_dir():
                 _make(home, jars, folder, (seed, population), report)
-    return Histories(*(folder / f"{kind}.csv" for kind in ("observations", "conditions", "claims")))
+    return Histories(**{kind.name: folder / f"{kind.name}.csv" for kind in fields(Histories)})
 
 
 def command(jars: Path, into: Path, seed: int, population: int) -> tuple[str, ...]:

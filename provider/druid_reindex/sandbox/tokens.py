@@ -5,6 +5,10 @@ from __future__ import annotations
 import hmac
 
 TOKEN_CHARACTERS = 32
+TOKEN_KEY_SECRET = "patient-token-key"  # noqa: S105 - the name of the sandbox's own secret
+# The same key as the account's Secrets Manager has it, where clusters' steps read it: name and version of the pipeline.
+TOKEN_KEY_ID = "druid-reindex/tokens/phi/patients"  # noqa: S105 - its name
+TOKEN_KEY_VERSION = "77777777-7777-4777-8777-777777777777"  # noqa: S105 - its version's id
 
 
 def token(key: bytes, kind: str, identifier: str) -> str:

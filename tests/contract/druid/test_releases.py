@@ -113,3 +113,33 @@ def test_segments_rows_and_load(release: str) -> None:
 def test_sql_errors_in_each_releases_form(release: str, name: str, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         serving(release, **{"/sql": name}).query("SELECT 1")
+
+
+@pytest.mark.parametrize("used", [True, False], ids=["used", "unused"])
+def test_segments_are_marked_where_the_release_does_that(release: str, *, used: bool) -> None:
+    path = documented(release)["paths"]["mark_used" if used else "mark_unused"].format(datasource="vitals")
+    druid = serving(release, **{"/status": "status", path: "marked"})
+    assert (druid.mark_used if used else druid.mark_unused)("vitals", ["a", "b"]) == 2
+
+
+def test_an_old_release_that_says_nothing_is_asked_for_each_segment_by_itself() -> None:
+    druid = serving(
+        "25.0.0", **{"/status": "status", "/markUsed": "mark_silent", "/a": "marked_one", "/b": "marked_one"}
+    )
+    assert druid.mark_used("vitals", ["a", "b"]) == 2
+
+
+@pytest.mark.parametrize("unknown", ["supervisor_unknown", "supervisor_gone_meanwhile"])
+def test_a_supervisor_is_suspended_and_resumed_in_each_releases_words(release: str, unknown: str) -> None:
+    already = {"/suspend": "supervisor_already_suspended", "/resume": "supervisor_already_running"}
+    for answers in (already, dict.fromkeys(already, unknown)):
+        druid = serving(release, **answers)
+        assert (druid.suspend_supervisor("s0"), druid.resume_supervisor("s0")) == (False, False)
+    assert serving(release, **{"/history": "supervisor_no_history"}).supervisor_versions("s0") == []
+
+
+def test_an_overlord_that_does_not_lead_says_nothing_of_a_supervisor(release: str) -> None:
+    druid = serving(release, **dict.fromkeys(["/suspend", "/resume", "/history"], "supervisor_not_leading"))
+    for ask in (druid.suspend_supervisor, druid.resume_supervisor, druid.supervisor_versions):
+        with pytest.raises(UnavailableError):
+            ask("s0")

@@ -26,6 +26,7 @@ from druid_reindex.model.pipeline import Pipeline, Submission
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.profile import BootstrapScript
 from druid_reindex.posture.subjects import wanted_buckets
+from jdbc_source import TABLE, configs_with_database
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = ROOT / "emr_configs"
@@ -135,8 +136,30 @@ def test_artifacts_are_what_a_cluster_of_the_pipeline_reads() -> None:
         "bootstrap/install_druid.sh",
         "bootstrap/druid_index.sh",
     ]
-    assert not is_wrong(judge.present_artifacts(dict.fromkeys(wanted, True)), "5 objects")
+    assert not is_wrong(judge.present_artifacts(dict.fromkeys(wanted, True)), "6 objects")
     assert is_wrong(judge.present_artifacts(dict.fromkeys(wanted, False)), str(wanted[0]))
+
+
+def test_a_pipeline_that_exports_or_makes_tokens_needs_its_scripts() -> None:
+    profile = load_profile(CONFIGS, "small")
+    load = {"name": "a", "table": "b.c", "columns": ["day"], "mode": "merge", "keys": ["day"], "format": "json"}
+    exporting = Pipeline.model_validate(pipeline(submit=Submission.OVERLORD).model_dump() | {"loads": [load]})
+    assert "bootstrap/export.sh" in {uri.key for uri in judge.wanted_artifacts(exporting, BOUNDARIES, profile)}
+    token = {"column": "patient_id", "kind": "patient", "name": "patient_token"}
+    unload = {"name": "a", "sql": "unload/a.sql", "format": "json", "tokens": [token]}
+    tokens = Pipeline.model_validate(pipeline(submit=Submission.OVERLORD).model_dump() | {"unloads": [unload]})
+    assert [uri.key for uri in judge.wanted_artifacts(tokens, BOUNDARIES, profile)] == ["bootstrap/tokenise.sh"]
+
+
+def test_a_pipeline_that_unloads_a_database_needs_the_program_and_the_jars(tmp_path: Path) -> None:
+    boundaries = load_boundaries(configs_with_database(tmp_path))
+    databases = Pipeline.model_validate(pipeline(submit=Submission.OVERLORD).model_dump() | {"unloads": [TABLE]})
+    found = judge.wanted_artifacts(databases, boundaries, load_profile(CONFIGS, "small"))
+    assert [uri.key for uri in found] == [
+        "bootstrap/unload_jdbc.sh",
+        "bootstrap/UnloadJdbc.java",
+        "jdbc/postgresql-42.7.8.jar",
+    ]
 
 
 def test_the_archive_is_the_one_that_the_bootstrap_script_reads() -> None:
@@ -145,4 +168,6 @@ def test_the_archive_is_the_one_that_the_bootstrap_script_reads() -> None:
     assert version
     assert f"druid/druid-{version[1]}.tar.gz" == judge.DRUID_ARCHIVE
     assert "druid/druid-${version}.tar.gz" in script
-    assert f"}}{judge.INDEX_SCRIPT}" in script
+    copied = re.search(r"^for script in (.+); do$", script, re.MULTILINE)
+    assert copied
+    assert [f"bootstrap/{name}" for name in copied[1].split()] == [judge.INDEX_SCRIPT, judge.EXPORT_SCRIPT]

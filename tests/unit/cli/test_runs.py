@@ -16,9 +16,13 @@ from druid_reindex.cli.main import app
 from druid_reindex.clients.airflow import DagRun
 from druid_reindex.clients.groups import GroupShelf
 from druid_reindex.clients.leases import LeaseKeeper, LeaseShelf
+from druid_reindex.clients.suspensions import Suspender, SuspensionShelf
 from druid_reindex.errors import FencedOutError
 from druid_reindex.model.identity import RunId, digest
 from druid_reindex.model.interval import Interval
+from druid_reindex.model.pipeline import Pipeline
+from druid_reindex.model.suspension import Suspension
+from druid_reindex.model.writers import Supervisor
 from druid_reindex.plan import document, names
 from druid_reindex.plan.lease import Claim
 from druid_reindex.plan.night import Batch, Chunk, NightPlan
@@ -27,7 +31,8 @@ SUBJECT = DESK.subject(DagRun(DAG, RUN, "running"))
 DATASOURCE = "patient_vitals"
 CLAIM = Claim(DATASOURCE, SUBJECT.run_id, DESK.boundaries.deployment_id)
 NIGHT = [task("plan"), task("approve"), task("cluster_up"), *(task("reindex", "failed", i) for i in (0, 1, 2)),
-         task("cluster_down"), task("validate", "failed"), task("verdict", "failed")]  # fmt: skip
+         task("cluster_down"), task("validate", "failed"), task("rollback", "skipped"),
+         task("verdict", "failed")]  # fmt: skip
 
 
 @pytest.fixture
@@ -95,7 +100,7 @@ def test_abort_ends_everything_and_gives_the_lease_back(outside: Outside) -> Non
         f"stopping task {task_id}",
         f"terminating cluster {cluster_id} (n)",
         f"waiting for {cluster_id} to end",
-        "nothing of it runs on Druid or EMR",
+        "nothing of it runs on Druid, EMR or Redshift",
         "gave its lease back",
         "safe next",
     ]
@@ -128,6 +133,22 @@ def test_an_aborted_run_is_over_and_red_though_airflow_would_wait_for_its_teardo
     ]  # fmt: skip
     states = {each.task_id: each.state for each in outside.airflow.tasks}
     assert (outside.airflow.runs[0].state, states["verdict"]) == ("failed", "failed")
+
+
+@pytest.mark.parametrize("whose", [RUN, "another"])
+def test_abort_resumes_what_the_run_has_suspended_and_only_that(outside: Outside, whose: str) -> None:
+    at_work(outside)
+    outside.druid.supervisors = [Supervisor("s0", is_suspended=False)]
+    run = RunId.of(DESK.boundaries.deployment_id, dag_id=DAG, run_id=whose)
+    shelf = SuspensionShelf(outside.store, SUBJECT.boundary, DATASOURCE)
+    mine = Suspension(DATASOURCE, DESK.boundaries.deployment_id, run, 1, "druid_phi")
+    Suspender(shelf, outside.druid, mine, lambda _said: None).suspend(["s0"], lambda: None)
+    result = invoke("abort", RUN)
+    assert result.exit_code == 0, result.output
+    told = [line for line in result.stdout.splitlines() if "supervisor" in line or line.startswith("gave")]
+    resumed = ["resuming supervisor s0"] if whose == RUN else []
+    assert told == [*resumed, "gave its lease back"]
+    assert outside.druid.supervisors[0].is_suspended is not bool(resumed)
 
 
 def test_abort_again_does_nothing_again(outside: Outside) -> None:
@@ -196,10 +217,10 @@ def test_abort_of_a_run_that_airflow_has_lost_ends_what_it_left(outside: Outside
 @pytest.mark.parametrize(
     ("first", "done", "cleared"),
     [
-        (0, (), ["cluster_up", "reindex", "cluster_down", "validate", "verdict"]),
-        (1, (0,), ["cluster_up", ("reindex", 1), ("reindex", 2), "cluster_down", "validate", "verdict"]),
-        (2, (0, 1), ["cluster_up", ("reindex", 2), "cluster_down", "validate", "verdict"]),
-        (3, (0, 1, 2), ["cluster_down", "validate", "verdict"]),
+        (0, (), ["cluster_up", "reindex", "cluster_down", "validate", "rollback", "verdict"]),
+        (1, (0,), ["cluster_up", ("reindex", 1), ("reindex", 2), "cluster_down", "validate", "rollback", "verdict"]),
+        (2, (0, 1), ["cluster_up", ("reindex", 2), "cluster_down", "validate", "rollback", "verdict"]),
+        (3, (0, 1, 2), ["cluster_down", "validate", "rollback", "verdict"]),
     ],
 )
 def test_resume_clears_from_the_batch_on(
@@ -225,12 +246,30 @@ def test_a_gated_night_is_attested_again_on_its_new_cluster() -> None:
     assert "attest" not in runs.from_batch_on(1, {"batches": [0]}, [*NIGHT, task("attest")])
 
 
+def test_a_night_that_moves_tables_unloads_before_and_loads_after() -> None:
+    tasks = [*NIGHT, task("unload_claims"), task("load_snapshot", "upstream_failed")]
+    assert runs.from_batch_on(0, {"batches": [0, 1, 2]}, tasks) == [
+        "unload_claims", "cluster_up", "reindex", "cluster_down", "validate", "rollback", "load_snapshot", "verdict",
+    ]  # fmt: skip
+
+
+def test_abort_cancels_what_redshift_runs(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper(outside).hold()
+    name = names.statement_name(DATASOURCE, SUBJECT.run_id, "unload_claims", digest="0" * 8, generation=1)
+    statement_id = outside.redshift.submit(name, ["SELECT 1"], token="a")
+    monkeypatch.setattr(Pipeline, "moves_tables", True)
+    result = invoke("abort", DATASOURCE)
+    assert result.exit_code == 0, result.output
+    assert f"cancelling statement {statement_id} ({name})" in result.stdout
+    assert outside.redshift.batches[statement_id].state.value == "ABORTED"
+
+
 def test_resume_without_a_batch_plans_anew(outside: Outside) -> None:
     plan(outside)
     outside.airflow.paused = {DAG}
     result = invoke("resume", RUN)
     assert outside.airflow.did == [
-        ("clear", "plan", "approve", "cluster_up", "reindex", "cluster_down", "validate", "verdict")
+        ("clear", "plan", "approve", "cluster_up", "reindex", "cluster_down", "validate", "rollback", "verdict")
     ]
     assert f"druid-reindex hold {DAG} --release" in result.stdout
 

@@ -52,6 +52,13 @@ def test_the_exit_code_is_the_nights_colour(monkeypatch: pytest.MonkeyPatch, sta
     assert "plan: running" in found.stderr
 
 
+def test_a_snapshot_is_shown_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    nights(monkeypatch, Summary("rebuilt", "r").with_snapshot(Summary("failed", "r2")))
+    found = CliRunner().invoke(app, ["sandbox", "nightly"])
+    assert found.exit_code == 1
+    assert found.stdout.index("rebuilt: r") < found.stdout.index("failed: r2")
+
+
 def test_the_population_is_the_users_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = nights(monkeypatch, Summary("rebuilt", "r"))
     CliRunner().invoke(app, ["sandbox", "nightly"])

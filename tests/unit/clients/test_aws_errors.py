@@ -88,7 +88,9 @@ def test_each_class_of_botocore_is_mapped(cls: type[Exception]) -> None:
 
 def service_errors() -> list[str]:
     session = botocore.session.get_session()
-    models = [session.get_service_model(name) for name in ("emr", "s3", "kms", "sts", "secretsmanager")]
+    models = [
+        session.get_service_model(name) for name in ("emr", "s3", "kms", "sts", "secretsmanager", "redshift-data")
+    ]
     return sorted({shape.metadata.get("error", {}).get("code", shape.name) for m in models for shape in m.error_shapes})
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -177,6 +179,46 @@ def test_rows_come_only_for_the_intervals_asked_for() -> None:
         client(lambda _request: httpx.Response(200, json=[{"segment_id": "x"}])).segment_rows("vitals", days)
 
 
+@pytest.mark.parametrize(("days", "spans"), [([1, 2, 4], 2), ([4, 1, 2, 3], 1), (range(1, 90, 2), 1)])
+def test_rows_are_asked_for_where_they_are_wanted(days: Sequence[int], spans: int) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        return httpx.Response(200, json=[])
+
+    first = datetime(2026, 9, 1, tzinfo=UTC)
+    wanted = [Interval(first + timedelta(days=day), first + timedelta(days=day + 1)) for day in days]
+    assert client(handle).segment_rows("vitals", wanted) == {}
+    body = asked[0]
+    assert body["query"].count('"start" < ?') == spans
+    assert '"num_rows" > 0' in body["query"]
+    assert client(handle).announced("vitals", wanted) == frozenset()
+    assert "> 0" not in asked[1]["query"]
+    assert len(body["parameters"]) == 1 + 2 * spans == body["query"].count("?")
+
+
+def test_sets_are_counted_with_rows_where_each_segment_is_counted() -> None:
+    payload = {"dataSource": "vitals", "version": "v1", "size": 5, "shardSpec": {"type": "numbered", "partitions": 1}}
+    listed = [payload | {"interval": f"2026-09-0{n}/2026-09-0{n + 1}"} for n in (1, 2, 3)]
+    row = {"version": "v1", "num_rows": 7}
+    rows = [
+        row | {"start": "2026-09-01T00:00:00.000Z", "end": "2026-09-02T00:00:00.000Z", "segments": 1},
+        row | {"start": "2026-09-02T00:00:00.000Z", "end": "2026-09-03T00:00:00.000Z", "segments": 2},
+    ]
+    answers = iter([listed, rows])
+    whole = Interval.parse("2026-09-01/2026-09-04")
+    found = client(lambda _request: httpx.Response(200, json=next(answers))).used_sets("vitals", whole)
+    assert [(each.num_rows, each.is_one_job) for each in found] == [(7, True), (None, True), (None, True)]
+
+
+@pytest.mark.parametrize("answers", [[[{"version": "v1", "size": 5}]], [[], [{"start": "2026-09-01", "version": "v"}]]])
+def test_sets_of_another_form_are_refused(answers: list[Any]) -> None:
+    left = iter(answers)
+    with pytest.raises(ProtocolError, match="without a usable"):
+        client(lambda _request: httpx.Response(200, json=next(left))).used_sets("vitals", DAY)
+
+
 def test_druid_37_runs_no_hadoop() -> None:
     druid = client(lambda _request: httpx.Response(200, json={"version": "37.0.0"}))
     with pytest.raises(ConfigurationError, match="removed in 37"):
@@ -189,3 +231,37 @@ def test_the_client_closes_its_connections() -> None:
         assert druid.query("SELECT 1") == []
     with pytest.raises(RuntimeError, match="closed"):
         druid.query("SELECT 1")
+
+
+def test_segments_that_are_marked_without_a_count_are_an_unknown_form() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"version": "36.0.0"} if request.url.path == "/status" else {"changed": 1})
+
+    with pytest.raises(ProtocolError, match="no count of changed segments"):
+        client(answer).mark_used("vitals", ["a"])
+
+
+def test_marking_goes_by_ids_alone_and_one_by_one_where_nothing_is_served() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/status":
+            return httpx.Response(200, json={"version": "25.0.0"})
+        if request.url.path.endswith("/markUsed"):
+            return httpx.Response(204)
+        return httpx.Response(200, json={"segmentStateChanged": True})
+
+    asked, handle = recorded(answer)
+    assert client(handle).mark_used("vitals", ["vitals_a", "vitals_b/1"]) == 2
+    assert json.loads(asked[1].content) == {"segmentIds": ["vitals_a", "vitals_b/1"]}
+    assert [request.url.raw_path for request in asked[2:]] == [
+        b"/druid/coordinator/v1/datasources/vitals/segments/vitals_a",
+        b"/druid/coordinator/v1/datasources/vitals/segments/vitals_b%2F1",
+    ]
+
+
+def test_types_of_columns_are_asked_of_the_batchs_segments_alone() -> None:
+    asked, handle = recorded(lambda _request: httpx.Response(200, json=[{"id": "merged"}]))
+    with pytest.raises(ProtocolError, match="'columns'"):
+        client(handle).column_types("vitals", [DAY])
+    body = json.loads(asked[0].content)
+    assert (body["queryType"], body["intervals"]) == ("segmentMetadata", [str(DAY)])
+    assert body["analysisTypes"] == []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from druid_reindex.clients.druid_answers import json_object, json_objects, json_rows
+from druid_reindex.clients.druid_answers import json_arrays, json_object, json_objects, json_rows
 from druid_reindex.errors import NoAnswerError, ProtocolError
 
 REQUEST = httpx.Request("POST", "https://druid:8281/x?full")
@@ -64,3 +64,10 @@ def test_rows_are_objects(body: bytes) -> None:
     with pytest.raises(ProtocolError):
         json_rows(response(body), "read")
     assert json_rows(response(b'[{"a": 1}]'), "read") == [{"a": 1}]
+
+
+def test_rows_as_arrays_have_at_least_their_header() -> None:
+    assert json_arrays(response(b'[["n"],[1]]'), "query Druid") == [["n"], [1]]
+    for body in (b"[]", b"{}", b'[["n"],{"n":1}]'):
+        with pytest.raises(ProtocolError):
+            json_arrays(response(body), "query Druid")

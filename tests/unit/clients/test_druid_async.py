@@ -83,6 +83,19 @@ def test_unannounced_segments_are_counted_by_the_broker() -> None:
     assert asked(answer, lambda druid: druid.unannounced("vitals", DAY)) == 3
 
 
+def test_segments_that_are_to_be_dropped_are_counted_where_that_is_asked() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        sql = json.loads(request.content)["query"]
+        return httpx.Response(200, json=[{"n": int('"is_published" = 0 AND "is_realtime" = 0' in sql)}])
+
+    assert asked(answer, lambda druid: druid.unannounced("vitals", DAY, swapped=True)) == 1
+    assert asked(answer, lambda druid: druid.unannounced("vitals", DAY)) == 0
+
+
+def test_no_row_is_no_segment() -> None:
+    assert asked(lambda _request: httpx.Response(200, json=[]), lambda druid: druid.unannounced("vitals", DAY)) == 0
+
+
 def test_a_task_that_is_not_known_any_more_is_stopped_already() -> None:
     asked(lambda _request: httpx.Response(404, json={"task": "a"}), lambda druid: druid.shutdown_task("a"))
 

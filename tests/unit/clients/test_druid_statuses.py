@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
@@ -46,3 +48,17 @@ def test_a_404_of_somebody_else_is_no_answer_about_the_task(said: httpx.Response
 def test_a_status_in_another_form_is_refused(row: dict[str, object]) -> None:
     with pytest.raises(ProtocolError):
         task_of(row, ASK)
+
+
+@pytest.mark.parametrize(
+    ("code", "runner", "is_queued"),
+    [("RUNNING", "WAITING", True), ("RUNNING", "PENDING", False), ("RUNNING", "RUNNING", False),
+     ("RUNNING", None, False), ("SUCCESS", "WAITING", False), ("FAILED", "NONE", False)],
+)  # fmt: skip
+def test_a_task_that_waits_for_its_locks_is_told_from_one_that_waits_for_a_worker(
+    code: str, runner: str | None, *, is_queued: bool
+) -> None:
+    row = {"id": "a", "statusCode": code, "runnerStatusCode": runner, "createdTime": "2026-10-06T02:31:00.000Z"}
+    found = task_of(row, ASK)
+    assert (found.is_queued, found.created_at) == (is_queued, datetime(2026, 10, 6, 2, 31, tzinfo=UTC))
+    assert task_of(row | {"createdTime": "1"}, ASK).created_at is None

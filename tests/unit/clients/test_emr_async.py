@@ -68,7 +68,7 @@ def test_termination_and_cancelling_are_asked_for(monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_answer_is_one_of_our_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("druid_reindex.clients.emr_async.client_arguments", lambda: client_arguments(attempts=1))
+    monkeypatch.setattr("druid_reindex.clients.session_async.client_arguments", lambda: client_arguments(attempts=1))
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
     async def ask() -> Cluster:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -12,13 +13,16 @@ from druid_reindex.clients.airflow import DagRun
 from druid_reindex.clients.groups import GroupShelf
 from druid_reindex.clients.leases import LeaseKeeper
 from druid_reindex.clients.leftovers import Leftovers
+from druid_reindex.clients.suspensions import Suspender, SuspensionShelf
 from druid_reindex.errors import ConflictError, NoAnswerError
 from druid_reindex.model import lease as stored
 from druid_reindex.model.cluster import Cluster, ClusterState, StepState
 from druid_reindex.model.cluster_security import ClusterSecurity
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification
+from druid_reindex.model.suspension import Suspension
 from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.writers import Supervisor
 from druid_reindex.plan import document, names
 from druid_reindex.plan.lease import Claim
 from druid_reindex.plan.orphans import Ages, Kind, Orphan, SharedCluster, orphans, owner_document
@@ -58,7 +62,10 @@ def outside() -> Outside:
 
 def side(outside: Outside, unread: list[str], classification: Classification = Classification.PHI) -> Leftovers:
     sources = outside.sources
-    return Leftovers(DESK.boundaries, classification, sources.emr, sources.store, unread.append)
+    druid = {"druid_phi": sources.druid, "druid_general": sources.druid}
+    return Leftovers(
+        DESK.boundaries, classification, sources.emr, sources.store, unread.append, lambda conn_id: druid[conn_id]()
+    )
 
 
 def left(outside: Outside) -> dict[Kind, Orphan]:
@@ -115,7 +122,7 @@ def test_working_files_go_and_records_stay(outside: Outside) -> None:
 
 
 @pytest.mark.parametrize(
-    ("away", "kinds", "times"), [("emr", {Kind.LEASE, Kind.FILES}, 2), ("store", {Kind.CLUSTER}, 3)]
+    ("away", "kinds", "times"), [("emr", {Kind.LEASE, Kind.FILES}, 2), ("store", {Kind.CLUSTER}, 4)]
 )
 def test_what_does_not_answer_hides_nothing_else(outside: Outside, away: str, kinds: set[Kind], times: int) -> None:
     outside.away[away] = AWAY
@@ -224,3 +231,45 @@ def test_clusters_that_cannot_be_read_keep_every_security_configuration(
     unread: list[str] = []
     assert side(outside, unread).find().unused == ()
     assert unread
+
+
+def suspend(outside: Outside, run_id: RunId = SUBJECT.run_id, deployment: UUID = DEPLOYMENT) -> SuspensionShelf:
+    """Two supervisors of the datasource, one of which the run has suspended."""
+    outside.druid.supervisors = [Supervisor("s0", is_suspended=False), Supervisor("s1", is_suspended=False)]
+    shelf = SuspensionShelf(outside.store, SUBJECT.boundary, "patient_vitals")
+    mine = Suspension("patient_vitals", deployment, run_id, 1, "druid_phi")
+    Suspender(shelf, outside.druid, mine, lambda _said: None, lambda: EPOCH).suspend(["s0"], lambda: None)
+    return shelf
+
+
+def test_supervisors_are_resumed_by_the_connection_that_suspended_them() -> None:
+    outside = Outside()
+    shelf = suspend(outside)
+    orphan = left(outside)[Kind.SUPERVISORS]
+    assert orphan.name == "s0"
+    assert take_away(outside, orphan) == ["resuming supervisor s0"]
+    assert not any(each.is_suspended for each in outside.druid.supervisors)
+    record = shelf.read()
+    assert record is not None
+    assert record.supervisors == ()
+    assert Kind.SUPERVISORS not in left(outside)
+    assert take_away(outside, orphan) == []
+
+
+def test_supervisors_are_not_resumed_while_anything_of_the_run_lives(outside: Outside) -> None:
+    suspend(outside)
+    orphan = left(outside)[Kind.SUPERVISORS]
+    with pytest.raises(ConflictError, match="of that run these still live: j-"):
+        take_away(outside, orphan)
+    assert [each.is_suspended for each in outside.druid.supervisors] == [True, False]
+    for cluster_id in outside.emr.terminated:
+        outside.emr.describe_cluster(cluster_id)
+    assert take_away(outside, orphan)[-1] == "resuming supervisor s0"
+
+
+def test_what_another_deployment_has_suspended_is_not_looked_at() -> None:
+    outside = Outside()
+    other = UUID(int=9)
+    suspend(outside, RunId.of(other, dag_id=DAG, run_id=RUN), other)
+    assert side(outside, []).find().suspended == ()
+    assert side(outside, [], Classification.GENERAL).find().suspended == ()

@@ -15,14 +15,24 @@ from druid_reindex.clients.airflow import DagRun
 from druid_reindex.clients.groups import GroupShelf
 from druid_reindex.clients.leases import LeaseKeeper
 from druid_reindex.clients.night_facts import AirflowFacts, Subject, night_state, usd_per_hour
+from druid_reindex.clients.suspensions import SuspensionShelf
 from druid_reindex.errors import NoAnswerError
-from druid_reindex.evidence.night_state import Change, Holder, NightState, Progress, RunningCluster, Unread
+from druid_reindex.evidence.night_state import (
+    Change,
+    Holder,
+    NightState,
+    Progress,
+    RunningCluster,
+    StoppedStream,
+    Unread,
+)
 from druid_reindex.model.cluster import ClusterState
 from druid_reindex.model.identity import RunId, digest
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Policy
 from druid_reindex.model.prices import load_prices
 from druid_reindex.model.segment import Segment
+from druid_reindex.model.suspension import Suspended, Suspension
 from druid_reindex.plan import document, names
 from druid_reindex.plan.lease import Claim
 from druid_reindex.plan.night import Batch, Chunk, NightPlan, Reason
@@ -32,6 +42,7 @@ SUBJECT = DESK.subject(DagRun(DAG, RUN, "failed"))
 DAYS = ["2026-09-01T00:00:00.000Z/2026-09-02T00:00:00.000Z", "2026-09-02T00:00:00.000Z/2026-09-03T00:00:00.000Z"]
 AWAY = NoAnswerError("ask", resource="it", came_back="nothing", remedy="wait")
 TOLD = AirflowFacts("failed")
+PARTS = ("serving", "running", "lease", "progress", "deadline", "streams")
 LIVE = replace(TOLD, state="running")
 
 
@@ -82,6 +93,16 @@ def test_a_half_finished_night() -> None:
     assert [(s.versions, s.rows, s.change) for s in state.serving] == [
         (("v2",), 12, Change.REBUILT), (("v1",), 10, Change.NONE),
     ]  # fmt: skip
+
+
+def test_what_was_taken_back_serves_as_before_and_says_so() -> None:
+    outside = Outside(druid=FakeDruid([of(0), of(1)]))
+    record = {"plan_sha256": planned(outside), "state": "done", "chunks": [DAYS[0]]}
+    uri = names.rollback_uri(SUBJECT.boundary, SUBJECT.run_id, 0)
+    outside.store.put(uri, json.dumps(record).encode(), kms_key_arn="k")
+    assert _changes(outside) == [Change.TAKEN_BACK, Change.NONE]
+    outside.druid.segments = [of(0, version="v2"), of(1)]
+    assert _changes(outside) == [Change.OTHER, Change.NONE]
 
 
 def test_what_neither_the_plan_nor_a_record_knows_is_said() -> None:
@@ -186,6 +207,17 @@ def test_who_holds_the_lease() -> None:
     assert gathered(outside).lease is None
 
 
+def test_supervisors_are_told_with_the_run_that_suspended_them() -> None:
+    outside = Outside()
+    assert gathered(outside).streams == ()
+    shelf = SuspensionShelf(outside.store, SUBJECT.boundary, "patient_vitals")
+    run, suspended = SUBJECT.run_id, (Suspended("s0", "v1", EPOCH),)
+    shelf.swap(lambda _none: Suspension("patient_vitals", DESK.boundaries.deployment_id, run, 1, "c", suspended))
+    assert gathered(outside).streams == (StoppedStream("s0", EPOCH, DAG, RUN, is_this_run=True),)
+    other = replace(SUBJECT, run_id=RunId.of(DESK.boundaries.deployment_id, dag_id=DAG, run_id="scheduled__2"))
+    assert gathered(outside, subject=other).streams == (StoppedStream("s0", EPOCH, DAG, RUN, is_this_run=False),)
+
+
 @pytest.mark.parametrize(
     ("hours", "queued_at", "expected"),
     [
@@ -207,7 +239,7 @@ def test_the_deadline_counts_from_the_queue(hours: float | None, queued_at: Any,
     [
         ("druid", {"serving"}),
         ("emr", {"running"}),
-        ("store", {"serving", "lease", "progress"}),
+        ("store", {"serving", "lease", "progress", "streams"}),
     ],
 )
 def test_what_does_not_answer_hides_nothing_else(away: str, unread: set[str]) -> None:
@@ -215,7 +247,7 @@ def test_what_does_not_answer_hides_nothing_else(away: str, unread: set[str]) ->
     planned(outside)
     outside.away[away] = AWAY
     state = gathered(outside, LIVE)
-    parts = {name: getattr(state, name) for name in ("serving", "running", "lease", "progress", "deadline")}
+    parts = {name: getattr(state, name) for name in PARTS}
     assert {name for name, part in parts.items() if isinstance(part, Unread)} == unread
     assert all("nothing. What to do: wait" in str(parts[name]) for name in unread)
     assert state.run_state == "running"

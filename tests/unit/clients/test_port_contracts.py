@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from moto import mock_aws
@@ -11,14 +11,16 @@ from moto import mock_aws
 from druid_reindex.clients.emr import EmrClient
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.session import build_session
-from druid_reindex.errors import ConflictError, NotFoundError
+from druid_reindex.errors import ConflictError, NotFoundError, Terminal
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
+from druid_reindex.model.segment import SEVERAL
 from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.writers import Supervisor, Writers
 from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
 from druid_server import RELEASES, DruidServer, client
-from twins import FakeDruid, FakeEmr, FakeStore, Outcome, segment
+from twins import EPOCH, FakeDruid, FakeEmr, FakeStore, Outcome, segment
 
 FIRST, SECOND = Interval.parse("2026-09-01/2026-09-02"), Interval.parse("2026-09-02/2026-09-03")
 KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
@@ -31,12 +33,26 @@ def held() -> FakeDruid:
     reason = "java.lang.IllegalStateException: no space left"
     outcomes = [Outcome(publishes=[new]), Outcome(TaskState.FAILED, reason)]
     answers = lambda _sql, parameters: [{"rows": len(parameters)}]  # noqa: E731
-    return FakeDruid(old, outcomes, [2, 0], answers=answers)
+    return FakeDruid(old, outcomes, [2, 0], answers=answers, types={"code": SEVERAL})
 
 
 @pytest.fixture(params=["twin", *RELEASES])
 def druid(request: pytest.FixtureRequest) -> DruidPort:
     return held() if request.param == "twin" else client(DruidServer(request.param, held()))
+
+
+@pytest.fixture(params=["twin", *RELEASES])
+def streaming(request: pytest.FixtureRequest) -> DruidPort:
+    """A Druid into which a supervisor streams."""
+    held = FakeDruid(supervisors=[Supervisor("vitals", is_suspended=False)])
+    return held if request.param == "twin" else client(DruidServer(request.param, held))
+
+
+@pytest.fixture(params=["twin", *RELEASES])
+def lockless(request: pytest.FixtureRequest) -> DruidPort:
+    """A Druid whose first task gets no locks."""
+    held = FakeDruid(outcomes=[Outcome(polls=9, queued_since=EPOCH)])
+    return held if request.param == "twin" else client(DruidServer(request.param, held))
 
 
 def test_druid_runs_a_task_and_publishes_its_segments(druid: DruidPort) -> None:
@@ -77,6 +93,41 @@ def test_druid_lists_the_active_tasks_of_one_datasource(druid: DruidPort) -> Non
     assert [task.task_id for task in druid.active_tasks("vitals")] == ["t2"]
 
 
+def test_druid_tells_which_tasks_have_their_locks(druid: DruidPort, lockless: DruidPort) -> None:
+    for asked, is_queued in ((druid, False), (lockless, True)):
+        asked.submit_task({"id": "t1"})
+        assert (asked.task_status("t1").is_queued, asked.active_tasks("vitals")[0].is_queued) == (is_queued,) * 2
+    assert lockless.task_status("t1").created_at == EPOCH
+
+
+def test_druid_tells_who_else_may_write_a_datasource(druid: DruidPort) -> None:
+    assert druid.writers("vitals") == Writers()
+    druid.submit_task({"id": "t1"})
+    assert druid.writers("vitals") == Writers(active=("t1",))
+    assert druid.writers("claims") == Writers()
+    while not druid.task_status("t1").state.is_ended:
+        pass
+    assert druid.writers("vitals", since=datetime.now(UTC)) == Writers(succeeded=("t1",))
+    assert druid.writers("vitals") == Writers()
+
+
+def test_druid_suspends_a_supervisor_once_and_keeps_its_history(streaming: DruidPort) -> None:
+    assert streaming.writers("vitals").supervisors == (Supervisor("vitals", is_suspended=False),)
+    (first,) = streaming.supervisor_versions("vitals")
+    assert not first.is_suspended
+    assert [streaming.suspend_supervisor("vitals") for _ in range(2)] == [True, False]
+    assert streaming.writers("vitals").supervisors == (Supervisor("vitals", is_suspended=True),)
+    assert [streaming.resume_supervisor("vitals") for _ in range(2)] == [True, False]
+    assert [each.is_suspended for each in streaming.supervisor_versions("vitals")] == [False, True, False]
+    assert streaming.supervisor_versions("vitals")[-1] == first
+
+
+def test_druid_leaves_a_supervisor_that_it_does_not_know(streaming: DruidPort) -> None:
+    assert streaming.supervisor_versions("unheard-of") == []
+    assert not streaming.suspend_supervisor("unheard-of")
+    assert not streaming.resume_supervisor("unheard-of")
+
+
 def test_druid_lists_segments_and_rows_by_interval(druid: DruidPort) -> None:
     assert [s.partition_num for s in druid.used_segments("vitals", [FIRST])] == [0, 1]
     assert len(druid.used_segments("vitals", [FIRST, SECOND])) == 3
@@ -85,20 +136,73 @@ def test_druid_lists_segments_and_rows_by_interval(druid: DruidPort) -> None:
     rows = druid.segment_rows("vitals", [SECOND])
     assert list(rows.values()) == [7]
     assert druid.segment_rows("vitals", []) == {}
+    assert druid.announced("vitals", [SECOND]) == frozenset(rows)
+    assert druid.announced("vitals", []) == frozenset()
+
+
+def test_druid_counts_segments_by_interval_and_version(druid: DruidPort) -> None:
+    found = {(s.interval, s.version): s for s in druid.used_sets("vitals", Interval(FIRST.start, SECOND.end))}
+    assert {key: (s.segments, s.size_bytes, s.num_rows, s.partitions) for key, s in found.items()} == {
+        (FIRST, "v1"): (2, 2_000, 20, 0b11), (SECOND, "v1"): (1, 700, 7, 0b1),
+    }  # fmt: skip
+    assert [s.interval for s in druid.used_sets("vitals", SECOND)] == [SECOND]
+    assert druid.used_sets("unheard-of", FIRST) == []
 
 
 def test_druid_takes_segments_out_of_service_by_their_ids(druid: DruidPort) -> None:
     first, *others = druid.used_segments("vitals", [FIRST, SECOND])
-    druid.mark_unused("vitals", [])
-    for _ in range(2):
-        druid.mark_unused("vitals", [first.segment_id])
+    assert druid.mark_unused("vitals", []) == 0
+    for changed in (1, 0):
+        assert druid.mark_unused("vitals", [first.segment_id]) == changed
         assert [s.segment_id for s in druid.used_segments("vitals", [FIRST, SECOND])] == [s.segment_id for s in others]
+
+
+def test_druid_puts_segments_back_into_service_by_their_ids(druid: DruidPort) -> None:
+    first, second, _ = druid.used_segments("vitals", [FIRST, SECOND])
+    ids = [first.segment_id, second.segment_id]
+    druid.mark_unused("vitals", ids)
+    assert druid.mark_used("vitals", []) == 0
+    for changed in (2, 0):
+        assert druid.mark_used("vitals", ids) == changed
+        assert {s.segment_id for s in druid.used_segments("vitals", [FIRST])} == {*ids}
+
+
+def test_druid_puts_back_what_serves_nothing_any_more(druid: DruidPort) -> None:
+    ids = [each.segment_id for each in druid.used_segments("vitals", [FIRST, SECOND])]
+    assert druid.mark_unused("vitals", ids) == 3
+    assert druid.mark_used("vitals", ids[:2]) == 2
+    assert [s.segment_id for s in druid.used_segments("vitals", [FIRST, SECOND])] == ids[:2]
+
+
+def test_druid_leaves_out_what_a_used_segment_overshadows(druid: DruidPort) -> None:
+    old = [each.segment_id for each in druid.used_segments("vitals", [FIRST])]
+    druid.submit_task({"id": "t1", "type": "index_hadoop"})
+    assert [druid.task_status("t1").state for _ in range(3)][-1] is TaskState.SUCCESS
+    druid.mark_unused("vitals", old)
+    assert druid.mark_used("vitals", old) == 0
+    (new,) = druid.used_segments("vitals", [FIRST])
+    druid.mark_unused("vitals", [new.segment_id])
+    assert druid.mark_used("vitals", old) == 2
+
+
+def test_druid_puts_nothing_back_when_it_does_not_know_one_of_them(druid: DruidPort) -> None:
+    first, *_ = druid.used_segments("vitals", [FIRST])
+    druid.mark_unused("vitals", [first.segment_id])
+    with pytest.raises(Terminal):
+        druid.mark_used("vitals", [first.segment_id, f"{first.segment_id}_7"])
+    assert first.segment_id not in {s.segment_id for s in druid.used_segments("vitals", [FIRST])}
 
 
 def test_druid_loads(druid: DruidPort) -> None:
     assert druid.load_status("vitals", FIRST, refresh=True).segments_left == 2
     assert druid.load_status("vitals", FIRST, refresh=False).segments_left == 0
     assert druid.load_status("unheard-of", FIRST, refresh=False).segments_left is None
+
+
+def test_druid_tells_the_types_of_the_columns_that_are_served(druid: DruidPort) -> None:
+    assert druid.column_types("vitals", [FIRST])["patient_token"] == "STRING"
+    assert druid.column_types("vitals", [FIRST])["code"] == SEVERAL
+    assert druid.column_types("nobody", [FIRST]) == {}
 
 
 def test_druid_answers_queries(druid: DruidPort) -> None:

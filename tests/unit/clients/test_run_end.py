@@ -15,7 +15,7 @@ from druid_reindex.model.cluster import ClusterState, StepState
 from druid_reindex.model.druid_task import TaskStatus
 from druid_reindex.model.identity import RunId
 from druid_reindex.plan import names
-from twins import FakeDruid, FakeEmr, FakeStore
+from twins import FakeDruid, FakeEmr, FakeRedshift, FakeStore
 
 SUBJECT = DESK.subject(DagRun(DAG, RUN, "failed"))
 
@@ -45,6 +45,26 @@ def test_clusters_are_ended_though_druid_does_not_answer() -> None:
 def test_what_lives_is_named() -> None:
     assert str(Alive(("t",), ("j",))) == "t, j"
     assert (bool(Alive()), str(Alive())) == (False, "nothing")
+
+
+def test_the_run_s_statements_are_cancelled_and_no_other_s() -> None:
+    redshift, said = FakeRedshift(), list[str]()
+    mine = names.statement_name("patient_vitals", SUBJECT.run_id, "unload_claims", digest="0" * 8, generation=1)
+    own = redshift.submit(mine, ["SELECT 1"], token="a")
+    others = redshift.submit(mine.replace(SUBJECT.run_id.short, "0" * 12), ["SELECT 1"], token="b")
+    at = replace(services(FakeEmr(), said), redshift=redshift)
+    assert end_run("patient_vitals", SUBJECT.run_id, at) == Alive()
+    assert said == [f"cancelling statement {own} ({mine})"]
+    assert [redshift.batches[each].state.is_ended for each in (own, others)] == [True, False]
+
+
+def test_a_statement_that_is_still_ending_is_named() -> None:
+    redshift = FakeRedshift()
+    redshift.cancel = lambda statement_id: None  # type: ignore[method-assign]
+    name = names.statement_name("patient_vitals", SUBJECT.run_id, "load_x", digest="0" * 8, generation=1)
+    statement_id = redshift.submit(name, ["SELECT 1"], token="a")
+    alive = end_run("patient_vitals", SUBJECT.run_id, replace(services(FakeEmr(), []), redshift=redshift))
+    assert (alive.statement_ids, str(alive)) == ((statement_id,), f"statement {statement_id}")
 
 
 OTHER = RunId.of(DESK.boundaries.deployment_id, dag_id=DAG, run_id="another")

@@ -132,3 +132,15 @@ def test_a_report_unfolds_the_attempts_diagnostics() -> None:
 )
 def test_reports_without_attempts(report: dict[str, object], expected: str) -> None:
     assert report_text(report) == expected
+
+
+def test_what_a_script_was_refused_by_aws_is_told_without_the_secrets_name() -> None:
+    said = (
+        "\naws: [ERROR]: An error occurred (AccessDeniedException) when calling the GetSecretValue operation: User: "
+        "arn:aws:sts::111122223333:assumed-role/DrxEmrEc2Phi/i-1 is not authorized to perform: "
+        "secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:111122223333:secret:kept-AbCdEf\n"
+    )
+    told = root_cause("", said)
+    assert told.startswith("An error occurred (AccessDeniedException) when calling the GetSecretValue operation: User")
+    assert "perform: secretsmanager:GetSecretValue on resource" in told
+    assert "kept" not in told

@@ -18,6 +18,7 @@ from druid_reindex.evidence.night_state import (
     RunningCluster,
     Served,
     Stopped,
+    StoppedStream,
     Unread,
     as_json,
     render,
@@ -31,6 +32,7 @@ NAMED = f"{RUN} --dag-id {DAG}"
 UNREAD = Unread("no answer")
 CLUSTER = RunningCluster("j-1", "WAITING", AT)
 MINE, THEIRS = (Holder(DAG, run, AT, AT, is_this_run=run == RUN) for run in (RUN, "scheduled__2"))
+STREAM, OTHERS = (StoppedStream("s0", AT, DAG, run, is_this_run=run == RUN) for run in (RUN, "scheduled__2"))
 GREEN = NightState(
     dag_id=DAG, run_id=RUN, datasource="patient_vitals", run_state="success", stopped=(), why="", serving=(),
     running=(), lease=None, progress=Progress((0, 1, 2), frozenset({0, 1, 2})), deadline=None,
@@ -55,6 +57,7 @@ def failed(task_id: str, done: int | None = 3, **changes: Any) -> NightState:
         (failed("cluster_up", 0), f"druid-reindex resume {NAMED} --from-batch 0  after"),
         (failed("validate", 2), f"druid-reindex resume {NAMED} --from-batch 2  after"),
         (failed("validate"), "druid-reindex hold patient_vitals  "),
+        (failed("rollback", 2), f"druid-reindex rollback {NAMED}  shows what of the night is served"),
         (failed("cluster_down"), f"druid-reindex resume {NAMED} --from-batch 3  judges"),
         (failed("reindex", 1, running=(CLUSTER,)), "druid-reindex orphans --reap  "),
         (failed("cluster_down", running=(CLUSTER,)), "druid-reindex orphans --reap  "),
@@ -68,6 +71,10 @@ def failed(task_id: str, done: int | None = 3, **changes: Any) -> NightState:
         (replace(GREEN, run_state=MISSING_RUN), "druid-reindex orphans  Airflow does not know"),
         (GREEN, "nothing: the night is over"),
         (replace(GREEN, running=(CLUSTER,)), "druid-reindex orphans --reap  "),
+        (replace(GREEN, streams=(STREAM,)), "druid-reindex orphans --reap  the run is over: this resumes"),
+        (replace(GREEN, streams=(OTHERS,)), "nothing: the night is over"),
+        (replace(GREEN, streams=UNREAD), "nothing: the night is over"),
+        (replace(GREEN, run_state="running", streams=(STREAM,)), f"wait; to stop it: druid-reindex abort {NAMED}"),
     ],
 )
 def test_the_safe_next_command(state: NightState, expected: str) -> None:
@@ -136,6 +143,22 @@ def test_the_same_for_a_program() -> None:
         "stopped": [{"task_id": "reindex", "try_number": 3, "since": AT.isoformat(), "batch": None}], "why": "",
         "serving": [{"interval": "a/b", "versions": ["v1"], "rows": 7, "change": str(Change.OTHER)}],
         "running": [], "lease": {"unread": "no answer"}, "progress": {"batches": [0, 1, 2], "done": [0]},
-        "deadline": AT.isoformat(), "suspended": [],
+        "deadline": AT.isoformat(), "suspended": [], "streams": [],
         "safe_next": f"druid-reindex resume {NAMED} --from-batch 1  after mending the cause",
     }  # fmt: skip
+
+
+def test_what_is_suspended_is_told_of_the_dag_and_of_the_streams() -> None:
+    def told(**changes: Any) -> list[str]:
+        lines = render(replace(GREEN, **changes)).splitlines()
+        first = next(i for i, line in enumerate(lines) if line.startswith("SUSPENDED"))
+        return [
+            line.removeprefix("SUSPENDED").strip()
+            for line in lines[first : lines.index("SAFE NEXT     nothing: the night is over")]
+        ]
+
+    by = f"supervisor s0 since 2026-10-06 02:30 UTC, by {DAG} scheduled__2, which resumes it at its end"
+    assert told() == ["nothing by us"]
+    assert told(suspended=("DAG d is paused",)) == ["DAG d is paused"]
+    assert told(suspended=("DAG d is paused",), streams=(OTHERS,)) == ["DAG d is paused", by]
+    assert told(streams=UNREAD) == ["could not read: no answer"]

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from changed_configs import rewrite
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.config_files import load_boundaries, load_profile
+from jdbc_source import EHR, configs_with_database
 
 SHIPPED = Path(__file__).parents[3] / "emr_configs"
+ROLE = "arn:aws:iam::111122223333:role/DrxRedshift"
 
 
 @pytest.fixture
@@ -45,6 +48,8 @@ def test_the_shipped_files_are_good(profile: Path) -> None:
          "general.runs_uri: found 's3://elsewhere/runs/'; write a prefix under data_uri"),
         ("arn:aws:kms:us-east-1:111122223333:key/2", "arn:aws:kms:eu-west-1:111122223333:key/2",
          "general.kms_key_arn: found a key of eu-west-1; write a key of the Region us-east-1"),
+        ("network: *network", (f"redshift: {{workgroup_name: own, database: nights, role_arns: ['{ROLE}']}}\n  "
+         "network: *network"), f"general.redshift.role_arns[0]: found '{ROLE}', which phi has too"),
         ("network: *network", "network: {}", "general.network.subnet_ids: found nothing; add it: a list of private"),
         ("  queue: general", "  quene: general", "general.quene: found 'general' in a field that does not exist; did"),
         ("region: us-east-1", "region: Virginia", "region: found 'Virginia'; write an AWS Region such as us-east-1"),
@@ -53,6 +58,13 @@ def test_the_shipped_files_are_good(profile: Path) -> None:
 def test_a_wrong_boundary(configs: Path, before: str, after: str, told: str) -> None:
     message, line = refused_line(configs / "boundaries.yaml", before, after)
     assert f"boundaries.yaml:{line}: {told}" in message
+
+
+def test_a_databases_login_is_one_sides_alone(tmp_path: Path) -> None:
+    configs = configs_with_database(tmp_path)
+    rewrite(configs / "boundaries.yaml", {"general.databases": {"shop": EHR}})
+    with pytest.raises(ConfigurationError, match=r"general\.databases\.shop\.secret_id: .*which phi has too"):
+        load_boundaries(configs)
 
 
 def test_a_field_behind_an_alias_is_named_where_it_stands(configs: Path) -> None:

@@ -13,8 +13,10 @@ from pydantic import BaseModel
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.boundary import Boundaries
 from druid_reindex.model.config_files import load_boundaries
+from druid_reindex.model.database import Database
 from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
+from jdbc_source import EHR
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "dags" / "pipelines"
@@ -49,17 +51,65 @@ partitioning:
   partition_dimensions:
     - code
 lookback: P90D
+streaming_window: PT6H
 engine: hadoop
 submit: overlord
+supervisors: leave
+mode: replace
 cluster:
   profile: small
   group: nightly
 connections:
   druid: my_druid
   aws: my_aws
+expectations:
+  - type: expect_column_values_to_not_be_null
+    column: code
+unloads:
+  - name: claims
+    sql: unload/patient_claims.sql
+    format: json
+    compression: bzip2
+    max_file_size_mb: 64
+    tokens:
+      - column: patient_id
+        kind: patient
+        name: units
+  - name: visits
+    jdbc:
+      database: ehr
+      table: clinic.visits
+      columns:
+        - visit_id
+      split_column: visit_id
+      parts: 4
+      lower: 1
+      upper: 1000
+      connections: 2
+      fetch_rows: 500
+    format: json
+    compression: bzip2
+token_key:
+  secret_id: druid-reindex/tokens/phi/patients
+  version_id: 11111111-2222-4333-8444-555555555555
+loads:
+  - name: snapshot
+    table: clinic.patient_snapshot
+    columns:
+      - patient_token
+      - day
+    mode: merge
+    keys:
+      - patient_token
+    unload: claims
+    sources: {}
+    sql: load/patient_snapshot.sql
+    format: json
+    compression: bzip2
 policy:
   max_chunks_per_batch: 60
   max_night_hours: 8
+  max_lock_hours: 3
   finish_within_hours: 6
   max_chunks: 400
   max_instance_hours: 90
@@ -67,6 +117,11 @@ policy:
   retries: 2
 """
 POLICY = WHOLE[WHOLE.index("policy:") :].rstrip()
+UNLOADS = WHOLE[WHOLE.index("unloads:") : WHOLE.index("\ntoken_key:")]
+TOKEN_KEY = WHOLE[WHOLE.index("token_key:") : WHOLE.index("\nloads:")]
+TOKENS = WHOLE[WHOLE.index("    tokens:") : WHOLE.index("\n  - name: visits")]
+JDBC = WHOLE[WHOLE.index("    jdbc:") : WHOLE.index("\n    format: json\n    compression: bzip2\ntoken_key:")]
+LOADS = WHOLE[WHOLE.index("\nloads:") + 1 : WHOLE.index("\npolicy:")]
 STATIC = "  - {type: static, paths: [s3://drx-phi-111122223333/in/], format: json}"
 # field of the model | what is written in WHOLE | what is written instead | value found | what works
 WRONG = [
@@ -82,8 +137,9 @@ WRONG = [
     ("inputs", "inputs:\n  - type: datasource\n    datasource: patient_labs", "inputs: []", "found an empty list",
      "`- type: datasource`"),
     ("inputs[].type", "  - type: datasource", "  - type: datasorce", "found 'datasorce'", "did you mean datasource?"),
-    ("inputs[].datasource", "    datasource: patient_labs", "    datasource: patient_claims",
-     "found 'patient_claims'", "leave it out or write patient_labs"),
+    ("inputs[].datasource", "    datasource: patient_labs", "    datasource: 7", "found 7", "a datasource's name"),
+    ("inputs[].unload", "  - type: datasource\n    datasource: patient_labs",
+     "  - {type: static, unload: 7}", "found 7", "the name of one of the pipeline's unloads"),
     ("inputs[].paths", "  - type: datasource\n    datasource: patient_labs",
      STATIC.replace("s3://drx-phi-111122223333/in/", "hdfs://a/b"), "[0]: found 'hdfs://a/b'", "write s3://bucket/prefix"),
     ("inputs[].format", "  - type: datasource\n    datasource: patient_labs", STATIC.replace("json", "jsn"),
@@ -108,6 +164,7 @@ WRONG = [
      "bytes, 1000000 to"),
     ("partitioning.partition_dimensions", "    - code", "    - cod", "found 'cod'", "did you mean code?"),
     ("lookback", "lookback: P90D", "lookback: 90", "found 90", "such as P60D"),
+    ("streaming_window", "streaming_window: PT6H", "streaming_window: 6 hours", "found '6 hours'", "such as PT6H"),
     ("engine", "engine: hadoop", "engine: msq", "found 'msq'", "write hadoop"),
     ("submit", "submit: overlord", "submit: emr-step", "found 'emr-step'", "did you mean emr_step?"),
     ("cluster", "cluster:\n  profile: small\n  group: nightly", "cluster: small", "found 'small'",
@@ -118,10 +175,65 @@ WRONG = [
      "found a list of 1", "druid and aws"),
     ("connections.druid", "  druid: my_druid", "  druid: druid_general", "found 'druid_general'", "leave it out"),
     ("connections.aws", "  aws: my_aws", "  aws: ''", "found ''", "an Airflow connection id"),
+    ("mode", "mode: replace", "mode: shadows", "found 'shadows'", "did you mean shadow?"),
+    ("supervisors", "supervisors: leave", "supervisors: suspended", "found 'suspended'", "did you mean suspend?"),
+    ("expectations", "expectations:\n  - type: expect_column_values_to_not_be_null\n    column: code",
+     "expectations: none", "found 'none'", "{type, column, …}"),
+    ("expectations[].type", "  - type: expect_column_values_to_not_be_null", "  - type: expect_column_to_exits",
+     "found 'expect_column_to_exits'", "did you mean expect_column_to_exist?"),
+    ("unloads", UNLOADS, "unloads: claims", "found 'claims'", "it is a list"),
+    ("unloads[].name", "  - name: claims", "  - name: Claims", "found 'Claims'", "a word in small letters"),
+    ("unloads[].sql", "    sql: unload/patient_claims.sql", "    sql: claims.sql", "found 'claims.sql'",
+     "a file of sql/ with one SELECT"),
+    ("unloads[].format", "    format: json\n    compression: bzip2\n    max", "    format: jsn\n    max", "found 'jsn'",
+     "did you mean json?"),
+    ("unloads[].compression", "    compression: bzip2\n    max", "    compression: zip\n    max", "found 'zip'",
+     "a Hadoop job splits"),
+    ("unloads[].max_file_size_mb", "_mb: 64", "_mb: 4", "found 4", "megabytes, 5 to 6200"),
+    ("unloads[].tokens", TOKENS, "    tokens: patient_id", "found 'patient_id'", "identifiers that a step replaces"),
+    ("unloads[].tokens[].column", "      - column: patient_id", "      - column: Patient", "found 'Patient'",
+     "column in the files"),
+    ("unloads[].tokens[].kind", "        kind: patient", "        kind: A patient", "found 'A patient'",
+     "a word such as patient"),
+    ("unloads[].tokens[].name", "        name: units", "        name: unit", "found 'unit'", "did you mean units?"),
+    ("unloads[].jdbc", JDBC, "    jdbc: ehr", "found 'ehr'", "database, table or sql, split_column"),
+    ("unloads[].jdbc.database", "      database: ehr", "      database: ehrs", "found 'ehrs'", "did you mean ehr?"),
+    ("unloads[].jdbc.table", "      table: clinic.visits", "      table: visits", "found 'visits'", "schema.table"),
+    ("unloads[].jdbc.columns", "      columns:\n        - visit_id", "      columns: visit_id", "found 'visit_id'",
+     "of a table: a list"),
+    ("unloads[].jdbc.split_column", "      split_column: visit_id", "      split_column: a b", "found 'a b'",
+     "whole numbers, dates or timestamps"),
+    ("unloads[].jdbc.parts", "      parts: 4", "      parts: 0", "found 0", "1 to 200"),
+    ("unloads[].jdbc.lower", "      lower: 1", "      lower: low", "found 'low'", "where the ranges begin"),
+    ("unloads[].jdbc.upper", "      upper: 1000", "      upper: 0", "found '0'", "write the greater one"),
+    ("unloads[].jdbc.connections", "      connections: 2", "      connections: 33", "found 33", "1 to 32"),
+    ("unloads[].jdbc.fetch_rows", "      fetch_rows: 500", "      fetch_rows: 0", "found 0", "1 to 100000"),
+    ("token_key", TOKEN_KEY, "token_key: abc", "found 'abc'", "secret_id and version_id of the key"),
+    ("token_key.secret_id", "  secret_id: druid-reindex/tokens/phi/patients", "  secret_id: 'a b'", "found 'a b'",
+     "the Secrets Manager secret"),
+    ("token_key.version_id", "  version_id: 11111111-2222-4333-8444-555555555555", "  version_id: AWSCURRENT",
+     "found 'AWSCURRENT'", "wants re-ingestion"),
+    ("loads", LOADS, "loads: snapshot", "found 'snapshot'", "it is a list"),
+    ("loads[].name", "  - name: snapshot", "  - name: a snapshot", "found 'a snapshot'", "a word in small letters"),
+    ("loads[].table", "    table: clinic.patient_snapshot", "    table: snapshot", "found 'snapshot'", "schema.table"),
+    ("loads[].columns", "    columns:\n      - patient_token\n      - day", "    columns: day", "found 'day'",
+     "a list of the table's columns"),
+    ("loads[].mode", "    mode: merge", "    mode: append", "found 'append'", "swap replaces every row"),
+    ("loads[].keys", "    keys:\n      - patient_token", "    keys: patient_token", "found 'patient_token'",
+     "a list of columns"),
+    ("loads[].unload", "    unload: claims", "    unload: claim", "found 'claim'", "did you mean claims?"),
+    ("loads[].sources", "    sources: {}", "    sources: {day: __time}", "of unload claims", "leave it out"),
+    ("loads[].sql", "    sql: load/patient_snapshot.sql", "    sql: load/../x.sql", "found 'load/../x.sql'",
+     "defines the table and its views"),
+    ("loads[].format", "    format: json\n    compression: bzip2\npolicy", "    format: orc\npolicy", "found 'orc'",
+     "parquet, json or csv"),
+    ("loads[].compression", "    compression: bzip2\npolicy", "    compression: zstd\npolicy", "found 'zstd'",
+     "none, gzip or bzip2"),
     ("policy", POLICY, "policy: strict",
      "found 'strict'", "limits of one night"),
     ("policy.max_chunks_per_batch", "_batch: 60", "_batch: 0", "found 0", "1 to 1000"),
     ("policy.max_night_hours", "_hours: 8", "_hours: .nan", "found nan", "up to 72"),
+    ("policy.max_lock_hours", "lock_hours: 3", "lock_hours: 73", "found 73", "up to 72"),
     ("policy.finish_within_hours", "within_hours: 6", "within_hours: 0", "found 0", "is reported, or null"),
     ("policy.max_chunks", "_chunks: 400", "_chunks: 0", "found 0", "waits for approval; null asks never"),
     ("policy.max_instance_hours", "_hours: 90", "_hours: none", "found 'none'", "waits for approval, or null"),
@@ -132,7 +244,10 @@ WRONG = [
 
 @pytest.fixture(scope="module")
 def boundaries() -> Boundaries:
-    return load_boundaries(ROOT / "emr_configs")
+    """The shipped ones, with a database."""
+    found = load_boundaries(ROOT / "emr_configs")
+    phi = found.phi.model_copy(update={"databases": {"ehr": Database.model_validate(EHR)}})
+    return found.model_copy(update={"phi": phi})
 
 
 def fields(kind: type[BaseModel], above: str = "") -> Iterator[str]:
@@ -179,7 +294,8 @@ def test_a_wrong_field(
     told = refused(path, WHOLE.replace(right, wrong), boundaries)
     line = WHOLE[: WHOLE.index(right)].count("\n") + 1
     named = next(part for part in told.splitlines() if part.startswith(f"{path}:"))
-    assert named.startswith(f"{path}:{line}: {field.replace('[]', '[0]')}"), named
+    place = field.replace("unloads[].jdbc", "unloads[1].jdbc").replace("[]", "[0]")
+    assert named.startswith(f"{path}:{line}: {place}"), named
     assert found in named
     assert works in named
 
@@ -196,9 +312,9 @@ def test_a_missing_field(tmp_path: Path, boundaries: Boundaries, name: str) -> N
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (WHOLE + "lokback: P9D\n", "p.yaml:47: lokback: found 'P9D' in a field that does not exist; did you mean look"),
-        (WHOLE + "metrics: []\n", "p.yaml:47: metrics: found the field twice (lines 17 and 47); keep one of them"),
-        (WHOLE.replace("  retries", "  retrys"), "p.yaml:46: policy.retrys: found 2 in a field that does not exist; "),
+        (WHOLE + "lokback: P9D\n", "p.yaml:95: lokback: found 'P9D' in a field that does not exist; did you mean look"),
+        (WHOLE + "metrics: []\n", "p.yaml:95: metrics: found the field twice (lines 17 and 95); keep one of them"),
+        (WHOLE.replace("  retries", "  retrys"), "p.yaml:94: policy.retrys: found 2 in a field that does not exist; "),
         (WHOLE.replace("    fieldName", "    fieldname"), "metrics[0].fieldname: found 'value' in a field that does "),
         (WHOLE.replace("    fieldName: value\n", ""), "p.yaml:18: metrics[0].fieldName: found nothing; doubleSum"),
         (WHOLE.replace("  druid: my_druid", "  password: hunter2"), "password: found a value that is not shown in a "),
@@ -223,7 +339,7 @@ def test_one_error_names_all_defects_in_the_order_of_their_lines(tmp_path: Path,
     text = text.replace("doubleSum", "sum").replace("retries: 2", "retries: 99").replace("patient_labs", "claims")
     told = [part for part in refused(tmp_path / "p.yaml", text, boundaries).splitlines() if "p.yaml:" in part]
     named = [line.split("p.yaml:")[1].split(" found")[0] for line in told if "found" in line]
-    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "30: lookback:", "46: policy.retries:"]
+    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "30: lookback:", "94: policy.retries:"]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, boundaries: Boundaries) -> None:

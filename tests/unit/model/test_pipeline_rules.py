@@ -65,6 +65,12 @@ def test_lookback_spans_a_chunk(boundaries: Boundaries, segment: str, lookback: 
     assert ("lookback" not in told) is works
 
 
+@pytest.mark.parametrize(("streams", "works"), [("PT0S", True), ("PT24H", True), ("PT25H", False), ("P3D", False)])
+def test_the_streaming_window_leaves_a_chunk_of_the_lookback(boundaries: Boundaries, streams: str, works: bool) -> None:
+    told = found(boundaries, lookback="P2D", streaming_window=streams)
+    assert ("streaming_window" not in told) is works
+
+
 def test_timestamps_are_not_cut_beyond_a_chunk(boundaries: Boundaries) -> None:
     assert "HOUR or finer" in found(boundaries, granularity={"segment": "HOUR", "query": "DAY"})["granularity.query"]
     assert found(boundaries, granularity={"segment": "DAY", "query": "DAY"}) == {}
@@ -106,43 +112,11 @@ def test_partitions_are_made_of_dimensions(boundaries: Boundaries) -> None:
     assert "second time" in told["partitioning.partition_dimensions[2]"]
 
 
-def test_inputs_are_the_datasource_itself(boundaries: Boundaries) -> None:
-    files = {"type": "static", "paths": ["s3://drx-general-111122223333/in/"]}
-    own = {"type": "datasource"}
-    assert "unknown before they are read" in found(boundaries, inputs=[files])["inputs[0]"]
-    assert "once more each night" in found(boundaries, inputs=[own, files])["inputs[1]"]
-    rolled = found(boundaries, inputs=[own, files], granularity={"rollup": True})
-    assert "rolled up with the segments that the same job replaces" in rolled["inputs[1]"]
-    assert "keep one" in found(boundaries, inputs=[own, own])["inputs[1]"]
-    other = {"type": "datasource", "datasource": "shop_orders"}
-    assert "write shop_visits" in found(boundaries, inputs=[other])["inputs[0].datasource"]
-    assert found(boundaries, inputs=[{"type": "datasource", "datasource": "shop_visits"}]) == {}
-
-
 @pytest.mark.parametrize("name", ["patient_vitals", "Patient_Vitals"])
 def test_a_general_pipeline_names_no_protected_datasource(boundaries: Boundaries, name: str) -> None:
     assert "classification: phi" in found(boundaries, datasource=name)["datasource"]
     told = found(boundaries, inputs=[{"type": "datasource", "datasource": name}])
     assert set(told) == {"inputs[0].datasource"}
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "s3://drx-phi-111122223333/",
-        "s3://drx-phi-111122223333/runs/x.json",
-        "s3://drx-phi-111122223333/*/x.json",
-        "s3://drx-logs-111122223333/emr/phi/j-1/",
-        "s3://drx-logs-111122223333/emr/",
-        "s3://drx-logs-111122223333/emr/p*/",
-        "s3://drx-logs-111122223333/e{m}r/x/",
-        "s3://drx-logs-111122223333/",
-    ],
-)
-def test_a_general_pipeline_names_no_protected_prefix(boundaries: Boundaries, path: str) -> None:
-    told = found(boundaries, inputs=[{"type": "static", "paths": ["s3://drx-general-111122223333/in/", path]}])
-    assert "classification: phi" in told["inputs[0].paths[1]"]
-    assert "inputs[0].paths[0]" not in told
 
 
 @pytest.mark.parametrize("kind", ["druid", "aws"])

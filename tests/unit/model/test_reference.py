@@ -28,7 +28,7 @@ def test_a_row_says_what_works_and_the_default() -> None:
     assert ROWS["lookback"] == '| `lookback` | how far back chunks are looked at, such as P60D | `"P60D"` |'
     assert ROWS["owner"].endswith("datasource |  |")
     assert ROWS["policy"].endswith("| see below |")
-    assert ROWS["inputs[].paths"].endswith("|  |")
+    assert ROWS["unloads[].name"].endswith("|  |")
     assert ROWS["job.properties"].endswith("| left out |")
 
 

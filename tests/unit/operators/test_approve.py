@@ -61,6 +61,8 @@ def test_an_unknown_cost_is_told_as_unknown(world: World) -> None:
     night = planned(world)["ti"].xcom_pull("plan", key="night")
     night["estimate"] |= {"cost_usd": None}
     assert "US dollars: unknown" in question(SETTINGS, night)[1]
+    assert "supervisor" not in question(SETTINGS, night)[1]
+    assert "- supervisor s0 is suspended" in question(SETTINGS, night | {"suspended": ["s0"]})[1]
 
 
 def answer(world: World, **event: Any) -> Any:

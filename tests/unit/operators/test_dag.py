@@ -13,6 +13,7 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 from changed_configs import rewrite
 from druid_reindex import reindex_dag, reindex_dags
 from druid_reindex.errors import ConfigurationError
+from jdbc_source import configs_with_database
 from wrong_security import REALM
 
 ROOT = Path(__file__).parents[3]
@@ -31,11 +32,12 @@ def test_the_night_is_wired() -> None:
     assert down["plan"] == {"approve", "reindex"}
     assert down["approve"] == {"cluster_up"}
     assert down["reindex"] == {"cluster_down", "validate"}
-    assert down["validate"] == down["cluster_down"] == {"verdict"}
+    assert down["validate"] == {"rollback"}
+    assert down["rollback"] == down["cluster_down"] == {"verdict"}
     assert dag.task_dict["cluster_up"].is_setup
     assert dag.task_dict["cluster_down"].is_teardown
     assert dag.leaves == [dag.task_dict["verdict"]]
-    assert {dag.task_dict[t].trigger_rule for t in ("validate", "verdict")} == {TriggerRule.ALL_DONE}
+    assert {dag.task_dict[t].trigger_rule for t in ("validate", "rollback", "verdict")} == {TriggerRule.ALL_DONE}
 
 
 def test_a_gated_night_is_judged_first_and_attested_before_data_arrive() -> None:
@@ -48,6 +50,99 @@ def test_a_gated_night_is_judged_first_and_attested_before_data_arrive() -> None
     assert dag.leaves == [dag.task_dict["verdict"]]
     for task in ("posture", "attest"):
         assert (dag.task_dict[task].pool, dag.task_dict[task].queue) == ("druid_reindex_phi", "phi")
+
+
+DAILY = FILE.read_text().replace("query: MINUTE", "query: DAY")
+MOVING = """
+unloads:
+  - {name: claims, sql: unload/patient_claims.sql, format: json, compression: bzip2}
+  - {name: devices, sql: unload/patient_claims.sql}
+loads:
+  - name: snapshot
+    table: clinic.snapshot
+    columns: [day, patient_token, events]
+    sources: {day: __time}
+    mode: merge
+    keys: [day]
+    format: json
+    sql: load/patient_snapshot.sql
+"""
+
+
+def test_tables_are_moved_before_the_cluster_and_after_validation(tmp_path: Path) -> None:
+    file = tmp_path / FILE.name
+    file.write_text(DAILY + MOVING)
+    dag = reindex_dag(file, configs=CONFIGS)
+    down = {task: set(dag.task_dict[task].downstream_task_ids) for task in dag.task_dict}
+    assert down["approve"] == {"unload_claims", "unload_devices", "cluster_up"}
+    assert down["unload_claims"] == down["unload_devices"] == {"cluster_up"}
+    assert down["validate"] == {"load_snapshot", "rollback"}
+    assert down["load_snapshot"] == {"verdict"}
+    assert down["reindex"] == {"export_snapshot", "cluster_down", "validate"}
+    assert down["export_snapshot"] == {"cluster_down", "load_snapshot"}
+    assert dag.task_dict["cluster_down"].is_teardown
+    assert dag.leaves == [dag.task_dict["verdict"]]
+    for task in ("unload_claims", "load_snapshot"):
+        assert (dag.task_dict[task].pool, dag.task_dict[task].queue) == ("druid_reindex_phi", "phi")
+        assert dag.task_dict[task].trigger_rule == TriggerRule.ALL_SUCCESS
+
+
+def test_identifiers_become_tokens_once_the_cluster_is_attested_and_before_a_rebuild(tmp_path: Path) -> None:
+    file = tmp_path / FILE.name
+    tokens = "tokens: [{column: patient_id, kind: patient, name: patient_token}]"
+    moving = MOVING.replace("compression: bzip2}", f"compression: bzip2, {tokens}}}")
+    file.write_text(DAILY + moving + f"token_key: {{secret_id: a/key, version_id: {'a' * 32}}}\n")
+    dag = reindex_dag(file, configs=CONFIGS)
+    down = {task: set(dag.task_dict[task].downstream_task_ids) for task in dag.task_dict}
+    assert {"prepare_claims", "reindex"} <= down["attest"]
+    assert down["prepare_claims"] == {"reindex"}
+    assert "prepare_devices" not in down
+
+
+DATABASE = """
+unloads:
+  - name: visits
+    jdbc: {database: ehr, table: clinic.visits, columns: [id, patient_id]}
+    format: json
+    compression: bzip2
+"""
+
+
+def test_a_database_is_unloaded_by_the_attested_cluster_before_tokens_and_rebuild(tmp_path: Path) -> None:
+    configs, file = configs_with_database(tmp_path), tmp_path / FILE.name
+    tokens = "    tokens: [{column: patient_id, kind: patient, name: patient_token}]\n"
+    file.write_text(DAILY + DATABASE + tokens + f"token_key: {{secret_id: a/key, version_id: {'a' * 32}}}\n")
+    dag = reindex_dag(file, configs=configs)
+    down = {task: set(dag.task_dict[task].downstream_task_ids) for task in dag.task_dict}
+    assert down["approve"] == {"cluster_up"}
+    assert {"unload_visits", "reindex"} <= down["attest"]
+    assert down["unload_visits"] == {"prepare_visits", "reindex"}
+    assert down["prepare_visits"] == {"reindex"}
+
+
+def test_a_ca_that_is_not_there_is_an_import_error_with_its_line(tmp_path: Path) -> None:
+    configs, file = configs_with_database(tmp_path), tmp_path / FILE.name
+    file.write_text(DAILY + DATABASE)
+    (configs / "databases/ehr_ca.pem").unlink()
+    with pytest.raises(ConfigurationError, match=r": unloads\[0\]\.jdbc\.database.*there is no such file"):
+        reindex_dag(file, configs=configs)
+
+
+def test_the_sql_of_a_dag_is_rendered_with_values_quoted(tmp_path: Path) -> None:
+    file = tmp_path / FILE.name
+    file.write_text(DAILY + MOVING)
+    environment = reindex_dag(file, configs=CONFIGS).get_template_env()
+    assert "FROM billing.claims" in environment.get_template("unload/patient_claims.sql").render()
+    text = environment.from_string("SELECT {{ ward | identifier }} = {{ name | literal }}")
+    assert text.render(ward="ward", name="O'Brien") == """SELECT "ward" = 'O''Brien'"""
+
+
+def test_a_file_of_sql_that_is_not_there_is_an_import_error_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / FILE.name
+    file.write_text(DAILY + MOVING.replace("sql: unload/patient_claims.sql}", "sql: unload/claim.sql}"))
+    line = file.read_text().splitlines().index("  - {name: devices, sql: unload/claim.sql}") + 1
+    with pytest.raises(ConfigurationError, match=rf":{line}: unloads\[1\]\.sql.*write one of unload/patient_claims"):
+        reindex_dag(file, configs=CONFIGS)
 
 
 def test_owner_pool_and_queue_of_every_task() -> None:

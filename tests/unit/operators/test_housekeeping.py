@@ -12,13 +12,16 @@ from airflow.sdk.exceptions import AirflowException
 
 from airflow_twin import DESK
 from druid_reindex import housekeeping_dags
+from druid_reindex.clients.suspensions import Suspender, SuspensionShelf
 from druid_reindex.errors import NoAnswerError, RefusedError
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification
+from druid_reindex.model.suspension import Suspension
+from druid_reindex.model.writers import Supervisor
 from druid_reindex.operators import connections
 from druid_reindex.operators.housekeeping import AGES, HousekeepingOperator, live_runs
 from druid_reindex.plan import names
-from twins import FakeEmr, FakeStore
+from twins import FakeDruid, FakeEmr, FakeStore
 
 DAG = "nightly_reindex__patient_vitals"
 AWAY = NoAnswerError("list objects", resource="s3", came_back="nothing", remedy="wait")
@@ -140,3 +143,25 @@ def test_one_dag_for_each_side() -> None:
 
 def test_a_lease_is_broken_only_when_it_is_forgotten() -> None:
     assert AGES.lease == timedelta(days=30) > AGES.cluster
+
+
+@pytest.mark.parametrize(("state", "is_resumed"), [("running", False), ("failed", True), (None, True)])
+def test_what_no_live_run_has_suspended_is_resumed(
+    emr: FakeEmr, monkeypatch: pytest.MonkeyPatch, state: str | None, *, is_resumed: bool
+) -> None:
+    druid, boundary = FakeDruid(supervisors=[Supervisor("s0", is_suspended=False)]), DESK.boundaries.phi
+    asked: list[tuple[str, bool]] = []
+
+    def connect(conn_id: str, *, protected: bool) -> FakeDruid:
+        asked.append((conn_id, protected))
+        return druid
+
+    monkeypatch.setattr(connections, "druid_client", connect)
+    store: Any = connections.s3_client("aws_phi", "us-east-1")
+    run = RunId.of(DESK.boundaries.deployment_id, dag_id=DAG, run_id="r")
+    mine = Suspension("patient_vitals", DESK.boundaries.deployment_id, run, 1, "druid_own")
+    shelf = SuspensionShelf(store, boundary, "patient_vitals")
+    Suspender(shelf, druid, mine, lambda _said: None).suspend(["s0"], lambda: None)
+    told = keep_house(Ti({"r": state} if state else {}))
+    assert druid.supervisors[0].is_suspended is not is_resumed
+    assert (len(told["taken_away"]), asked) == ((1, [("druid_own", True)]) if is_resumed else (0, []))

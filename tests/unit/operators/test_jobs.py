@@ -11,11 +11,11 @@ from typing import NoReturn
 
 import pytest
 
-from druid_reindex.errors import ProtocolError, ReindexFailedError
+from druid_reindex.errors import ConflictError, ProtocolError, ReindexFailedError
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators.jobs import Job, OverlordJob, StepJob, Work
-from druid_reindex.operators.night import NightSettings
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan.planner import plan_night
 from timelines import RUN, WINDOW, boundaries, pipeline, profile, segment
@@ -62,7 +62,7 @@ def work(resumed: str | None = None) -> Work:
     plan = plan_night(pipeline(), [segment("09-01/09-02", number=n) for n in range(3)], WINDOW)
     waiting = Waiting(give_away, datetime.now(UTC) + timedelta(minutes=1), lambda _line: None, resumed)
     settings = NightSettings(pipeline(), boundaries(), profile(), Path("emr_configs"))
-    return Work(settings, RUN, plan.batches[0], waiting, lambda _line: None, lambda: None, lambda _id: None)
+    return Work(settings, RUN, waiting, lambda _line: None, lambda: None, lambda _id: None, plan.batches[0])
 
 
 def ran(make: Callable[[Work], Job], cluster: Cluster = CLUSTER, *, resumed: str | None = None) -> dict[str, str]:
@@ -106,7 +106,7 @@ def test_a_step_that_lives_or_completed_is_attached_to(looks: int) -> None:
     store = FakeStore()
     emr = Indexing(store)
     earlier = StepJob(work(), emr, store)
-    step_id, _ = earlier._find_or_add(CLUSTER)
+    step_id, _ = earlier.steps.find_or_add(CLUSTER, earlier.unit)
     for _ in range(looks):
         emr.describe_step(CLUSTER.cluster_id, step_id)
     assert ran(lambda it: StepJob(it, emr, store))["step_id"] == step_id
@@ -121,6 +121,9 @@ def test_a_step_that_died_is_replaced_under_the_next_generations_name(ended: Ste
         ran(lambda it: StepJob(it, emr, store))
     assert ran(lambda it: StepJob(it, emr, store))["step_id"] == "s-0000000000002"
     assert [step["Name"][-3:] for step in emr.added] == ["_g1", "_g2"]
+    versions = StepJob(work(), emr, store).versions()
+    assert len(versions) in {1, 2}  # two steps of one millisecond share a version
+    assert all(datetime.fromisoformat(version).tzinfo == UTC for version in versions)
 
 
 @pytest.mark.parametrize("result", ['{"protocol":2,"exit_code":0}', '{"protocol":1,"exit_code":1}', "{}"])
@@ -151,6 +154,42 @@ def test_a_task_that_lives_or_succeeded_is_attached_to(looks: int) -> None:
         druid.task_status(task_id)
     assert ran(lambda it: OverlordJob(it, druid), replace(CLUSTER, primary_dns="primary")) == {"task_id": task_id}
     assert len(druid.submitted) == 1
+
+
+def queued(hours: float) -> FakeDruid:
+    """A Druid in which somebody else's task is at work, a third one waits, and ours has no locks since then."""
+    since = datetime.now(UTC) - timedelta(hours=hours)
+    waiting = Outcome(polls=99, queued_since=since)
+    druid = FakeDruid(outcomes=[Outcome(polls=99), waiting, waiting])
+    for name in ("theirs", "theirs_too"):
+        druid.submit_task({"id": name, "spec": {"dataSchema": {"dataSource": "patient_vitals"}}})
+    return druid
+
+
+def test_locks_are_waited_for_up_to_a_limit_and_then_it_is_said_who_is_at_work() -> None:
+    late, early = queued(hours=2.0), queued(hours=1.9)
+    with pytest.raises(ConflictError, match=r"at work on patient_vitals: theirs\. What to do") as error:
+        ran(lambda it: OverlordJob(it, late))
+    assert "`supervisors: suspend`" in error.value.remedy
+    with pytest.raises(AssertionError, match="never ends"):
+        ran(lambda it: OverlordJob(it, early))
+
+
+def test_what_is_waited_for_is_told_and_looked_at_again_within_the_limit() -> None:
+    told: list[str] = []
+    waits: list[Wait] = []
+
+    def give_away(wait: Wait) -> NoReturn:
+        waits.append(wait)
+        raise Deferred
+
+    it = work()
+    with pytest.raises(Deferred):
+        OverlordJob(replace(it, waiting=replace(it.waiting, defer=give_away, log=told.append)), queued(0.5)).run(
+            CLUSTER
+        )
+    assert told[0].endswith("RUNNING, waits for locks; at work on patient_vitals: theirs")
+    assert waits[0].most_seconds == 7_200
 
 
 def test_a_task_that_was_never_submitted_is_not_stopped() -> None:

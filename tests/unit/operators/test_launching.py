@@ -16,7 +16,7 @@ from changed_configs import PIPELINE, SHIPPED, changed_configs, rewrite
 from druid_reindex.errors import RefusedError
 from druid_reindex.model.cluster import ClusterState
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
-from druid_reindex.operators.night import NightSettings
+from druid_reindex.operators.settings import NightSettings
 from night_world import SETTINGS, World, make, wanted_configuration
 from twins import UP, FakeEmr
 

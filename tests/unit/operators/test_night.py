@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
-from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from changed_configs import PIPELINE, SHIPPED, changed_configs, rewrite
-from druid_reindex.errors import ConfigurationError, RefusedError, UnavailableError
-from druid_reindex.operators.night import NightSettings, as_airflow
+from druid_reindex.clients.calls import Tally
+from druid_reindex.errors import ConfigurationError, NotFoundError, RefusedError, UnavailableError
+from druid_reindex.operators.night import NightOperator, as_airflow
 from druid_reindex.operators.plan import PlanNightOperator
 from night_world import SETTINGS, World, make
+from twins import Outcome
+
+
+class Asking(NightOperator):
+    """Asks, waits, asks again and fails."""
+
+    looks: ClassVar[list[str]] = []
+
+    def carry_out(self, context: Context) -> str:
+        """Fail at the second look."""
+        Tally().add("druid")
+        self.looks.append(str(context["dag_run"].run_id))
+        self.waiting.until(lambda: len(self.looks), lambda n: n > 1, SETTINGS.task_wait("t"))
+        raise NotFoundError("look", resource="t", came_back="nothing", remedy="look again")
+
 
 WORDS = {"resource": "r", "came_back": "c", "remedy": "m"}
 
@@ -42,14 +55,13 @@ def test_the_identity_is_equal_for_all_tasks_of_a_run(world: World) -> None:
     assert make(PlanNightOperator, "plan").run_identity(world.context()) != one
 
 
-def test_a_run_may_ask_for_the_profiles_that_go_with_the_pipeline(tmp_path: Path) -> None:
-    file = Path(shutil.copy(PIPELINE, tmp_path / PIPELINE.name))
-    overlord = NightSettings.read(rewrite(file, {"submit": "overlord", "cluster.profile": "secure"}), configs=SHIPPED)
-    steps = NightSettings.read(rewrite(file, {"submit": "emr_step", "cluster.profile": "secure_step"}), configs=SHIPPED)
-    assert ("secure" in overlord.profiles, "secure_step" in overlord.profiles) == (True, False)
-    assert ("secure" in steps.profiles, "secure_step" in steps.profiles) == (False, True)
-    with pytest.raises(ConfigurationError, match="submit: found 'overlord' with 'secure_step', whose KDC is dedicated"):
-        overlord.on_profile("secure_step")
-    moved = replace(overlord, configs=changed_configs(tmp_path, {"profiles/secure_step.yaml": {"tenancy": "host"}}))
-    assert "secure_step" not in moved.profiles
-    assert overlord.on_profile("secure") is overlord
+def test_what_a_task_asked_of_the_outside_is_told_also_across_a_wait_and_in_failure(world: World) -> None:
+    world.druid.tasks["t"] = Outcome(polls=0)
+    with pytest.raises(AirflowFailException):
+        world.run(make(Asking, "asking"))
+    assert world.xcoms["asking", "outside_calls"] == {"druid": 2}
+
+
+def test_who_asks_nothing_tells_nothing(world: World) -> None:
+    world.plan()
+    assert ("plan", "outside_calls") not in world.xcoms

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from druid_reindex.model.druid_task import TaskState
+from druid_reindex.model.pipeline import Submission
+from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
-from night_world import DAY, SETTINGS, World, make, rebuilt
+from night_world import DAY, NEW_VERSION, SETTINGS, World, make, rebuilt
 from twins import Outcome, segment
+
+AS_STEP = replace(SETTINGS, pipeline=SETTINGS.pipeline.model_copy(update={"submit": Submission.EMR_STEP}))
 
 
 def started(world: World) -> World:
@@ -86,6 +95,14 @@ def test_rows_before_are_those_of_the_first_try(world: World) -> None:
     assert b'"2026-09-01T00:00:00.000Z/2026-09-02T00:00:00.000Z":100' in world.store.get(uri)
 
 
+def test_what_was_served_is_measured_before_the_first_try(world: World) -> None:
+    started(world)
+    before = json.loads(world.store.get(S3Uri.parse(str(reindex(world)["result_uri"]).replace("result", "before"))))
+    assert before["sums"] == {DAY: {"events": 100}}
+    assert before["served"] == {DAY: {"COUNT(*)": 100, "events": 100}}
+    assert before["rows"] == {DAY: 100}
+
+
 def test_success_that_published_nothing_is_an_error(world: World) -> None:
     world.druid.outcomes = [Outcome()]
     started(world)
@@ -151,3 +168,42 @@ def _killed_at_second_look(world: World, operator: ReindexSegmentsOperator) -> o
         return original(task_id)
 
     return look
+
+
+def test_a_writer_that_slips_in_during_the_step_fails_the_batch(world: World) -> None:
+    """Under the version that the step read, while it ran: its rows are in no segment of the new version."""
+    made = segment(DAY, version=NEW_VERSION, datasource="patient_vitals", rows=100)
+    late = segment(DAY, version="2026-09-02T00:00:00.000Z", number=10, datasource="patient_vitals")
+    with pytest.raises(AirflowFailException, match=f"another writer published 1 segments meanwhile: {late.segment_id}"):
+        completed(by_step(world), made, late)
+
+
+def test_a_step_that_wrote_alone_leaves_its_record(world: World) -> None:
+    made = segment(DAY, version=NEW_VERSION, datasource="patient_vitals", rows=100)
+    assert completed(by_step(world), made)["segments_after"] == 1
+
+
+def completed(world: World, *published: Segment) -> dict[str, Any]:
+    """What the batch returns whose step, under ``NEW_VERSION``, completes once these segments are published."""
+    add_step, put = world.emr.add_step, world.store.put
+
+    def add(cluster_id: str, payload: Mapping[str, Any]) -> str:
+        spec = S3Uri.parse(payload["HadoopJarStep"]["Args"][1])
+        document = json.loads(world.store.get(spec))
+        document["spec"]["tuningConfig"]["version"] = NEW_VERSION
+        put(spec, json.dumps(document).encode(), kms_key_arn="k")
+        put(
+            S3Uri.parse(str(spec).replace("spec.json", "result.json")), b'{"protocol":1,"exit_code":0}', kms_key_arn="k"
+        )
+        world.druid.segments += published
+        return add_step(cluster_id, payload)
+
+    world.emr.add_step = add  # type: ignore[method-assign]
+    told: dict[str, Any] = world.run(make(ReindexSegmentsOperator, "reindex", batch=0, settings=AS_STEP))
+    return told
+
+
+def by_step(world: World) -> World:
+    world.plan()
+    world.run(make(LaunchEmrClusterOperator, "cluster_up", settings=AS_STEP))
+    return world

@@ -10,7 +10,7 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.interval import Granularity, Interval
-from druid_reindex.model.pipeline import Engine
+from druid_reindex.model.pipeline import Engine, Pipeline
 from druid_reindex.operators.request import BACKFILL_TICK, NightRequest, local_day, night_request, whole_chunks
 from night_world import SETTINGS, World
 
@@ -18,10 +18,12 @@ PIPELINE = SETTINGS.pipeline.model_copy(update={"lookback": timedelta(days=5)})
 NEW_YORK = "America/New_York"
 
 
-def asked(conf: dict[str, Any] | None, run_type: Any = "scheduled", **run: Any) -> NightRequest:
+def asked(
+    conf: dict[str, Any] | None, run_type: Any = "scheduled", *, of: Pipeline = PIPELINE, **run: Any
+) -> NightRequest:
     dag_run = World().context()["dag_run"]
     vars(dag_run).update({"conf": conf, "run_type": run_type} | run)
-    return night_request(dag_run, PIPELINE, ("big", "secure"))
+    return night_request(dag_run, of, ("big", "secure"))
 
 
 def refusal(conf: dict[str, Any], run_type: Any = "scheduled", **run: Any) -> str:
@@ -36,6 +38,13 @@ def test_a_scheduled_run_looks_back_and_takes_the_pipelines_choices(conf: dict[s
         window=Interval.parse("2026-10-01/2026-10-06"), force=False, dry_run=False, engine=Engine.HADOOP,
         profile="secure", batches=None, reason=None,
     )  # fmt: skip
+
+
+def test_what_still_streams_is_left_out_of_the_lookback_and_in_what_is_named() -> None:
+    streams = PIPELINE.model_copy(update={"streaming_window": timedelta(hours=6)})
+    assert asked({}, of=streams).window == Interval.parse("2026-10-01/2026-10-05T18:00")
+    named = {"interval": "2026-10-05/2026-10-06"}
+    assert asked(named, of=streams).window == Interval.parse("2026-10-05/2026-10-06")
 
 
 def test_the_lookback_ends_with_the_data_interval_also_an_empty_one_then_with_the_logical_date() -> None:

@@ -10,8 +10,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from changed_configs import PIPELINE, SHIPPED, rewrite
-from druid_reindex.operators.night import NightSettings
 from druid_reindex.operators.security import EmrSecurityConfigurationOperator
+from druid_reindex.operators.settings import NightSettings
 from night_world import SETTINGS, World, make, wanted_configuration
 
 

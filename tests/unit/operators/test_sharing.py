@@ -18,8 +18,9 @@ from druid_reindex.model.group import Group
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import ClusterChoice, Policy, Submission
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
-from druid_reindex.operators.night import NightSettings
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
+from druid_reindex.operators.run_cluster import may_submit
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.triggers.groups import GroupClusterTrigger
 from druid_reindex.operators.triggers.waits import EmrClusterTrigger
 from druid_reindex.operators.verdict import NightVerdictOperator
@@ -320,10 +321,10 @@ def test_a_batch_is_refused_on_a_cluster_that_its_run_has_left(vitals: Night, la
     reindex = vitals.task(ReindexSegmentsOperator, "reindex", batch=0)
     context = vitals.world.context()
     sharing = reindex.sharing(context)
-    reindex._may_submit(context, cluster, sharing)
+    may_submit(reindex, context, cluster, sharing)
     vitals.down()
     with pytest.raises(Exception, match="not one of those any more"):
-        reindex._may_submit(context, cluster, sharing)
+        may_submit(reindex, context, cluster, sharing)
 
 
 def test_a_run_on_another_profile_has_a_cluster_of_its_own(

@@ -37,5 +37,13 @@ def test_a_plan_that_was_marked_a_success_by_hand_is_no_night(world: World) -> N
         verdict(world)
 
 
+def test_a_night_of_which_anything_was_taken_back_is_red_whatever_was_cleared_since(world: World) -> None:
+    world.states = {"plan": "success", "validate": "success", "rollback": "success"}
+    world.plan()
+    world.xcoms["rollback", "return_value"] = {"rolled_back": ["a/b"], "serving": {}}
+    with pytest.raises(AirflowFailException, match=r"1 chunks were taken back.*druid-reindex resume manual__1"):
+        verdict(world)
+
+
 def test_it_is_not_tried_again() -> None:
     assert make(NightVerdictOperator, "verdict").retries == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -66,3 +67,12 @@ def test_a_transient_error_is_waited_past_and_a_terminal_one_is_not() -> None:
 def test_the_deadline_names_what_and_the_last_look() -> None:
     with pytest.raises(DeadlineError, match=r"task x.*3 left"):
         waiting([], left_seconds=-1).until(lambda: "3 left", lambda _: False, WAIT)
+
+
+def test_a_wait_may_end_before_the_tries_deadline_and_never_after_it() -> None:
+    now = datetime.now(UTC)
+    soon, late = now + timedelta(seconds=10), now + timedelta(hours=9)
+    assert WAIT.deadline(late) == late
+    brief = replace(WAIT, most_seconds=60.0)
+    assert brief.deadline(soon) == soon
+    assert now + timedelta(seconds=60) <= brief.deadline(late) < late

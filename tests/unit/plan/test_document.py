@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from druid_reindex.errors import ProtocolError
 from druid_reindex.model.segment import Segment
 from druid_reindex.plan.document import PROTOCOL, canonical, from_json, to_json
-from druid_reindex.plan.night import NightPlan
+from druid_reindex.plan.night import Batch, Chunk, NightPlan, Reason
 from druid_reindex.plan.planner import plan_night
 from timelines import WINDOW, pipeline, segment, span, tombstone
 
@@ -36,10 +36,32 @@ def test_a_plan_survives_the_round_trip(plan: NightPlan) -> None:
     assert to_json(from_json(body)) == body
 
 
+def test_what_a_chunk_is_built_from_survives_it_too() -> None:
+    source = segment("09-01/09-02", "v1")
+    plan = NightPlan(
+        "snapshot", 1, (Batch(0, (Chunk(span("09-01/09-02"), (), (Reason.NOT_BUILT,), 1, (source,)),), 1),), "x"
+    )
+    assert from_json(to_json(plan)) == plan
+
+
+@pytest.mark.parametrize(("protocol", "absent"), [(1, ("sources", "files")), (2, ("files",))])
+def test_a_plan_of_a_protocol_before_is_read(protocol: int, absent: tuple[str, ...]) -> None:
+    plan = plan_night(pipeline(), [segment("09-01/09-02", "v1", n) for n in range(3)], WINDOW)
+    document = json.loads(to_json(plan)) | {"protocol": protocol}
+    del document["definition"], document["stale"]
+    for batch in document["batches"]:
+        for chunk in batch["chunks"]:
+            for name in absent:
+                del chunk[name]
+    assert from_json(json.dumps(document).encode()) == plan
+
+
 def test_the_form_is_canonical() -> None:
-    plan = NightPlan("vitals", 3, (), "naïve: nothing to do")
+    plan = NightPlan("vitals", 3, (), "naïve: nothing to do", "1:d", (span("09-01/09-02"),))
     assert to_json(plan).decode() == (
-        '{"batches":[],"considered_chunks":3,"datasource":"vitals","explanation":"naïve: nothing to do","protocol":1}'
+        '{"batches":[],"considered_chunks":3,"datasource":"vitals","definition":"1:d",'
+        '"explanation":"naïve: nothing to do","protocol":3,'
+        '"stale":["2026-09-01T00:00:00.000Z/2026-09-02T00:00:00.000Z"]}'
     )
     assert canonical({"b": 1, "a": [2]}) == b'{"a":[2],"b":1}'
 
@@ -51,7 +73,7 @@ def test_the_form_is_canonical() -> None:
         (b"[]", "no JSON object with a protocol"),
         (b"\xff", "no JSON object with a protocol"),
         (b"{}", "no JSON object with a protocol"),
-        (json.dumps({"protocol": PROTOCOL + 1}).encode(), "protocol 2"),
+        (json.dumps({"protocol": PROTOCOL + 1}).encode(), "protocol 4"),
         (json.dumps({"protocol": PROTOCOL}).encode(), "KeyError: 'datasource'"),
     ],
 )

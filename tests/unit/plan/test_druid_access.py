@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from druid_reindex.model.pipeline import Classification
-from druid_reindex.plan.druid_access import Grant, api_user
+from druid_reindex.model.pipeline import Classification, Pipeline
+from druid_reindex.plan.druid_access import Grant, api_user, touched
 
 
 def test_a_user_reads_and_writes_its_datasources_and_reads_state() -> None:
@@ -25,6 +25,16 @@ def test_a_user_reads_and_writes_its_datasources_and_reads_state() -> None:
         "SYSTEM_TABLE",
     }
     assert user.grants == tuple(sorted(user.grants))
+
+
+def test_what_is_read_is_touched_as_what_is_written() -> None:
+    labs = {"owner": "o", "description": "d", "classification": "phi", "dimensions": ["code"]}
+    snapshot = labs | {"inputs": [{"type": "datasource", "datasource": "patient_labs"}]}
+    pipelines = [
+        Pipeline.model_validate(labs | {"datasource": "patient_vitals"}),
+        Pipeline.model_validate(snapshot | {"datasource": "patient_snapshot"}),
+    ]
+    assert touched(pipelines) == ("patient_labs", "patient_snapshot", "patient_vitals")
 
 
 def test_the_order_of_the_files_makes_no_difference() -> None:

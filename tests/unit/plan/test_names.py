@@ -35,9 +35,15 @@ def test_a_task_id_is_one_that_druid_takes() -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,200}", made)
 
 
-def test_a_step_has_the_tasks_name() -> None:
+def test_a_batchs_step_has_the_tasks_name() -> None:
     parts = {"batch": 2, "digest": "c" * 64, "generation": 3}
-    assert names.step_name(pipeline(), RUN, **parts) == names.task_id(pipeline(), RUN, **parts)
+    made = names.step_name(pipeline(), RUN, "b2", digest="c" * 64, generation=3)
+    assert made == names.task_id(pipeline(), RUN, **parts)
+
+
+def test_all_that_a_run_has_others_do_begins_alike() -> None:
+    made = names.step_name(pipeline(), RUN, "prepare_claims", digest="c" * 64, generation=1)
+    assert made == f"{names.task_prefix('patient_vitals', RUN)}prepare_claims_cccccccc_g1"
 
 
 def test_a_runs_objects_lie_below_its_prefix() -> None:
@@ -46,6 +52,8 @@ def test_a_runs_objects_lie_below_its_prefix() -> None:
     assert str(names.plan_uri(PHI, RUN)) == f"{prefix}/plan.json"
     assert str(names.result_uri(PHI, RUN, 7)) == f"{names.batch_prefix(PHI, RUN, 7)}/result.json"
     assert prefix.covers(names.result_uri(PHI, RUN, 7))
+    for name in ("before", "verdict", "rollback"):
+        assert str(getattr(names, f"{name}_uri")(PHI, RUN, 7)) == f"{prefix}/batches/7/{name}.json"
     assert not names.run_prefix(PHI, OTHER).covers(names.result_uri(PHI, RUN, 7))
 
 
@@ -116,3 +124,16 @@ def test_reports_lie_below_the_run_that_launched_and_answer_to_it() -> None:
     assert not names.attestation_prefix(PHI, str(RUN)).covers(names.attestation_uri(PHI, RUN))
     assert names.posture_uri(PHI, RUN) == prefix / "posture.json"
     assert names.attestation_nonce(str(RUN)) != names.attestation_nonce(str(OTHER))
+
+
+def test_statements_are_named_as_tasks_are() -> None:
+    name = names.statement_name("patient_vitals", RUN, "unload_claims", digest="0123456789abcdef", generation=2)
+    assert name == f"drx_patient_vitals_{RUN.short}_unload_claims_01234567_g2"
+    assert name.startswith(names.statements_prefix("patient_vitals", RUN))
+
+
+def test_what_redshift_writes_and_reads_lies_below_the_run() -> None:
+    prefix = names.run_prefix(PHI, RUN)
+    assert names.unload_prefix(PHI, RUN, "claims") == prefix / "unload/claims"
+    assert names.load_prefix(PHI, RUN, "snapshot") == prefix / "load/snapshot"
+    assert names.export_manifest_uri(PHI, RUN, "snapshot") == prefix / "export/snapshot/manifest"

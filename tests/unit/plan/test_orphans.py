@@ -15,12 +15,14 @@ from druid_reindex.model.cluster import Cluster, ClusterState, StoredConfigurati
 from druid_reindex.model.group import Group, Member
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.lease import Broken, Lease
+from druid_reindex.model.suspension import Suspended, Suspension
 from druid_reindex.model.uri import S3Uri, StoredObject
 from druid_reindex.plan import names
 from druid_reindex.plan.orphans import (
     Ages,
     Found,
     Kind,
+    SuspendedSupervisors,
     WorkingFiles,
     is_ours,
     orphans,
@@ -57,8 +59,15 @@ def files(run_id: RunId = DEAD) -> WorkingFiles:
     return WorkingFiles(run_id, RUNS / str(run_id), (RUNS / "x",), EPOCH)
 
 
+def suspended(run_id: RunId = DEAD, held: Lease | None = None) -> SuspendedSupervisors:
+    supervisors = (Suspended("s0", "v1", EPOCH), Suspended("s1", "v1", EPOCH + timedelta(minutes=1)))
+    return SuspendedSupervisors(Suspension("vitals", DEPLOYMENT, run_id, 1, "druid_phi", supervisors), held)
+
+
 def everything(run_id: RunId) -> Found:
-    return Found(((cluster(run_id), run_id),), (lease(run_id),), (files(run_id),))
+    return Found(
+        ((cluster(run_id), run_id),), (lease(run_id),), (files(run_id),), suspended=(suspended(run_id),)
+    )  # fmt: skip
 
 
 def test_what_a_live_run_owns_is_no_orphan_however_old() -> None:
@@ -71,10 +80,10 @@ def test_what_a_live_run_owns_is_no_orphan_however_old() -> None:
 @pytest.mark.parametrize(
     ("age", "kinds"),
     [
-        (timedelta(0), set()),
-        (timedelta(minutes=59), set()),
-        (timedelta(hours=1), {Kind.CLUSTER}),
-        (timedelta(hours=2), {Kind.CLUSTER, Kind.LEASE}),
+        (timedelta(0), {Kind.SUPERVISORS}),
+        (timedelta(minutes=59), {Kind.SUPERVISORS}),
+        (timedelta(hours=1), {Kind.SUPERVISORS, Kind.CLUSTER}),
+        (timedelta(hours=2), {Kind.SUPERVISORS, Kind.CLUSTER, Kind.LEASE}),
         (timedelta(days=3), OF_RUNS),
     ],
 )
@@ -191,3 +200,28 @@ def test_an_unused_security_configuration_is_left_once_it_is_old_whoever_lives()
     assert (left.kind, left.name, left.run_id, left.owners) == (Kind.CONFIGURATION, unused.name, None, frozenset())
     assert str(left) == "security configuration druid-reindex-1 that no cluster uses, since 2026-10-06 02:30 UTC"
     assert Found(unused=(unused,)).owners == frozenset()
+
+
+def left(found: SuspendedSupervisors, *live: RunId, later: timedelta = timedelta(0)) -> list[str]:
+    return [str(each) for each in orphans(Found(suspended=(found,)), live, EPOCH + later, AGES)]
+
+
+def test_supervisors_are_named_with_the_run_that_suspended_them() -> None:
+    assert left(suspended()) == ["suspended supervisors s0, s1 of d dead, since 2026-10-06 02:30 UTC"]
+    nothing = replace(suspended(), suspension=replace(suspended().suspension, supervisors=()))
+    assert left(nothing) == []
+
+
+def test_supervisors_are_left_to_the_live_run_that_holds_the_lease() -> None:
+    for held in (lease(LIVE), lease(DEAD), None, lease(LIVE, released_at=EPOCH)):
+        found = suspended(held=held)
+        takes_over = held is not None and held.is_open and held.run == LIVE
+        assert bool(left(found, LIVE)) is not takes_over
+        assert left(found) != []
+    assert Found(suspended=(suspended(held=lease(LIVE)),)).owners == {DEAD, LIVE}
+
+
+def test_supervisors_are_left_to_another_deployments_run_until_its_lease_has_ended() -> None:
+    theirs = suspended(held=lease(THEIRS, ELSEWHERE))
+    assert left(theirs) == []
+    assert left(theirs, later=timedelta(hours=1)) != []

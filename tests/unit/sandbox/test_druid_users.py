@@ -59,7 +59,7 @@ def test_each_boundary_has_a_user_for_its_pipelines_alone(tmp_path: Path, monkey
     datasources = {
         user.name: {grant.name for grant in user.grants if grant.kind == "DATASOURCE"} for user, _ in Admin.brought
     }
-    assert datasources == {"airflow_phi": {"patient_vitals"}, "airflow_general": set()}
+    assert datasources == {"airflow_phi": {"patient_snapshot", "patient_vitals"}, "airflow_general": set()}
     assert {password for _, password in Admin.brought} <= set(home.known_secrets().values())
     assert asked == ["airflow_phi", "airflow_phi", "airflow_general"]
 

@@ -78,7 +78,7 @@ def test_two_runs_write_the_same_bytes_in_place_of_older_ones(observations: Path
 
 def test_a_patients_day_stays_together() -> None:
     same = [row(n, PATIENT="p", DATE=f"2010-05-06T{n:02d}:00:00Z") for n in range(24)]
-    assert len({events.folded_day(each) for each in same}) == 1
+    assert len({events.window_day(each["PATIENT"], each["DATE"]) for each in same}) == 1
 
 
 @pytest.mark.parametrize(("text", "value"), [("1.5", 1.5), ("-3", -3.0), ("negative", None), ("nan", None), ("", None)])

@@ -68,7 +68,18 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(supervisor, "_airflow", lambda _: [stage.spec("airflow")])
     monkeypatch.setattr(supervisor, "_settle_airflow", lambda _, url: stage.calls.append(url))
     monkeypatch.setattr(supervisor, "WATCH_SECONDS", 0.05)
+    _spare_what_runs(monkeypatch)
     return stage
+
+
+def _spare_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supervisor kills all that is below its process, which is the tests' here: not what others of them started."""
+    found, there = guard.descendants, guard.descendants(os.getpid())
+
+    def own(root: int) -> set[int]:
+        return found(root) - {pid for each in there for pid in (each, *found(each))}
+
+    monkeypatch.setattr(guard, "descendants", own)
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from druid_reindex.sandbox.processes import SandboxStartError
 
 WRITES = """#!/bin/sh
 for argument in "$@"; do case "$argument" in --exporter.baseDirectory=*) into="${argument#*=}";; esac; done
-mkdir "$into/csv" && for kind in observations conditions claims; do echo made > "$into/csv/$kind.csv"; done
+mkdir "$into/csv" && cd "$into/csv"
+for kind in observations conditions devices claims claims_transactions; do echo made > "$kind.csv"; done
 """
 
 

@@ -15,6 +15,7 @@ from druid_reindex.errors import DruidReindexError, Transient
 REOPEN_SECONDS = 900.0
 MOST_PAUSE_SECONDS = 300.0
 _JITTER = 0.2
+_FIRST_SHARE, _LONGER, _MOST_LOOKS = 0.1, 1.2, 13
 
 Seen = Mapping[str, Any] | DruidReindexError
 
@@ -24,13 +25,14 @@ class Question:
     """What is asked, of whom: ``open`` connects, ``ask`` answers for all items at once, by item.
 
     The connection is made anew every quarter of an hour, so that credentials of a chained role, which last an hour,
-    never run out while somebody waits.
+    never run out while somebody waits. What ``may_end_soon`` is asked for sooner at first.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining
     """
 
     key: Hashable
     open: Callable[[], AbstractAsyncContextManager[Any]]
     ask: Callable[[Any, frozenset[str]], Awaitable[Mapping[str, Any]]]
+    may_end_soon: bool = True
 
 
 @dataclass
@@ -63,21 +65,21 @@ class SharedPoll:
             self._rounds = None
 
     async def _go_round(self) -> None:
-        failures = 0
+        looks, failures = 0 if self.question.may_end_soon else _MOST_LOOKS, 0
         while True:
             try:
                 async with asyncio.timeout(REOPEN_SECONDS), self.question.open() as connected:
                     while True:
-                        await asyncio.sleep(pause_seconds(self.poll_seconds, failures))
+                        await asyncio.sleep(pause_seconds(self.poll_seconds, looks, failures))
                         self._tell(await self.question.ask(connected, frozenset(self.items)))
-                        failures = 0
+                        looks, failures = looks + 1, 0
             except TimeoutError:
                 continue
             except DruidReindexError as error:
                 failures += 1
                 self._tell(error)
                 if not isinstance(error, Transient):
-                    await asyncio.sleep(pause_seconds(self.poll_seconds, failures))
+                    await asyncio.sleep(pause_seconds(self.poll_seconds, looks, failures))
 
     def _tell(self, seen: Seen) -> None:
         told, self._next = self._next, asyncio.get_running_loop().create_future()
@@ -85,9 +87,14 @@ class SharedPoll:
             told.set_result(seen)
 
 
-def pause_seconds(poll_seconds: float, failures: int) -> float:
-    """Seconds until the next look: the interval with jitter, doubled for each failed look before, within limits."""
-    jittered = poll_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  (spreads load, guards nothing)
+def pause_seconds(poll_seconds: float, looks: int, failures: int) -> float:
+    """Seconds until the next look, with jitter: a tenth of the interval at first, and longer from look to look.
+
+    So what ends soon is seen soon, and after a minute the interval is whole. Doubled for each look that failed in a
+    row, within limits.
+    """
+    share = min(1.0, _FIRST_SHARE * _LONGER ** min(looks, _MOST_LOOKS))
+    jittered = poll_seconds * share * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  (spreads load, guards nothing)
     return min(MOST_PAUSE_SECONDS, jittered * 2.0**failures) if failures else jittered
 
 

@@ -72,7 +72,8 @@ class HeldLease:
         return "nobody renews the lease any more"
 
     def _question(self) -> Question:
-        return Question(("leases", self.conn_id, self.region), lambda: open_store(self.conn_id, self.region), _renewed)
+        key = ("leases", self.conn_id, self.region)
+        return Question(key, lambda: open_store(self.conn_id, self.region), _renewed, may_end_soon=False)
 
 
 @asynccontextmanager

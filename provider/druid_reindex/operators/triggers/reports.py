@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
 from druid_reindex.operators.triggers.polls import Question
-from druid_reindex.operators.triggers.renewal import open_store
 from druid_reindex.operators.triggers.waits import LookAgainTrigger
 
 if TYPE_CHECKING:
-    from druid_reindex.ports import ObjectStorePort
+    from druid_reindex.ports import ClusterSurveyPort, ObjectStorePort
 
 _SUFFIX = ".json"
 
@@ -27,6 +28,32 @@ def reported(store: ObjectStorePort, prefix: S3Uri) -> frozenset[str]:
     """The instances whose reports are there."""
     keys = (stored.uri.key for stored in store.listing(prefix))
     return frozenset(key.rpartition("/")[2].removesuffix(_SUFFIX) for key in keys if key.endswith(_SUFFIX))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reporting:
+    """Who has reported and who is to report, by clients that last for many looks."""
+
+    store: ObjectStorePort
+    survey: ClusterSurveyPort
+
+    def missing(self, cluster_id: str, prefix: S3Uri) -> list[str] | None:
+        """The nodes whose reports are not there; None when the cluster has no node."""
+        from druid_reindex.posture.attestation import counted  # noqa: PLC0415
+
+        ids = counted(self.survey.instances(cluster_id))
+        there = reported(self.store, prefix)
+        return [each for each in ids if each not in there] if ids else None
+
+
+@asynccontextmanager
+async def _open(conn_id: str, region: str) -> AsyncIterator[_Reporting]:
+    """S3 and EMR by the connection, until the block ends."""
+
+    def opened() -> _Reporting:
+        return _Reporting(connections.s3_client(conn_id, region), connections.cluster_survey(conn_id, region))
+
+    yield await asyncio.to_thread(opened)
 
 
 class NodesReportedTrigger(LookAgainTrigger):
@@ -48,18 +75,13 @@ class NodesReportedTrigger(LookAgainTrigger):
     def question(self) -> Question:
         """Which of the cluster's nodes have not reported: one ListInstances and one listing."""
 
-        def missing(store: ObjectStorePort) -> list[str] | None:
-            from druid_reindex.posture.attestation import counted  # noqa: PLC0415
-
-            ids = counted(connections.cluster_survey(self.conn_id, self.region).instances(self.cluster_id))
-            there = reported(store, S3Uri.parse(self.prefix))
-            return [each for each in ids if each not in there] if ids else None
-
-        async def ask(store: Any, items: frozenset[str]) -> dict[str, Any]:
-            return dict.fromkeys(items, await asyncio.to_thread(missing, store))
+        async def ask(seen: Any, items: frozenset[str]) -> dict[str, Any]:
+            return dict.fromkeys(
+                items, await asyncio.to_thread(seen.missing, self.cluster_id, S3Uri.parse(self.prefix))
+            )
 
         key = ("reports", self.conn_id, self.region, self.prefix)
-        return Question(key, lambda: open_store(self.conn_id, self.region), ask)
+        return Question(key, lambda: _open(self.conn_id, self.region), ask)
 
     def judge(self, answers: Mapping[str, Any]) -> str | None:
         """That all have reported, or that none is left."""

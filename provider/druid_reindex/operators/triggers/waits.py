@@ -196,14 +196,15 @@ class EmrStepTrigger(LookAgainTrigger):
 
 
 class DruidTaskTrigger(LookAgainTrigger):
-    """Waits until a Druid task has ended. Killed, the task is shut down.
+    """Waits until a Druid task has ended. Killed, the task is shut down, unless it is somebody else's.
 
     :param protected: whether plain http is refused
+    :param ours: whether this run submitted the task
     """
 
-    def __init__(self, *, task: str, protected: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *, task: str, protected: bool = True, ours: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.task_name, self.protected = task, protected
+        self.task_name, self.protected, self.ours = task, protected, ours
 
     @property
     def item(self) -> str:
@@ -212,7 +213,7 @@ class DruidTaskTrigger(LookAgainTrigger):
 
     def waited_for(self) -> dict[str, Any]:
         """The task, and how Druid is reached."""
-        return {"task": self.task_name, "protected": self.protected}
+        return {"task": self.task_name, "protected": self.protected, "ours": self.ours}
 
     def question(self) -> Question:
         """The states of all tasks that are waited for at this Overlord."""
@@ -236,19 +237,23 @@ class DruidTaskTrigger(LookAgainTrigger):
 
     async def on_kill(self) -> None:
         """Shut the task down."""
-        async with connections.async_druid(self.conn_id, protected=self.protected) as druid:
-            await druid.shutdown_task(self.task_name)
+        if self.ours:
+            async with connections.async_druid(self.conn_id, protected=self.protected) as druid:
+                await druid.shutdown_task(self.task_name)
 
 
 class DruidLoadTrigger(LookAgainTrigger):
     """Waits until Historicals have announced every published segment of an interval. There is nothing to cancel.
 
     :param protected: whether plain http is refused
+    :param swapped: whether those are waited for, too, that are not in service any more and served still
     """
 
-    def __init__(self, *, datasource: str, interval: str, protected: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, *, datasource: str, interval: str, protected: bool = True, swapped: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.datasource, self.interval, self.protected = datasource, interval, protected
+        self.datasource, self.interval, self.protected, self.swapped = datasource, interval, protected, swapped
 
     @property
     def item(self) -> str:
@@ -256,17 +261,21 @@ class DruidLoadTrigger(LookAgainTrigger):
         return self.interval
 
     def waited_for(self) -> dict[str, Any]:
-        """The datasource and the interval, and how Druid is reached."""
-        return {"datasource": self.datasource, "interval": self.interval, "protected": self.protected}
+        """The datasource and the interval, what is waited for, and how Druid is reached."""
+        waited = {"datasource": self.datasource, "interval": self.interval, "swapped": self.swapped}
+        return waited | {"protected": self.protected}
 
     def question(self) -> Question:
         """How many segments of each interval nobody serves."""
 
         async def ask(druid: Any, items: frozenset[str]) -> dict[str, Any]:
-            return {item: await druid.unannounced(self.datasource, Interval.parse(item)) for item in items}
+            return {
+                item: await druid.unannounced(self.datasource, Interval.parse(item), swapped=self.swapped)
+                for item in items
+            }
 
         return Question(
-            ("load", self.conn_id, self.protected, self.datasource),
+            ("load", self.conn_id, self.protected, self.datasource, self.swapped),
             lambda: connections.async_druid(self.conn_id, protected=self.protected),
             ask,
         )

@@ -20,6 +20,7 @@ from druid_reindex.sandbox.aws.service import METADATA_SECRET, USERS, access_key
 from druid_reindex.sandbox.aws.site import ACCOUNT, REGION
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.kdc import SITE_ADMIN_SECRET
+from druid_reindex.sandbox.tokens import TOKEN_KEY_ID, TOKEN_KEY_SECRET, TOKEN_KEY_VERSION
 
 PARTITION = "aws"
 ARTIFACTS_BUCKET = f"drx-artifacts-{ACCOUNT}"
@@ -55,6 +56,33 @@ OWN_STATEMENTS: dict[str, list[dict[str, Any]]] = {
             "Effect": "Allow",
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             "Resource": f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/{keys.IDS['LogsKey']}",
+        },
+        {
+            "Sid": "SubmitToRedshift",
+            "Effect": "Allow",
+            "Action": ["redshift-data:BatchExecuteStatement", "redshift-data:ExecuteStatement"],
+            "Resource": f"arn:{PARTITION}:redshift:{REGION}:{ACCOUNT}:cluster:drx",
+        },
+        {
+            "Sid": "FollowStatements",
+            "Effect": "Allow",
+            "Action": [
+                "redshift-data:CancelStatement",
+                "redshift-data:DescribeStatement",
+                "redshift-data:GetStatementResult",
+                "redshift-data:ListStatements",
+                "redshift:DescribeClusters",
+            ],
+            "Resource": "*",
+        },
+        {
+            "Sid": "SignInToRedshift",
+            "Effect": "Allow",
+            "Action": ["redshift:GetClusterCredentials", "redshift:GetClusterCredentialsWithIAM"],
+            "Resource": [
+                f"arn:{PARTITION}:redshift:{REGION}:{ACCOUNT}:dbname:drx/nights",
+                f"arn:{PARTITION}:redshift:{REGION}:{ACCOUNT}:dbuser:drx/*",
+            ],
         },
         {
             "Sid": "ReadLogs",
@@ -104,7 +132,9 @@ def create(home: SandboxHome) -> dict[str, str]:
     outputs = deploy(emr_configs() / "cloudformation", parameters())
     _give_policies()
     _put_metadata_secret(home)
-    _make_kdc_secret(home)
+    password = json.dumps({"password": home.secret(SITE_ADMIN_SECRET)})
+    _make_secret(KDC_SECRET, password)
+    _make_secret(TOKEN_KEY_ID, home.secret(TOKEN_KEY_SECRET), version=TOKEN_KEY_VERSION)
     _upload_bootstrap_scripts()
     return outputs
 
@@ -157,14 +187,13 @@ def _put_metadata_secret(home: SandboxHome) -> None:
     secrets.put_secret_value(METADATA_SECRET, value, None, None, ["AWSCURRENT"])
 
 
-def _make_kdc_secret(home: SandboxHome) -> None:
-    """Make the secret of the boundary's external KDC, which no template makes: the KDC is the site's."""
+def _make_secret(name: str, value: str, *, version: str | None = None) -> None:
+    """Make a secret that no template makes: the KDC is the site's, and so is the key of the patients' tokens."""
     secrets: Any = secretsmanager_backends[ACCOUNT][REGION]
-    value = json.dumps({"password": home.secret(SITE_ADMIN_SECRET)})
-    secrets.create_secret(KDC_SECRET, value, None, None, None, key_arn("DruidKey"), None, [], False)
+    secrets.create_secret(name, value, None, None, None, key_arn("DruidKey"), version, [], False)
 
 
 def _upload_bootstrap_scripts() -> None:
     s3 = s3_backends[ACCOUNT][PARTITION]
-    for script in sorted((emr_configs() / "bootstrap").glob("*.sh")):
+    for script in sorted((emr_configs() / "bootstrap").glob("*.*")):
         s3.put_object(ARTIFACTS_BUCKET, f"bootstrap/{script.name}", script.read_bytes())

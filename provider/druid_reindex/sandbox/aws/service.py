@@ -36,19 +36,26 @@ class AccessKey:
 
 
 def aws_service(
-    home: SandboxHome, port: int | None = None, daemons: Daemons = Daemons.HADOOP, *, enforcing: bool = False
+    home: SandboxHome,
+    port: int | None = None,
+    daemons: Daemons = Daemons.HADOOP,
+    *,
+    enforcing: bool = False,
+    postgres_port: int | None = None,
 ) -> ServiceSpec:
     """Return the account as a service at `https://127.0.0.1:<port>` (a free port by default; see `endpoint_url`).
 
-    Enforcing, it refuses what policies do not allow; else it records its decisions and refuses nothing.
+    Enforcing, it refuses what policies do not allow; else it records its decisions and refuses nothing. Its Redshift
+    runs on the PostgreSQL at `postgres_port`; without one each statement fails and says so.
     """
     chosen = port or free_port()
     gate = "--enforce" if enforcing else "--observe"
     command = (sys.executable, "-m", "druid_reindex.sandbox.aws.server")
+    redshift = () if postgres_port is None else ("--postgres-port", str(postgres_port))
     replace(_endpoint_file(home), f"https://{LOOPBACK}:{chosen}")
     return ServiceSpec(
         name=NAME,
-        argv=(*command, "--port", str(chosen), "--daemons", daemons, gate),
+        argv=(*command, "--port", str(chosen), "--daemons", daemons, gate, *redshift),
         env=_environment(home),
         cwd=home.data(NAME),
         log=home.logs() / f"{NAME}.log",

@@ -34,11 +34,15 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Site:
-    """One running account: what its clusters need to know about the machine around them."""
+    """One running account: what its clusters need to know about the machine around them.
+
+    `postgres_port` is where the PostgreSQL listens that takes Redshift's place; None where there is none.
+    """
 
     home: SandboxHome
     endpoint_url: str
     daemons: Daemons = Daemons.HADOOP
+    postgres_port: int | None = None
 
     def client(self, service: str, credentials: Credentials) -> Any:
         """Return a boto3 client of this account that signs with `credentials` and trusts the sandbox's CA alone."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -100,7 +102,7 @@ def test_a_terminal_error_is_told_too() -> None:
 def test_connections_are_made_anew_before_credentials_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polls, "REOPEN_SECONDS", 0.05)
     service = Service("running")
-    asyncio.run(first(service, "x", looks=12))
+    asyncio.run(first(service, "x", looks=40))
     assert service.opened >= 2
     assert service.closed == service.opened
 
@@ -112,7 +114,42 @@ def test_what_nobody_waits_for_is_forgotten() -> None:
 
 
 def test_pauses_have_jitter_double_with_failures_and_end_somewhere() -> None:
-    assert len({pause_seconds(10, 0) for _ in range(20)}) > 10
-    assert all(8 <= pause_seconds(10, 0) <= 12 for _ in range(200))
-    assert all(32 <= pause_seconds(10, 2) <= 48 for _ in range(200))
-    assert pause_seconds(10, 50) == polls.MOST_PAUSE_SECONDS
+    assert len({pause_seconds(10, 99, 0) for _ in range(20)}) > 10
+    assert all(8 <= pause_seconds(10, 99, 0) <= 12 for _ in range(200))
+    assert all(32 <= pause_seconds(10, 99, 2) <= 48 for _ in range(200))
+    assert pause_seconds(10, 99, 50) == polls.MOST_PAUSE_SECONDS
+
+
+def test_what_ends_soon_is_seen_soon_and_the_interval_is_whole_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polls.random, "uniform", lambda *_: 1.0)
+    pauses = [pause_seconds(10, looks, 0) for looks in range(20)]
+    assert pauses[0] == 1
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 10
+    assert 30 < sum(pause for pause in pauses if pause < 10) < 60
+    assert all(pause <= 2 + sum(pauses[:look]) / 4 for look, pause in enumerate(pauses))
+
+
+def test_rounds_begin_quickly_and_a_failed_look_does_not_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def pause(_seconds: float, looks: int, failures: int) -> float:
+        asked.append((looks, failures))
+        return 0.0
+
+    monkeypatch.setattr(polls, "pause_seconds", pause)
+    slow = ThrottledError("list steps", resource="j-1", came_back="ThrottlingException", remedy="wait")
+    asyncio.run(first(Service("running", slow, "running"), "x", looks=4))
+    assert asked[:4] == [(0, 0), (1, 0), (1, 1), (2, 0)]
+
+
+def test_what_goes_on_is_asked_for_at_its_interval_from_the_first_look() -> None:
+    goes_on = replace(Service("held").question(), may_end_soon=False)
+
+    async def seen() -> Seen:
+        async with shared(goes_on, 0.2) as poll, aclosing(poll.watch("x")) as answers:
+            return await anext(answers)
+
+    began = time.monotonic()
+    assert asyncio.run(seen()) == {"x": "held"}
+    assert time.monotonic() - began >= 0.16

@@ -67,6 +67,16 @@ def test_it_waits_for_the_last_one_until_its_deadline(outside: tuple[FakeStore, 
     assert "deadline" in fired(made(deadline=soon))["why"]
 
 
+def test_clients_are_made_once_for_many_looks(
+    outside: tuple[FakeStore, FakeClusterSurvey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_of: list[str] = []
+    monkeypatch.setattr(connections, "cluster_survey", lambda conn_id, _region: made_of.append(conn_id) or outside[1])
+    soon = (datetime.now(UTC) + timedelta(seconds=0.5)).isoformat()
+    fired(made(deadline=soon))
+    assert made_of == ["aws_phi"]
+
+
 def test_an_equal_trigger_in_another_process() -> None:
     trigger = made()
     path, arguments = trigger.serialize()

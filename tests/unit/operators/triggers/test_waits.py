@@ -16,6 +16,7 @@ from druid_reindex.errors import RefusedError, ThrottledError
 from druid_reindex.model.cluster import ClusterState, StepState
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.operators import connections
+from druid_reindex.operators.triggers.statements import RedshiftStatementTrigger
 from druid_reindex.operators.triggers.waits import (
     DruidLoadTrigger,
     DruidTaskTrigger,
@@ -43,6 +44,7 @@ ALL: list[Callable[[], LookAgainTrigger]] = [
     lambda: EmrStepTrigger(**aws(step_id="s-0000000000001")),
     lambda: DruidTaskTrigger(task="drx_a", **common()),
     lambda: DruidLoadTrigger(datasource="vitals", interval=DAY, **common()),
+    lambda: RedshiftStatementTrigger(region="us-east-1", statement_id="s", **common()),
     lambda: LeaseFreeTrigger(region="us-east-1", runs_uri="s3://b/runs", datasource="vitals", **common()),
 ]
 
@@ -141,6 +143,12 @@ def test_segments_that_are_announced_at_last(druid: AsyncFakeDruid) -> None:
     assert druid.calls == {f"sys.segments vitals {DAY}": 3}
 
 
+def test_segments_that_are_dropped_at_last(druid: AsyncFakeDruid) -> None:
+    druid.left = [2, 0]
+    assert why(DruidLoadTrigger(datasource="vitals", interval=DAY, swapped=True, **common())).endswith("is served")
+    assert druid.calls == {f"sys.segments vitals {DAY} swapped": 2}
+
+
 def test_throttling_is_waited_past_and_counts_against_the_deadline(emr: AsyncFakeEmr) -> None:
     slow = ThrottledError("describe", resource="j", came_back="ThrottlingException", remedy="wait")
     emr.failures = [slow, slow]
@@ -174,5 +182,7 @@ def test_killed_a_step_is_cancelled(emr: AsyncFakeEmr) -> None:
 
 
 def test_killed_a_task_is_shut_down(druid: AsyncFakeDruid) -> None:
+    asyncio.run(DruidTaskTrigger(task="drx_a", ours=False, **common()).on_kill())
+    assert druid.druid.ended == {}
     asyncio.run(DruidTaskTrigger(task="drx_a", **common()).on_kill())
     assert druid.druid.task_status("drx_a").state is TaskState.FAILED

@@ -36,6 +36,12 @@ def test_the_endpoint_is_known_once_the_service_is_made(home: SandboxHome) -> No
     assert service.user_environment(home, "druid")["AWS_ENDPOINT_URL"] == service.endpoint_url(home)
 
 
+def test_redshift_is_told_where_its_postgresql_is(home: SandboxHome) -> None:
+    argv = service.aws_service(home, postgres_port=5439).argv
+    assert argv[-2:] == ("--postgres-port", "5439")
+    assert "--postgres-port" not in service.aws_service(home).argv
+
+
 def test_the_emulator_gets_no_credentials_from_its_starter(home: SandboxHome, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret of the shell")
     assert not [name for name in service.aws_service(home).env if name.startswith("AWS_")]

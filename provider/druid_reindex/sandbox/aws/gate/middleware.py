@@ -17,6 +17,7 @@ import xmltodict
 from druid_reindex.sandbox.aws.gate import (
     authorisation,
     calls,
+    databases,
     encryption,
     identities,
     objects,
@@ -106,6 +107,8 @@ class Gate:
         checks = operations.checks(asked.service, operation, parameters)
         if checks is not None and asked.service == sealed.SERVICE:
             checks += sealed.checks(operation, parameters)
+        if checks is not None and asked.service == databases.SERVICE:
+            checks = databases.with_owner([*checks, *databases.checks(operation, parameters)], parameters)
         said = self._denial(asked, checks, f"{asked.service}:{operation}")
         if said is not None and self._enforcing:
             return _refused(asked.protocol, refusals.denied(asked.protocol, said), incoming, start_response)

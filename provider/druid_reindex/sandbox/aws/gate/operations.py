@@ -1,7 +1,8 @@
 """Which actions and resources a request of any service but S3 is about: `operations.csv`, read row by row.
 
 A row's `action` is empty where it has the operation's name; `when` names the parameter without which the row does not
-apply; `resource` is `*` or `kind:parameter`, where a parameter that is absent stands for every resource of the kind.
+apply; `resource` is `*` or `kind:parameter`, where a parameter that is absent stands for every resource of the kind,
+and `kind:a+b` is the path that two parameters make.
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -42,6 +43,8 @@ ARNS = {
     "trail": f"arn:{PARTITION}:cloudtrail:{_OWN}:trail/",
     "secret": f"arn:{PARTITION}:secretsmanager:{_OWN}:secret:",
     "redshift-cluster": f"arn:{PARTITION}:redshift:{_OWN}:cluster:",
+    "redshift-dbname": f"arn:{PARTITION}:redshift:{_OWN}:dbname:",
+    "redshift-workgroup": f"arn:{PARTITION}:redshift-serverless:{_OWN}:workgroup/",
     "arn": "",
     "identity": "",
 }
@@ -102,8 +105,14 @@ def _checks(row: Row, parameters: Parameters, about: Context) -> Iterable[Check]
 def _resources(row: Row, parameters: Parameters) -> list[str]:
     if row.kind == EVERY:
         return [EVERY]
-    value = next((parameters[name] for name in row.parameters if parameters.get(name)), None)
+    value = next((found for name in row.parameters if (found := _value(name, parameters))), None)
     return [resource(row.kind, each) for each in (value if isinstance(value, list) else [value])]
+
+
+def _value(name: str, parameters: Parameters) -> Any:
+    """The parameter's value; of two, `a+b`, the path that they make, in which an absent one stands for every one."""
+    first, _, second = name.partition("+")
+    return parameters.get(first) if not second else f"{parameters.get(first, EVERY)}/{parameters.get(second, EVERY)}"
 
 
 def resource(kind: str, value: Any) -> str:
