@@ -49,7 +49,7 @@ class Census:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-                    line, environment = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+                    line, environment = line_and_environment(entry)
                     if int(entry.name) in below or root in line + environment:
                         self._add(line, environment)
 
@@ -59,9 +59,21 @@ class Census:
         self.variables.update((kind, each) for each in environment.split(b"\0") if each)
 
 
+def line_and_environment(entry: Path) -> tuple[bytes, bytes]:
+    """Return both of one program: read again when the process became another one in between."""
+    while True:
+        line, environment = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+        if (entry / "cmdline").read_bytes() == line:
+            return line, environment
+
+
 def kind_of(line: bytes) -> str:
-    """Return whose process it is: Airflow's write a title over their command line."""
-    if b"\0org.apache.druid.cli.Main\0" in line:
+    """Return whose process it is: Airflow's write a title over their command line.
+
+    Java starts a process through a helper of its own, which has the environment until the program takes its place.
+    Here it is Druid alone that starts processes with passwords in their environment from Java: its peons.
+    """
+    if b"\0org.apache.druid.cli.Main\0" in line or line.partition(b"\0")[0].endswith(b"/jspawnhelper"):
         return "druid"
     if line.startswith(b"airflow ") or b"\0-m\0airflow\0" in line:
         return "airflow"

@@ -7,7 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from census import Census
+import pytest
+
+from census import Census, kind_of, line_and_environment
 from druid_reindex.sandbox.home import SandboxHome
 
 SLEEP = "import time; time.sleep(1)"
@@ -37,3 +39,25 @@ def test_the_kinds_of_processes_are_told_apart(tmp_path: Path) -> None:
     census.look(home)
     druid.wait()
     assert ("druid", b"DRUID_PASSWORD=x") in census.variables
+
+
+def test_the_helper_with_which_java_starts_a_process_is_its_parents() -> None:
+    assert kind_of(b"/usr/lib/jvm/java-17/lib/jspawnhelper\x0017:18\0") == "druid"
+    assert kind_of(b"/bin/sh\0/tmp/jspawnhelper\0") == "another"
+
+
+def test_a_process_that_becomes_another_program_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its command line and its variables are those of one program."""
+    for name, content in (("cmdline", b"before"), ("environ", b"A=before")):
+        (tmp_path / name).write_bytes(content)
+    read = Path.read_bytes
+
+    def becoming(path: Path) -> bytes:
+        content = read(path)
+        if path.name == "cmdline" and content == b"before":
+            (tmp_path / "cmdline").write_bytes(b"after")
+            (tmp_path / "environ").write_bytes(b"A=after")
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", becoming)
+    assert line_and_environment(tmp_path) == (b"after", b"A=after")
