@@ -58,7 +58,14 @@ lint: $(INSTALLED) ## format, lint, types, import law, shell scripts, templates
 	shellcheck emr_configs/bootstrap/*.sh emr_configs/cloudformation/*.sh
 	cfn-lint emr_configs/cloudformation/*.yaml
 
-test: lint test-core test-fast package test-engines ## every test but soak and bench, with its own set-up
+FETCHED := .cache/fetched.log
+
+test: $(INSTALLED) ## every test but soak and bench, with its own set-up; what the engines need is fetched meanwhile
+	@mkdir -p $(dir $(FETCHED)); setsid python tests/fetch_ahead.py > $(FETCHED) 2>&1 & fetching=$$!; \
+	trap 'kill -- -$$fetching 2> /dev/null; wait' EXIT HUP INT TERM; \
+	$(MAKE) --no-print-directory lint test-core test-fast package && \
+	{ wait $$fetching || cat $(FETCHED); } && \
+	$(MAKE) --no-print-directory test-engines
 
 test-core: $(CORE) ## the pure rooms in an environment without Airflow, boto3 or httpx
 	$(VENV)/core/bin/python -m pytest -q -p no:cacheprovider tests/unit/model tests/unit/plan tests/unit/posture tests/unit/quality tests/unit/test_errors.py
