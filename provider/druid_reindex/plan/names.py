@@ -202,6 +202,11 @@ def rollback_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
     return batch_prefix(boundary, run_id, batch) / "rollback.json"
 
 
+def purge_prefix(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
+    """Where the steps of a purge keep what they are told, what they counted and a batch's rows without the keys."""
+    return run_prefix(boundary, run_id) / f"purge/{batch}"
+
+
 def statements_prefix(datasource: str, run_id: RunId) -> str:
     """What the names of all statements start with that one run has Redshift run."""
     return f"{STATEMENTS}{datasource}_{run_id.short}_"
