@@ -1,29 +1,37 @@
-"""``druid-reindex purge``: a person has all rows of given keys left out of a datasource, and is told what is left."""
+"""``druid-reindex purge``: a person has all rows of given keys left out of a datasource, its old versions included."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from functools import cached_property
+from typing import Annotated
 
 import typer
 
-from druid_reindex.cli.nights import CONFIGS, PIPELINES, ConfigsOption, Desk, PipelinesOption, airflow_api
-from druid_reindex.cli.runs import POLL_SECONDS
+from druid_reindex.cli.nights import AWS_ATTEMPTS, CONFIGS, PIPELINES, ConfigsOption, Desk, PipelinesOption, airflow_api
+from druid_reindex.cli.runs import POLL_SECONDS, end_all
 from druid_reindex.clients.airflow import AirflowApi, DagRun
 from druid_reindex.clients.airflow_facts import told_night
-from druid_reindex.clients.night_facts import Subject
-from druid_reindex.errors import ConfigurationError, ConflictError, IntegrityError, NotApprovedError
+from druid_reindex.clients.disposals import DisposalShelf
+from druid_reindex.clients.leases import LeaseKeeper
+from druid_reindex.clients.night_facts import Sources, Subject
+from druid_reindex.clients.purged import Purged, etag_of, files_of_rows, old_versions
+from druid_reindex.clients.retire import SegmentDisposal
+from druid_reindex.clients.stored_versions import Place
+from druid_reindex.errors import ConfigurationError, ConflictError, DeadlineError, IntegrityError, NotApprovedError
+from druid_reindex.model.disposal import Disposal
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.plan import names
 from druid_reindex.plan import purge as rules
-from druid_reindex.ports import ObjectStorePort
+from druid_reindex.plan.deep_storage import SegmentName
+from druid_reindex.plan.lease import Claim
+from druid_reindex.ports import ObjectStorePort, ObjectVersionsPort
 
 SUCCESS = "success"
+WAIT_SECONDS = 3_600.0  # for what lives to end, and for Druid to kill
+_SHOWN = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -40,69 +48,163 @@ def purge(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
 ) -> None:
-    """Rebuild all that PIPELINE's datasource serves without the rows of keys, and prove that none is left.
+    """Rebuild all that PIPELINE's datasource serves without the rows of keys, and dispose of all that had them.
 
-    Starts a run of the pipeline's DAG and follows it: a step of its cluster writes the rows that stay, the chunks are
-    rebuilt of these, another step counts the keys' rows in the new segments. A batch in which one is left is taken
-    back, and the run fails. The keys are read by these steps alone; here and in Airflow are the file's address and
-    ETag. Given again, it goes on with the pipeline's latest run, if that is a purge by the same file, and has not
-    failed. To interrupt it stops nothing.
+    1. starts a run of the pipeline's DAG and follows it: a step of its cluster writes the rows that stay, the chunks
+       are rebuilt of these, another step counts the keys' rows in the new segments; where one is left the batch is
+       taken back, and the run fails
+    2. under the datasource's lease: old versions are killed by Druid, and each version of their objects is deleted, in
+       deep storage and in the replica bucket; then it is looked for them again, and a record kept
+    3. names what may have rows of the keys still
+
+    Asks before each of the first two. The keys are read by the cluster's steps alone; here and in Airflow are the
+    file's address and ETag. Given again after any interruption, it goes on where it was.
     """
     desk = Desk(pipelines, configs)
     found, asked = desk.pipeline(pipeline), {"key_file": str(_address(key_file)), "column": column}
     rules.refuse_inexact(found, column)
-    with airflow_api() as api:
-        run = _latest(api, found, asked)
+    with desk.sources() as sources, airflow_api() as api:
+        run = _latest(api, desk, found, sources.store(), asked)
         if run is None:
-            if not (yes or typer.confirm(f"Rebuild all of {found.datasource} without the rows of these keys?")):
-                raise NotApprovedError(
-                    "purge keys", resource=found.datasource, came_back="no", remedy="nothing was changed: ask again"
-                )
+            _agreed(f"Rebuild all of {found.datasource} without the rows of these keys?", found, yes=yes)
             run_id = api.trigger(found.dag_id, {"reason": f"purge by {asked['key_file']}", "purge": asked})
             run = DagRun(found.dag_id, run_id, "queued")
         run = _followed(api, run)
-        night = told_night(api, run) or {}
-    with desk.sources() as sources:
-        told = Told.of(desk.subject(run), night, sources.store())
-    typer.echo(str(told))
-    if run.state != SUCCESS:
-        raise IntegrityError(
-            "purge keys", resource=f"{run.dag_id} {run.run_id}", came_back=f"the run is {run.state}",
-            remedy=f"read why: druid-reindex status {run.run_id} --dag-id {run.dag_id}; batches that passed stay "
-            "as they are; then give this command again, which purges all of it anew",
-        )  # fmt: skip
+        subject = desk.subject(run)
+        purged = _purged(api, run, subject, sources.store())
+        typer.echo(str(purged))
+        _refuse_unproven(run, purged)
+        _dispose(Versions(desk, subject, sources), purged, yes=yes)
+    _tell_left(subject, sources.store())
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the batches of a purge have left: how many keys there were, and the rows with and without them."""
+class Versions:
+    """Where the versions of a purged datasource are, and the hand that disposes of them as the purge's run."""
 
-    batches: int
-    done: int
-    keys: int
-    rows: Mapping[str, int]
+    desk: Desk
+    subject: Subject
+    sources: Sources
 
-    @classmethod
-    def of(cls, subject: Subject, night: Mapping[str, Any], store: ObjectStorePort) -> Told:
-        """What the records of the night's batches tell; those of batches that were taken back count for nothing."""
-        rows: Counter[str] = Counter(rows_with=0, rows_without=0, rows_left=0)
-        keys = done = 0
-        for number in night.get("batches", ()):
-            uri = names.result_uri(subject.boundary, subject.run_id, number)
-            record = json.loads(store.get(uri)) if store.exists(uri) else {}
-            if told := record.get("purge"):
-                done, keys = done + 1, told["keys"]
-                rows += Counter({name: sum(told[name].values()) for name in ("rows_with", "rows_without")})
-                rows["rows_left"] += told["rows_left"]
-        return cls(len(night.get("batches", ())), done, keys, rows)
+    @property
+    def datasource(self) -> str:
+        """The datasource."""
+        return self.subject.pipeline.datasource
 
-    def __str__(self) -> str:
-        if not self.batches:
-            return "nothing is served, or nothing was planned: no row of the keys was looked for"
-        return (
-            f"{self.done} of {self.batches} batches rebuilt without {self.keys} keys: {self.rows['rows_with']:,} rows "
-            f"left out, {self.rows['rows_without']:,} kept, {self.rows['rows_left']} of the keys in the new segments"
-        )
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Deep storage, and the copy of it that the boundary names."""
+        boundary, region = self.subject.boundary, self.desk.boundaries.region
+        root = S3Uri.parse(boundary.segments_uri)
+        own = Place(versions_in(region), root)
+        if boundary.replica is None:
+            return (own,)
+        return own, Place(versions_in(boundary.replica.region), boundary.replica.copy_of(root))
+
+    @cached_property
+    def keeper(self) -> LeaseKeeper:
+        """The datasource's lease, as the purge's run."""
+        claim = Claim(self.datasource, self.subject.run_id, self.desk.boundaries.deployment_id)
+        return LeaseKeeper(self.sources.store(), self.subject.boundary, claim)
+
+    def hand(self) -> SegmentDisposal:
+        """What disposes of segments."""
+
+        def require() -> None:
+            self.keeper.require()
+
+        shelf = DisposalShelf(self.sources.store(), self.subject.boundary, self.datasource)
+        return SegmentDisposal(
+            self.datasource, self.desk.boundaries.deployment_id, self.subject.run_id, self.sources.druid(), self.places,
+            shelf, require, typer.echo,
+        )  # fmt: skip
+
+
+def versions_in(region: str) -> ObjectVersionsPort:
+    """The versions that S3 keeps in the Region, by boto3's chain."""
+    from druid_reindex.clients.s3 import S3Client  # noqa: PLC0415
+    from druid_reindex.clients.session import build_session  # noqa: PLC0415
+
+    return S3Client(build_session(region=region), attempts=AWS_ATTEMPTS)
+
+
+def _dispose(versions: Versions, purged: Purged, *, yes: bool) -> None:
+    old, unknown = old_versions(versions.datasource, purged, versions.sources.druid(), versions.places)
+    for place in versions.places:
+        typer.echo(f"looked at {place.root}")
+    if versions.subject.boundary.replica is None:
+        typer.echo("no replica is named in boundaries.yaml: where S3 makes copies, old versions stay in these")
+    _show("old versions", old)
+    if not (old or versions.hand().begun()):
+        typer.echo("no old version is left: there is nothing to dispose of")
+    else:
+        _agreed(f"Delete these {len(old)} segments for good? No night can be taken back afterwards.",
+                versions.subject.pipeline, yes=yes)  # fmt: skip
+        done = _disposed(versions, old)
+        typer.echo(f"disposed of {len(done.segments)} segments in {len(done.objects)} versions; none was found after")
+        _show("left, for a reason:", [f"{name}: {why}" for name, why in done.left.items()])
+    _show("left, out of service where nothing serves:", unknown)
+
+
+def _disposed(versions: Versions, old: list[SegmentName]) -> Disposal:
+    """The record, once nothing of ``old`` is left. Raises DeadlineError while Druid is at it still."""
+    lease = versions.keeper.hold()
+    try:
+        for earlier in lease.displaced:
+            end_all(replace(versions.subject, run_id=earlier.run), versions.sources, WAIT_SECONDS, looks=1)
+        versions.keeper.settled()
+        hand, give_up = versions.hand(), time.monotonic() + WAIT_SECONDS
+        record = hand.begin(old)
+        while left := hand.pending(record):
+            if time.monotonic() >= give_up:
+                raise DeadlineError(
+                    "dispose of old versions", resource=versions.datasource, came_back=left,
+                    remedy="give the same command again: it goes on where this one stopped",
+                )  # fmt: skip
+            time.sleep(POLL_SECONDS)
+        return hand.finish(record)
+    finally:
+        if kept := versions.keeper.release():
+            typer.echo(f"the lease is kept until it expires: {kept}")
+
+
+def _tell_left(subject: Subject, store: ObjectStorePort) -> None:
+    """What of the nights' own files may have rows of the keys: nobody has looked into these."""
+    found = files_of_rows(subject.boundary, store)
+    told = ", ".join(f"{number} of {what}" for what, number in found.items()) or "none"
+    typer.echo(f"left, files of nights below {subject.boundary.runs_uri} that may have rows of keys: {told}")
+    typer.echo("left, what was unloaded from, loaded into Redshift, and what others have copied; see docs/purge.md")
+
+
+def _show(what: str, found: list[SegmentName] | list[str]) -> None:
+    if found:
+        typer.echo(f"{what} {len(found)}")
+        for each in found[:_SHOWN]:
+            typer.echo(f"  {each}")
+        if len(found) > _SHOWN:
+            typer.echo(f"  and {len(found) - _SHOWN} more")
+
+
+def _agreed(question: str, pipeline: Pipeline, *, yes: bool) -> None:
+    if not (yes or typer.confirm(question)):
+        raise NotApprovedError(
+            "purge keys", resource=pipeline.datasource, came_back="no",
+            remedy="nothing more is changed: give the command again to go on",
+        )  # fmt: skip
+
+
+def _purged(api: AirflowApi, run: DagRun, subject: Subject, store: ObjectStorePort) -> Purged:
+    batches = (told_night(api, run) or {}).get("batches", ())
+    return Purged.of(subject.pipeline.datasource, subject.run_id, batches, subject.boundary, store)
+
+
+def _refuse_unproven(run: DagRun, purged: Purged) -> None:
+    if run.state != SUCCESS or not purged.is_whole:
+        raise IntegrityError(
+            "purge keys", resource=f"{run.dag_id} {run.run_id}", came_back=f"the run is {run.state}",
+            remedy=f"read why: druid-reindex status {run.run_id} --dag-id {run.dag_id}; batches that passed stay "
+            "as they are, all old versions too; then give this command again, which purges all of it anew",
+        )  # fmt: skip
 
 
 def _address(text: str) -> S3Uri:
@@ -116,16 +218,27 @@ def _address(text: str) -> S3Uri:
         ) from None  # fmt: skip
 
 
-def _latest(api: AirflowApi, pipeline: Pipeline, asked: Mapping[str, str]) -> DagRun | None:
-    """The pipeline's latest run, if it is a purge by this file that has not failed; None where a new one is to start.
+def _latest(
+    api: AirflowApi, desk: Desk, pipeline: Pipeline, store: ObjectStorePort, asked: Mapping[str, str]
+) -> DagRun | None:
+    """The pipeline's latest run, if it is a purge by this very file that has not failed, and is not all done.
 
-    Raises ConflictError while another run is live.
+    None where a new one is to start. Raises ConflictError while another run is live.
     """
     run = api.latest_run(pipeline.dag_id)
-    told = ((told_night(api, run) or {}).get("purge") or {}) if run is not None else {}
-    if run is not None and {"key_file": told.get("uri"), "column": told.get("column")} == asked:
-        return run if run.is_live or run.state == SUCCESS else None
-    if run is not None and run.is_live:
+    if run is None:
+        return None
+    told = (told_night(api, run) or {}).get("purge")
+    wanted = {
+        "uri": asked["key_file"],
+        "etag": etag_of(store, S3Uri.parse(asked["key_file"])),
+        "column": asked["column"],
+    }
+    if told == wanted and (run.is_live or run.state == SUCCESS):
+        subject = desk.subject(run)
+        disposal = DisposalShelf(store, subject.boundary, pipeline.datasource).read(subject.run_id)
+        return None if disposal is not None and disposal.is_done else run
+    if run.is_live:
         raise ConflictError(
             "purge keys", resource=f"{run.dag_id} {run.run_id}", came_back=f"it is {run.state}",
             remedy="wait until it has ended, or stop it with `druid-reindex abort`; then give this command again",

@@ -38,6 +38,8 @@ def pinned(task: NightOperator, asked: Purge) -> purge.KeyFile:
     Raises ConfigurationError where it lies elsewhere than the cluster may read, or the pipeline cannot be purged by it;
     NotFoundError where it is not there, IntegrityError where it is not under the boundary's key.
     """
+    from druid_reindex.clients.purged import etag_of  # noqa: PLC0415
+
     purge.refuse_inexact(task.settings.pipeline, asked.column)
     boundary, uri = task.settings.boundary, asked.key_file
     if not S3Uri.parse(boundary.runs_uri).covers(uri):
@@ -47,8 +49,7 @@ def pinned(task: NightOperator, asked: Purge) -> purge.KeyFile:
             came_back=f"an address outside {boundary.runs_uri}, which clusters of this side do not read",
             remedy=f"put the file below {S3Uri.parse(boundary.runs_uri) / 'keys'}",
         )
-    folder = S3Uri(uri.bucket, uri.key.rpartition("/")[0])
-    etag = next((each.etag for each in task.store.listing(folder) if each.uri == uri), None)
+    etag = etag_of(task.store, uri)
     if etag is None:
         raise NotFoundError(
             "find the keys of a purge",
