@@ -141,7 +141,9 @@ class PlanNightOperator(NightOperator):
 
         pipeline, profile = self.settings.pipeline, self.settings.on_profile(told["profile"]).profile
 
-        shown = ("run_id", "window", "reason", "force", "dry_run", "engine", "profile", "plan_uri", "plan_sha256")
+        shown = (
+            "run_id", "window", "reason", "force", "dry_run", "engine", "profile", "purge", "plan_uri", "plan_sha256",
+        )  # fmt: skip
         page = PlanPage(
             title=f"Plan of {pipeline.datasource}",
             explanation=told["explanation"],
