@@ -120,6 +120,7 @@ class Boundary(Frozen):
         """Whether ``uri``, what lies below it, or what its glob may match, is under one of this boundary's prefixes."""
         reach = _before_any_glob(uri)
         own = [S3Uri.parse(text) for text in (self.data_uri, self.runs_uri, self.segments_uri, self.task_logs_uri)]
+        own += [self.replica.copy_of(prefix) for prefix in own] if self.replica else []
         return any(prefix.covers(uri) or reach.covers(prefix) for prefix in (*own, S3Uri.parse(self.emr_log_uri)))
 
 
