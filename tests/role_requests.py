@@ -40,7 +40,7 @@ from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification, Pipeline, Submission
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.security_file import load_security
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.uri import ObjectVersion, S3Uri
 from druid_reindex.plan import names
 from druid_reindex.plan.certificates import ROTATION
 from druid_reindex.plan.emr import run_job_flow
@@ -242,3 +242,6 @@ def _objects(boundary: Boundary) -> None:
     store.exists(S3Uri.parse(boundary.segments_uri) / "recorded" / "index.zip")
     store.exists(S3Uri.parse(boundary.runs_uri) / "recorded" / "none.json")
     store.delete(uri)
+    killed = S3Uri.parse(boundary.segments_uri) / "recorded"
+    assert store.folders(killed) == []
+    store.delete_versions([*store.versions(killed), ObjectVersion(killed / "index.zip", "null")])

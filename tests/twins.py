@@ -20,7 +20,7 @@ from druid_reindex.model.expectation import Expectation, Report, Result
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import Segment
-from druid_reindex.model.uri import S3Uri, StoredObject
+from druid_reindex.model.uri import ObjectVersion, S3Uri, StoredObject
 from druid_reindex.model.used_set import UsedSet, count_sets
 from druid_reindex.model.warehouse import Statement, StatementState, SubStatement
 from druid_reindex.model.writers import Supervisor, SupervisorVersion, Writers
@@ -75,7 +75,7 @@ class FakeDruid:
 
     ``segments_left`` is what successive load checks see (the last value stays); ``answers`` is asked for each query;
     ``types`` are columns of other types than the usual ones. ``histories`` have each suspension and resumption of one
-    of ``supervisors``, the newest first.
+    of ``supervisors``, the newest first. ``deep_storage`` is where the objects of killed segments are deleted.
     """
 
     segments: list[Segment] = field(default_factory=list)
@@ -92,6 +92,7 @@ class FakeDruid:
     supervisors: list[Supervisor] = field(default_factory=list)
     compacted: set[str] = field(default_factory=set)
     histories: dict[str, list[SupervisorVersion]] = field(default_factory=dict)
+    deep_storage: FakeVersions | None = None
 
     def check_engine(self, engine: Engine) -> str:
         if engine is Engine.HADOOP and int(self.version.split(".")[0]) >= 37:
@@ -112,11 +113,28 @@ class FakeDruid:
         if task_id not in self.ended and outcome.polls <= 0:
             self.ended[task_id] = outcome.state
             self.segments.extend(outcome.publishes if outcome.state is TaskState.SUCCESS else ())
+            self._kill(next(task for task in self.submitted if task["id"] == task_id))
         outcome.polls -= 1
         state = self.ended.get(task_id, TaskState.RUNNING)
         said, queued = outcome.failure[:100] if state is TaskState.FAILED else "", outcome.queued_since
         is_queued = queued is not None and state is TaskState.RUNNING
         return TaskStatus(task_id, state, said, 1.0, is_queued, queued)
+
+    def _kill(self, task: Mapping[str, Any]) -> None:
+        """A kill takes what is unused within its interval; releases from 30 on, of the versions that it names."""
+        if task.get("type") != "kill" or self.ended[str(task["id"])] is not TaskState.SUCCESS:
+            return
+        interval, versions = Interval.parse(task["interval"]), set(task.get("versions", ()))
+        for each in list(self.unused.values()):
+            named = not self.kills_by_version() or each.version in versions
+            if each.datasource == task["dataSource"] and interval.contains(each.interval) and named:
+                del self.unused[each.segment_id]
+                if self.deep_storage is not None:
+                    spec = each.payload["loadSpec"]
+                    self.deep_storage.hide(S3Uri(spec["bucket"], spec["key"]))
+
+    def kills_by_version(self) -> bool:
+        return int(self.version.split(".")[0]) >= 30
 
     def task_failure(self, task_id: str) -> str:
         if task_id not in self.tasks:
@@ -430,13 +448,48 @@ class FakeStore:
         return self.objects[uri]
 
 
+@dataclass
+class FakeVersions:
+    """The versions of a bucket's objects by address, newest first; ``held`` are those that cannot be deleted."""
+
+    objects: dict[S3Uri, list[ObjectVersion]] = field(default_factory=dict)
+    held: set[S3Uri] = field(default_factory=set)
+    made: int = 0
+
+    def add(self, uri: S3Uri, *, is_delete_marker: bool = False) -> None:
+        """A new version, or the mark of a deletion, before the others."""
+        self.made += 1
+        others = [replace(each, is_latest=False) for each in self.objects.get(uri, ())]
+        self.objects[uri] = [ObjectVersion(uri, f"v{self.made}", True, is_delete_marker), *others]
+
+    def hide(self, uri: S3Uri) -> None:
+        """What a plain deletion does."""
+        self.add(uri, is_delete_marker=True)
+
+    def folders(self, prefix: S3Uri) -> list[str]:
+        below = [uri.key.removeprefix(f"{prefix.key}/") for uri in self.objects if prefix.covers(uri)]
+        return sorted({key.partition("/")[0] for key in below if "/" in key})
+
+    def versions(self, prefix: S3Uri) -> list[ObjectVersion]:
+        return [each for uri in sorted(self.objects) if prefix.covers(uri) for each in self.objects[uri]]
+
+    def delete_versions(self, versions: Iterable[ObjectVersion]) -> None:
+        for version in versions:
+            if version.uri in self.held:
+                raise RefusedError("delete", resource=str(version.uri), came_back="held", remedy="wait")
+            left = [each for each in self.objects.get(version.uri, ()) if each != version]
+            self.objects.pop(version.uri, None)
+            if left:
+                self.objects[version.uri] = [replace(left[0], is_latest=True), *left[1:]]
+
+
 def _etag(body: bytes) -> str:
     return md5(body, usedforsecurity=False).hexdigest()
 
 
 def _datasource(task: Mapping[str, Any]) -> str:
     """What a task writes: an ``index_hadoop`` task's payload says it in its data schema."""
-    return str(task.get("spec", {}).get("dataSchema", {}).get("dataSource", "vitals"))
+    return str(task.get("dataSource") or task.get("spec", {}).get("dataSchema", {}).get("dataSource", "vitals"))
 
 
 @dataclass

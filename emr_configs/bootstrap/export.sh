@@ -7,9 +7,17 @@
 # files, and from: the segment's column, in CSV's order), time_format (date or timestamp, of __time), format (json or
 # csv), compression (none, gzip or bzip2), output (a prefix), kms_key_arn.
 #
+# Protocol 2 is for a purge: keys (uri and etag of a file with one key in each line, as text or as a JSON string, and
+# column), chunks (start and end of each), counted (the metric that counts rows, or null), metrics (SUM, MIN or MAX by
+# name) stand in place of columns, time_format and format. A segment has, as within, the parts of time that are read of
+# it; its rows may be null. The rows that have none of the keys are written as Druid dumps them, with their time as
+# timestamp too; with output null nothing is written. Told are the number of keys and, for each chunk, the rows with and
+# without them and the metrics of those without: never a key.
+#
 # Leaves OUTPUT/part-NNNNN…, and last of all OUTPUT/manifest, in the form of UNLOAD's verbose manifest; and
-# <directory of SPEC_URI>/result.json, protocol 1, whatever happened. Ends with 0, or with 5 where a segment cannot be
-# read whole or has other rows than the spec says. No row is logged.
+# <directory of SPEC_URI>/result.json, protocol 1, whatever happened. Ends with 0; with 5 where a segment cannot be read
+# whole or has other rows than the spec says, 11 where the keys cannot be read as they were, 12 where there are none.
+# No row is logged.
 # Memory does not grow with the segments: one row, and one JVM, for each core; the disk holds as many segments.
 # Source: https://druid.apache.org/docs/25.0.0/operations/dump-segment.html
 set -euo pipefail
@@ -20,15 +28,16 @@ DRUID="$(cd "$(dirname "$0")/.." && pwd)/druid"
 export DRUID
 
 exec python3 - "${1:?${usage}}" <<'PY'
-import bz2, csv, gzip, io, json, os, re, shutil, subprocess, sys, tempfile, threading, zipfile
+import bisect, bz2, csv, gzip, io, json, os, re, shutil, subprocess, sys, tempfile, threading, zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-SEGMENTS = 5
+SEGMENTS, KEYS, NO_KEYS = 5, 11, 12
 FILE_ROWS = 1_000_000
 TIME = "__time"
 ENDINGS = {"none": "", "gzip": ".gz", "bzip2": ".bz2"}
 OPENERS = {"gzip": gzip.open, "bzip2": bz2.open}
+JOINED = {"SUM": lambda one, other: one + other, "MIN": min, "MAX": max}
 STORES = re.compile("-s3-|storage")
 OPENED = ("java.lang", "java.io", "java.nio", "java.util", "jdk.internal.ref", "jdk.internal.loader", "sun.nio.ch")
 
@@ -99,6 +108,63 @@ def written(row, spec):
     return line.getvalue()
 
 
+def read_keys(spec):
+    """The keys of the file, if it is still the one of the etag."""
+    bucket, _, key = spec["keys"]["uri"].removeprefix("s3://").partition("/")
+    with tempfile.TemporaryDirectory(prefix="keys-") as work:
+        asked = ("--bucket", bucket, "--key", key, "--if-match", spec["keys"]["etag"], f"{work}/keys")
+        if subprocess.run(("aws", "s3api", "get-object", *asked), stdout=subprocess.DEVNULL).returncode:
+            raise Problem(KEYS, f"the keys cannot be read, or are not those of the etag: {spec['keys']['uri']}")
+        try:
+            with open(f"{work}/keys", encoding="utf-8-sig") as file:
+                lines = [line.strip() for line in file]
+            keys = {str(json.loads(line)) if line.startswith('"') else line for line in lines if line}
+        except ValueError as unread:
+            # Not the exception's own words: they quote a key.
+            raise Problem(NO_KEYS, f"a line of the keys is no text ({type(unread).__name__})") from None
+    if not keys:
+        raise Problem(NO_KEYS, f"no key is in {spec['keys']['uri']}")
+    return frozenset(keys)
+
+
+class Sieve:
+    """What of the rows of segments has none of the keys, counted by chunk."""
+
+    def __init__(self, spec):
+        self.keys, self.column = read_keys(spec), spec["keys"]["column"]
+        self.metrics, self.counted = spec["metrics"], spec["counted"]
+        self.chunks = sorted(map(tuple, spec["chunks"]))
+        self.starts = [start for start, _ in self.chunks]
+        self.told = {chunk: {"without": 0, "with": 0, "metrics": {}} for chunk in self.chunks}
+        self.lock = threading.Lock()
+
+    def take(self, line, within):
+        """The line as it is written; nothing for a row with a key, or one that this segment does not serve."""
+        row = json.loads(line)
+        time = row[TIME]
+        if not any(start <= time < end for start, end in within):
+            return b""
+        chunk = self.chunks[bisect.bisect_right(self.starts, time) - 1]
+        value = row.get(self.column)
+        has_key = any(str(each) in self.keys for each in (value if isinstance(value, list) else [value]))
+        with self.lock:
+            told = self.told[chunk]
+            told["with" if has_key else "without"] += row[self.counted] if self.counted else 1
+            if not has_key:
+                self.measure(row, told["metrics"])
+        return b"" if has_key else b'{"timestamp":' + json.dumps(time).encode() + b"," + line.lstrip()[1:]
+
+    def measure(self, row, found):
+        for name, how in self.metrics.items():
+            value = row.get(name)
+            value = float(value) if isinstance(value, str) else value  # NaN and the infinities are texts
+            if value is not None:
+                found[name] = JOINED[how](found[name], value) if name in found else value
+
+    def result(self):
+        return {"keys": len(self.keys), "chunks": {"/".join(chunk): told for chunk, told in self.told.items()}}
+
+
 class Counted:
     """A file that counts the bytes it is given."""
 
@@ -116,17 +182,27 @@ class Counted:
 def groups(spec):
     """The numbers of the segments that go into one file each: as many files as cores, more where these grow big."""
     numbers = range(len(spec["segments"]))
-    rows = sum(segment["rows"] for segment in spec["segments"])
+    rows = sum(segment["rows"] or 0 for segment in spec["segments"])
     files = min(len(numbers), max(os.cpu_count() or 1, -(-rows // FILE_ROWS)))
     return [numbers[first::files] for first in range(files)]
 
 
-def dump(number, sink, spec):
+def columns_of(spec, sieve):
+    """What the tool is to dump: all columns where rows are kept as they are."""
+    if sieve is None:
+        wanted = [each["from"] for each in spec["columns"]]
+    else:
+        wanted = [] if spec["output"] else [TIME, sieve.column, *sieve.metrics]
+        wanted += [sieve.counted] if wanted and sieve.counted not in (None, *wanted) else []
+    return [word for name in wanted for word in ("-c", name)]
+
+
+def dump(number, sink, spec, sieve):
     """Write the segment's rows; return how many there are."""
-    segment, rows = spec["segments"][number], 0
+    segment, read, rows = spec["segments"][number], 0, 0
     with unpacked(segment["url"], number) as work:
         os.mkfifo(f"{work}/rows")
-        columns = [word for wanted in spec["columns"] for word in ("-c", wanted["from"])]
+        columns = columns_of(spec, sieve)
         where = ("--directory", f"{work}/segment", "--out", f"{work}/rows", "--time-iso8601", *columns)
         tool = subprocess.Popen((*java(os.environ["DRUID"], work), *where), stdout=subprocess.DEVNULL)
         over = threading.Event()
@@ -134,12 +210,13 @@ def dump(number, sink, spec):
         try:
             with open(f"{work}/rows", "rb") as lines:
                 for line in lines:
-                    sink.write(written(json.loads(line), spec).encode())
-                    rows += 1
-            if tool.wait() or rows != segment["rows"]:
-                raise Problem(SEGMENTS, f"segment {number} gave {rows} of {segment['rows']} rows, "
+                    made = sieve.take(line, segment["within"]) if sieve else written(json.loads(line), spec).encode()
+                    sink.write(made)
+                    read, rows = read + 1, rows + bool(made)
+            if tool.wait() or segment["rows"] not in (None, read):
+                raise Problem(SEGMENTS, f"segment {number} gave {read} of {segment['rows']} rows, "
                                         f"its tool ended with {tool.returncode}: {segment['url']}")
-        except (ValueError, TypeError, AttributeError) as unread:
+        except (ValueError, TypeError, AttributeError, LookupError) as unread:
             # Not the exception's own words: they may quote a row.
             raise Problem(SEGMENTS, f"segment {number} holds no rows ({type(unread).__name__})") from None
         finally:
@@ -154,15 +231,18 @@ def end(process):
         process.wait()
 
 
-def export(number, group, spec):
+def export(number, group, spec, sieve):
     """The manifest's entry of one file, once it is there whole."""
+    if not spec["output"]:
+        with open(os.devnull, "wb") as nowhere:
+            return {"meta": {"record_count": sum(dump(segment, nowhere, spec, sieve) for segment in group)}}
     made = f"{spec['output']}part-{number:05}.{spec['format']}{ENDINGS[spec['compression']]}"
     up = subprocess.Popen(("aws", "s3", "cp", "--only-show-errors", *encrypted(spec), "-", made), stdin=subprocess.PIPE)
     opener = OPENERS.get(spec["compression"])
     try:
         counted = Counted(up.stdin)
         packed = opener(counted, "wb") if opener else counted
-        rows = sum(dump(segment, packed, spec) for segment in group)
+        rows = sum(dump(segment, packed, spec, sieve) for segment in group)
         if opener:
             packed.close()
         up.stdin.close()
@@ -184,8 +264,9 @@ def release(tool, fifo, over):
 
 
 def run(spec):
+    sieve = Sieve(spec) if spec["protocol"] == 2 else None
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = [pool.submit(export, number, group, spec) for number, group in enumerate(groups(spec))]
+        waiting = [pool.submit(export, number, group, spec, sieve) for number, group in enumerate(groups(spec))]
         try:
             entries = [each.result() for each in waiting]
         except BaseException:
@@ -193,8 +274,9 @@ def run(spec):
                 each.cancel()
             raise
     rows = sum(entry["meta"]["record_count"] for entry in entries)
-    put(f"{spec['output']}manifest", {"entries": entries, "meta": {"record_count": rows}}, spec)
-    return {"rows": rows, "files": len(entries)}
+    if spec["output"]:
+        put(f"{spec['output']}manifest", {"entries": entries, "meta": {"record_count": rows}}, spec)
+    return {"rows": rows, "files": len(entries)} | (sieve.result() if sieve else {})
 
 
 def main(spec_uri):
@@ -202,8 +284,8 @@ def main(spec_uri):
     spec = json.loads(subprocess.run(read, stdout=subprocess.PIPE, check=True).stdout)
     status, told = 1, {"problem": "it did not come to an end"}
     try:
-        if spec["protocol"] != 1:
-            raise Problem(1, "this script reads protocol 1")
+        if spec["protocol"] not in (1, 2):
+            raise Problem(1, "this script reads protocols 1 and 2")
         told, status = run(spec), 0
     except Problem as problem:
         status, told = problem.args[0], {"problem": problem.args[1]}

@@ -17,7 +17,7 @@ from druid_reindex.model.expectation import Expectation, Report
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import Segment
-from druid_reindex.model.uri import S3Uri, StoredObject
+from druid_reindex.model.uri import ObjectVersion, S3Uri, StoredObject
 from druid_reindex.model.used_set import UsedSet
 from druid_reindex.model.warehouse import Statement
 from druid_reindex.model.writers import SupervisorVersion, Writers
@@ -85,6 +85,9 @@ class DruidPort(Protocol):
 
     def column_types(self, datasource: str, intervals: Sequence[Interval]) -> dict[str, str]:
         """Druid's types by column in the segments that serve ``intervals``; SEVERAL where they differ."""
+
+    def kills_by_version(self) -> bool:
+        """Whether a kill task takes none but the versions that it names; else it takes all that is unused there."""
 
 
 class ExpectationsPort(Protocol):
@@ -218,3 +221,16 @@ class ObjectStorePort(RecordStorePort, Protocol):
 
     def kms_keys(self, uris: Iterable[S3Uri]) -> dict[S3Uri, str]:
         """The KMS key ARN on each object as S3 reports it; an empty text where the object has none."""
+
+
+class ObjectVersionsPort(Protocol):
+    """Amazon S3 where it keeps what was deleted or replaced: each version of an object, until that is deleted too."""
+
+    def folders(self, prefix: S3Uri) -> list[str]:
+        """The names of the folders right below ``prefix`` in which any version of an object lies, in order."""
+
+    def versions(self, prefix: S3Uri) -> list[ObjectVersion]:
+        """Each version of what lies or lay below ``prefix``, delete markers included."""
+
+    def delete_versions(self, versions: Iterable[ObjectVersion]) -> None:
+        """Delete these versions for good; one that is not there is left so."""

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ from druid_reindex.sandbox.aws.service import emr_configs
 CORES = os.cpu_count() or 1
 OUTPUT = "s3://bucket/export/snapshot/1/"
 AWS = """#!/bin/bash
+if [[ "$1 $2" == "s3api get-object" ]]; then
+  file="$S3/$4/$6"
+  [[ "$(md5sum < "$file")" == "$8  -" ]] || { echo PreconditionFailed >&2; exit 254; }
+  cat "$file" > "$9"
+  exit
+fi
 here() { case "$1" in s3://*) echo "$S3/${1#s3://}" ;; -) echo "$2" ;; *) echo "$1" ;; esac; }
 source="$(here "${*: -2:1}" /dev/stdin)" target="$(here "${*: -1}" /dev/stdout)"
 mkdir -p "${target%/*}"
@@ -81,6 +88,20 @@ class Node:
             env={"PATH": path, "S3": str(self.root), "TMPDIR": str(self.root / "tmp")},
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
+
+    def ask_without(self, keys: bytes, *segments: str, **changes: Any) -> None:
+        """Ask for the rows of September 1st and 2nd without the keys of a file of these bytes."""
+        (self.root / "bucket/keys.txt").write_bytes(keys)
+        within = [["2026-09-01T00:00:00.000Z", "2026-09-03T00:00:00.000Z"]]
+        etag = md5(keys, usedforsecurity=False).hexdigest()
+        self.ask(
+            protocol=2,
+            segments=[{"url": url, "rows": None, "within": within} for url in segments],
+            keys={"uri": "s3://bucket/keys.txt", "etag": etag, "column": "patient_token"},
+            chunks=[[f"2026-09-0{day}T00:00:00.000Z", f"2026-09-0{day + 1}T00:00:00.000Z"] for day in (1, 2)],
+            metrics={"events": "SUM"},
+            **({"counted": None} | changes),
+        )
 
     @property
     def result(self) -> dict[str, Any]:
@@ -205,3 +226,88 @@ def test_an_archive_that_is_gone_or_broken_is_told(node: Node) -> None:
     node.ask((broken, 1))
     assert node.run().returncode == 5
     assert "no whole archive" in node.result["problem"]
+
+
+FIRST, SECOND = (
+    f"2026-09-0{day}T00:00:00.000Z/2026-09-0{day + 1}T00:00:00.000Z" for day in (1, 2)
+)  # fmt: skip
+
+
+def test_rows_of_keys_are_left_out_and_all_others_are_kept_as_they_were_dumped(node: Node) -> None:
+    first = node.segment("a", row(1, "t1", 3), row(1, "gone", 5), row(2, None, 7))
+    node.ask_without(
+        b'gone\r\n\n"also \\u0067one"\n', first, node.segment("b", row(2, "also gone", 1), row(2, "t2", 2))
+    )
+    done = node.run()
+    assert (done.returncode, done.stderr) == (0, "")
+    names = [f"part-{number:05}.json.gz" for number in range(node.result["files"])]
+    kept = [json.loads(line) for name in names for line in gzip.decompress(node.written(name)).splitlines()]
+    wanted = [row(1, "t1", 3), row(2, None, 7), row(2, "t2", 2)]
+    assert sorted(kept, key=lambda each: each["events"]) == [
+        {"timestamp": each["__time"], **each} for each in sorted(wanted, key=lambda each: int(each["events"]))
+    ]
+    assert node.result == {
+        "protocol": 1, "exit_code": 0, "rows": 3, "files": min(2, CORES), "keys": 2,
+        "chunks": {
+            FIRST: {"without": 1, "with": 1, "metrics": {"events": 3}},
+            SECOND: {"without": 2, "with": 1, "metrics": {"events": 9}},
+        },
+    }  # fmt: skip
+    assert list((node.root / "tmp").iterdir()) == []
+
+
+def test_rows_that_a_segment_does_not_serve_are_neither_kept_nor_counted(node: Node) -> None:
+    node.ask_without(b"gone", node.segment("a", row(1, "t1", 3), row(4, "t2", 5), row(4, "gone", 5)))
+    assert node.run().returncode == 0
+    assert node.result["rows"] == 1
+    assert node.result["chunks"][SECOND] == {"without": 0, "with": 0, "metrics": {}}
+
+
+def test_a_row_with_one_of_the_keys_among_several_values_is_left_out(node: Node) -> None:
+    node.ask_without(b"7\n", node.segment("a", row(1, "t1", 3) | {"patient_token": ["t1", "7"]}, row(1, "t1", 4)))
+    assert node.run().returncode == 0
+    assert node.result["chunks"][FIRST] == {"without": 1, "with": 1, "metrics": {"events": 4}}
+
+
+def test_rows_that_are_rolled_up_count_as_what_they_were_made_of(node: Node) -> None:
+    node.ask_without(b"gone", node.segment("a", row(1, "t1", 3), row(1, "gone", 5)), counted="events")
+    assert node.run().returncode == 0
+    assert node.result["chunks"][FIRST] == {"without": 3, "with": 5, "metrics": {"events": 3}}
+
+
+def test_rows_can_be_counted_without_a_file_and_without_other_columns(node: Node) -> None:
+    node.ask_without(b"gone", node.segment("a", row(1, "t1", 3), row(1, "gone", 5)), output=None)
+    assert node.run().returncode == 0
+    assert node.result["chunks"][FIRST] == {"without": 1, "with": 1, "metrics": {"events": 3}}
+    assert not (node.root / "bucket/export").exists()
+    assert (node.root / "java.txt").read_text().endswith("--time-iso8601 -c __time -c patient_token -c events\n")
+
+
+@pytest.mark.parametrize(
+    ("keys", "changes", "status", "told"),
+    [
+        (b"SECRET-KEY\n", {"etag": "another"}, 11, "the keys cannot be read, or are not those of the etag"),
+        (b"\n \n", {}, 12, "no key is in s3://bucket/keys.txt"),
+        (b'"SECRET-KEY\n', {}, 12, "a line of the keys is no text (JSONDecodeError)"),
+        (b"SECRET-KEY \xff\n", {}, 12, "a line of the keys is no text (UnicodeDecodeError)"),
+    ],
+)
+def test_keys_that_are_others_or_none_end_the_step_before_a_segment_is_read(
+    node: Node, keys: bytes, changes: dict[str, str], status: int, told: str
+) -> None:
+    node.ask_without(keys, node.segment("a", row(1, "t1", 3)))
+    path = node.root / "bucket/spec/spec.json"
+    spec = json.loads(path.read_text())
+    path.write_text(json.dumps(spec | {"keys": spec["keys"] | changes}))
+    done = node.run()
+    assert (done.returncode, node.result["exit_code"]) == (status, status)
+    assert told in node.result["problem"]
+    assert "SECRET-KEY" not in done.stdout + done.stderr + json.dumps(node.result)
+    assert not (node.root / "java.txt").exists()
+
+
+def test_no_key_is_told_when_a_segment_is_no_segment(node: Node) -> None:
+    node.ask_without(b"SECRET-KEY", node.segment("a", {"events": 3, "patient_token": "SECRET-KEY"}))
+    done = node.run()
+    assert done.returncode == 5
+    assert "SECRET-KEY" not in done.stdout + done.stderr + json.dumps(node.result)

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from druid_reindex.model.config_files import load_boundaries, load_profile
+from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.identity import digest
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Pipeline
@@ -28,9 +28,9 @@ from druid_reindex.plan.manifest import read_manifest
 from druid_reindex.plan.night import Batch
 from druid_reindex.sandbox import nightly
 from druid_reindex.sandbox.aws.service import emr_configs
-from emulated_account import ARTIFACTS, request, state, step_state, until
+from emulated_account import until
+from indexing_cluster import STEP_SECONDS, ended, indexing_cluster, local_profile
 from real_sandbox import VITALS, Sandbox, store
-from secured_clusters import dedicated, put_certificates, secured
 
 pytestmark = pytest.mark.soak
 
@@ -38,7 +38,6 @@ SNAPSHOT = "patient_day"
 FIRST, SECOND = "2026-10-04", "2026-10-05"
 TWO_DAYS = Interval.parse("2026-10-04/2026-10-06")
 CLAIMS_A_DAY = 4_000
-STEP_SECONDS = 300
 BOUNDARY = load_boundaries(emr_configs()).phi
 LANDING = S3Uri.parse(BOUNDARY.runs_uri) / "claims_of_tests"  # what a cluster may read
 PIPELINE = Pipeline.model_validate(
@@ -58,13 +57,6 @@ PIPELINE = Pipeline.model_validate(
         "granularity": {"segment": "DAY", "query": "DAY", "rollup": True},
     }
 )
-
-
-def profile() -> Any:
-    """The shipped profile, whose jobs run within the step, on splits that are much smaller than a day's file."""
-    shipped = load_profile(emr_configs(), "small")
-    small = {"mapreduce.framework.name": "local", "mapreduce.input.fileinputformat.split.maxsize": "50000"}
-    return shipped.model_copy(update={"job": shipped.job.model_copy(update={"properties": small})})
 
 
 def claims(day: str, count: int = CLAIMS_A_DAY) -> list[dict[str, Any]]:
@@ -90,21 +82,8 @@ def deliver(day: str, rows: Iterable[dict[str, Any]]) -> None:
 @pytest.fixture(scope="module")
 def cluster_id(sandbox: Sandbox) -> Any:
     """A kerberized cluster with Druid's CLI indexer."""
-    emr = boto3.client("emr")
-    put_certificates(sandbox.home, boto3.client("s3"))
-    install = {"Path": f"s3://{ARTIFACTS}/bootstrap/install_druid.sh", "Args": [f"s3://{ARTIFACTS}/"]}
-    wanted = request(
-        SecurityConfiguration=secured(emr, "snapshot", dedicated()),
-        KerberosAttributes={"Realm": "EC2.INTERNAL", "KdcAdminPassword": "of this cluster alone"},
-        JobFlowRole=BOUNDARY.emr_instance_profile,
-        LogUri=BOUNDARY.emr_log_uri,
-        BootstrapActions=[{"Name": "druid", "ScriptBootstrapAction": install}],
-    )
-    launched = emr.run_job_flow(**wanted)["JobFlowId"]
-    until(lambda: state(emr, launched), "WAITING", seconds=STEP_SECONDS)
-    yield launched
-    emr.terminate_job_flows(JobFlowIds=[launched])
-    until(lambda: state(emr, launched), "TERMINATED")
+    with indexing_cluster(sandbox, BOUNDARY, "snapshot") as launched:
+        yield launched
 
 
 def served(sandbox: Sandbox, datasource: str) -> list[Segment]:
@@ -123,15 +102,15 @@ def batch(sandbox: Sandbox) -> Batch:
 
 def build(sandbox: Sandbox, cluster_id: str, number: int) -> list[dict[str, Any]]:
     """One forced rebuild of both days; what is served then, day by day."""
-    emr, s3, before = boto3.client("emr"), boto3.client("s3"), {each.segment_id for each in served(sandbox, SNAPSHOT)}
+    s3, before = boto3.client("s3"), {each.segment_id for each in served(sandbox, SNAPSHOT)}
     version = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
-    spec = hadoop.cli_spec(PIPELINE, BOUNDARY, profile(), batch(sandbox), version=version, unique_id=f"day_{number}")
+    spec = hadoop.cli_spec(
+        PIPELINE, BOUNDARY, local_profile(), batch(sandbox), version=version, unique_id=f"day_{number}"
+    )
     uri = S3Uri.parse(BOUNDARY.runs_uri) / f"snapshot_tests/{number}/spec.json"
     s3.put_object(Bucket=uri.bucket, Key=uri.key, Body=json.dumps(spec).encode())
     step = requests.reindex_step(f"build {number}", uri, BOUNDARY, limit_seconds=STEP_SECONDS)
-    (step_id,) = emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step])["StepIds"]
-    until(lambda: step_state(emr, cluster_id, step_id), "COMPLETED", "FAILED", seconds=STEP_SECONDS)
-    assert step_state(emr, cluster_id, step_id) == "COMPLETED"
+    assert ended(cluster_id, step) == "COMPLETED"
     until(lambda: str(len({s.segment_id for s in served(sandbox, SNAPSHOT) if s.version == version} - before)), "2")
     until(lambda: str(sandbox.druid.load_status(SNAPSHOT, TWO_DAYS, refresh=True).segments_left), "0")
     return sums(sandbox, version)
@@ -150,11 +129,9 @@ def sums(sandbox: Sandbox, version: str) -> list[dict[str, Any]]:
 
 def ran(cluster_id: str, name: str, *args: str) -> str:
     """The state in which a step ended."""
-    emr = boto3.client("emr")
     step = {"Name": name, "ActionOnFailure": "CONTINUE",
             "HadoopJarStep": {"Jar": "command-runner.jar", "Args": [*args]}}  # fmt: skip
-    (step_id,) = emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step])["StepIds"]
-    return until(lambda: step_state(emr, cluster_id, step_id), "COMPLETED", "FAILED", seconds=STEP_SECONDS)
+    return ended(cluster_id, step)
 
 
 def test_three_forced_builds_give_equal_sums_and_a_late_claim_changes_its_day_only(
@@ -202,12 +179,12 @@ def test_what_was_built_is_exported_row_by_row(sandbox: Sandbox, cluster_id: str
     }
     s3.put_object(Bucket=folder.bucket, Key=f"{folder.key}/spec.json", Body=json.dumps(spec).encode())
 
-    ended = ran(cluster_id, "export", "/opt/druid-reindex/bin/export.sh", f"{folder}/spec.json", "us-east-1")
+    state = ran(cluster_id, "export", "/opt/druid-reindex/bin/export.sh", f"{folder}/spec.json", "us-east-1")
 
     def body(uri: S3Uri) -> bytes:
         return bytes(s3.get_object(Bucket=uri.bucket, Key=uri.key)["Body"].read())
 
-    assert (ended, json.loads(body(folder / "result.json"))["exit_code"]) == ("COMPLETED", 0)
+    assert (state, json.loads(body(folder / "result.json"))["exit_code"]) == ("COMPLETED", 0)
     manifest = read_manifest(folder / "1/manifest", body(folder / "1/manifest"), below=folder)
     made = [json.loads(line) for file in manifest.files for line in gzip.decompress(body(file.uri)).splitlines()]
     assert manifest.rows == len(made) == sum(each.num_rows or 0 for each in latest)

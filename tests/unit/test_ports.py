@@ -8,7 +8,16 @@ from typing import get_type_hints
 import pytest
 
 from druid_reindex import ports
-from twins import FakeClusterSurvey, FakeDruid, FakeEmr, FakeExpectations, FakeRedshift, FakeSecrets, FakeStore
+from twins import (
+    FakeClusterSurvey,
+    FakeDruid,
+    FakeEmr,
+    FakeExpectations,
+    FakeRedshift,
+    FakeSecrets,
+    FakeStore,
+    FakeVersions,
+)
 
 PORTS = {
     ports.DruidPort: FakeDruid,
@@ -19,6 +28,7 @@ PORTS = {
     ports.SecretsPort: FakeSecrets,
     ports.RecordStorePort: FakeStore,
     ports.ObjectStorePort: FakeStore,
+    ports.ObjectVersionsPort: FakeVersions,
 }
 METHODS = [
     (twin, port, name)

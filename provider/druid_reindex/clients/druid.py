@@ -292,6 +292,10 @@ class DruidClient:
         except (KeyError, AttributeError, TypeError) as error:
             raise unknown_form(ask, f"columns without a usable {error}") from error
 
+    def kills_by_version(self) -> bool:
+        """Whether this release's kill tasks heed ``versions``."""
+        return release_of(self._version(), server=self._overlord).kill_takes_versions
+
     def _mark(self, datasource: str, segment_ids: Sequence[str], *, used: bool) -> int:
         """How many of the segments changed. Releases before 26 answer 204 where no server serves the datasource."""
         if not segment_ids:

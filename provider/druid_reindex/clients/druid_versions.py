@@ -32,6 +32,8 @@ class DruidRelease:
     """Whether markUsed and markUnused honour ``versions``; older servers ignore the key and take the whole interval."""
     mark_silent_when_nothing_is_served: bool
     """Whether marking answers 204 and changes nothing for a datasource that serves no segment."""
+    kill_takes_versions: bool
+    """Whether a kill task honours ``versions``; older ones ignore the key and take all that is unused."""
     queue_full_status: int
     """What the Overlord answers to a submission when its queue is full."""
     error_format: str
@@ -54,6 +56,7 @@ _R25 = DruidRelease(
     marks_served_by="coordinator",
     mark_takes_versions=False,
     mark_silent_when_nothing_is_served=True,
+    kill_takes_versions=False,
     queue_full_status=500,
     error_format="legacy",
     compaction_path=f"{_COORDINATOR}/config/compaction/{{datasource}}",
@@ -68,8 +71,8 @@ _R26 = replace(_R25, major=26, mark_silent_when_nothing_is_served=False)
 _R27 = replace(_R26, major=27, error_format="druidException", hadoop_client="3.3.6", java_releases=(8, 11, 17))
 # https://github.com/apache/druid/pull/15409: a full queue is 429 and no longer 500.
 _R29 = replace(_R27, major=29, queue_full_status=429)
-# https://github.com/apache/druid/pull/16141: versions in markUsed and markUnused.
-_R30 = replace(_R29, major=30, mark_takes_versions=True)
+# https://github.com/apache/druid/pull/16141: versions in markUsed and markUnused; 15994: in kill tasks.
+_R30 = replace(_R29, major=30, mark_takes_versions=True, kill_takes_versions=True)
 # https://github.com/apache/druid/pull/17545: the Overlord serves segment updates; Java 8 is gone.
 _R32 = replace(
     _R30,

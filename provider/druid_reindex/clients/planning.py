@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 
 from druid_reindex.clients.ledgers import LedgerShelf
 from druid_reindex.clients.shelf import RecordPlace
-from druid_reindex.model.interval import Interval
+from druid_reindex.model.interval import ALL_TIME, Interval, umbrella
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.segment import Segment
 from druid_reindex.plan.built import Ledger
@@ -40,6 +41,15 @@ class Planning:
         """The plan of a night; nothing is written. Chunks that have gone from Druid are not told as stale."""
         plan = (self._derived if self.pipeline.is_derived else self._own)(window, forced)
         return replace(plan, stale=self._still_served(plan.stale))
+
+    def everything(self) -> Interval | None:
+        """The span of all that the datasource serves, in whole time chunks; None where it serves nothing."""
+        found = self.druid.used_sets(self.pipeline.datasource, ALL_TIME)
+        if not found:
+            return None
+        granularity, whole = self.pipeline.granularity.segment, umbrella(used.interval for used in found)
+        last = whole.end - timedelta(microseconds=1)
+        return Interval(granularity.chunk(whole.start).start, granularity.chunk(last).end)
 
     def adopt(self, plan: NightPlan) -> None:
         """Keep what ``plan`` takes as the baseline; a ledger that was lost is there again, were it empty."""

@@ -1,15 +1,18 @@
-"""Amazon S3 as ``ports.ObjectStorePort``: every write names its KMS key and is checked by digest on the way.
+"""Amazon S3 as ``ports.ObjectStorePort`` and ``ports.ObjectVersionsPort``.
+
+Every write names its KMS key and is checked by digest on the way.
 
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/specifying-kms-encryption.html,
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html,
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html,
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from typing import Any
@@ -27,9 +30,9 @@ from druid_reindex.errors import (
     NotFoundError,
     UnavailableError,
 )
-from druid_reindex.model.uri import S3Uri, StoredObject
+from druid_reindex.model.uri import ObjectVersion, S3Uri, StoredObject
 
-_HEADS_AT_ONCE = 8
+_AT_ONCE = 8
 
 
 class S3Client:
@@ -115,7 +118,7 @@ class S3Client:
 
     def listing(self, prefix: S3Uri) -> list[StoredObject]:
         """The objects below ``prefix``, in order of their address; none when there is nothing."""
-        below = f"{prefix.key.rstrip('/')}/" if prefix.key else ""
+        below = _below(prefix)
         with translated("list objects", str(prefix)):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=prefix.bucket, Prefix=below)
             return [
@@ -134,12 +137,49 @@ class S3Client:
     def kms_keys(self, uris: Iterable[S3Uri]) -> dict[S3Uri, str]:
         """The KMS key ARN on each object as HEAD reports it; an empty text where the object has none."""
         listed = list(uris)
-        with ThreadPoolExecutor(max_workers=_HEADS_AT_ONCE, thread_name_prefix="s3-head") as pool:
+        with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="s3-head") as pool:
             return dict(zip(listed, pool.map(self._kms_key, listed), strict=True))
+
+    def folders(self, prefix: S3Uri) -> list[str]:
+        """The names of the folders right below ``prefix`` in which any version of an object lies, in order."""
+        below = _below(prefix)
+        with translated("list folders", str(prefix)):
+            pages = self._s3.get_paginator("list_object_versions").paginate(
+                Bucket=prefix.bucket, Prefix=below, Delimiter="/"
+            )
+            found = {each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])}
+        return sorted(each.removeprefix(below).rstrip("/") for each in found)
+
+    def versions(self, prefix: S3Uri) -> list[ObjectVersion]:
+        """Each version of what lies or lay below ``prefix``, delete markers included. Needs s3:ListBucketVersions."""
+        with translated("list versions of objects", str(prefix)):
+            pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=prefix.bucket, Prefix=_below(prefix))
+            return [version for page in pages for version in _versions(page, prefix.bucket)]
+
+    def delete_versions(self, versions: Iterable[ObjectVersion]) -> None:
+        """Delete these versions for good; one that is not there is left so. Needs s3:DeleteObjectVersion."""
+        with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="s3-delete") as pool:
+            for _ in pool.map(self._delete_version, list(versions)):
+                pass
+
+    def _delete_version(self, version: ObjectVersion) -> None:
+        uri = version.uri
+        with translated("delete a version of an object", str(uri)):
+            self._s3.delete_object(Bucket=uri.bucket, Key=uri.key, VersionId=version.version_id)
 
     def _kms_key(self, uri: S3Uri) -> str:
         with translated("read an object's encryption", str(uri)):
             return self._s3.head_object(Bucket=uri.bucket, Key=uri.key).get("SSEKMSKeyId", "")
+
+
+def _versions(page: Mapping[str, Any], bucket: str) -> Iterator[ObjectVersion]:
+    for kind, is_marker in (("Versions", False), ("DeleteMarkers", True)):
+        for each in page.get(kind, []):
+            yield ObjectVersion(S3Uri(bucket, each["Key"]), each["VersionId"], each["IsLatest"], is_marker)
+
+
+def _below(prefix: S3Uri) -> str:
+    return f"{prefix.key.rstrip('/')}/" if prefix.key else ""
 
 
 def _names_no_bucket(error: DruidReindexError) -> bool:

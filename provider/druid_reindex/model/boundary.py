@@ -21,6 +21,7 @@ from druid_reindex.model.realm import Realms
 from druid_reindex.model.uri import Arn, S3Uri
 from druid_reindex.model.warehouse import Warehouse
 
+_REGION = r"^[a-z]{2}(-[a-z]+)+-\d$"
 _GROUP = r"^sg-[0-9a-f]{8,17}$"
 DatabaseName = Annotated[str, Field(pattern=DATABASE_NAME)]
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")]
@@ -38,6 +39,17 @@ class Network(Frozen):
     tenancy: Literal["default", "dedicated"] = Field(
         "default", description="default or dedicated: the InstanceTenancy of the subnets' VPC"
     )
+
+
+class Replica(Frozen):
+    """Where S3 copies the bucket of a classification's data to, under the same keys of objects."""
+
+    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="the bucket of the copies")
+    region: str = Field(pattern=_REGION, description="its AWS Region, such as us-west-2")
+
+    def copy_of(self, uri: S3Uri) -> S3Uri:
+        """Where the copy of what lies at ``uri`` lies."""
+        return S3Uri(self.bucket, uri.key)
 
 
 class Boundary(Frozen):
@@ -67,6 +79,9 @@ class Boundary(Frozen):
     network: Network = Field(description="subnet_ids and the three security groups")
     redshift: Warehouse | None = Field(
         None, description="cluster_identifier or workgroup_name, database and role_arns of Redshift; or null"
+    )
+    replica: Replica | None = Field(
+        None, description="bucket and region of the copies that S3 makes of data_uri's bucket; or null"
     )
     databases: Mapping[DatabaseName, Database] = Field(
         {}, description="databases outside AWS by a word of yours: host, database, secret_id, ca_file, jars"
@@ -105,6 +120,7 @@ class Boundary(Frozen):
         """Whether ``uri``, what lies below it, or what its glob may match, is under one of this boundary's prefixes."""
         reach = _before_any_glob(uri)
         own = [S3Uri.parse(text) for text in (self.data_uri, self.runs_uri, self.segments_uri, self.task_logs_uri)]
+        own += [self.replica.copy_of(prefix) for prefix in own] if self.replica else []
         return any(prefix.covers(uri) or reach.covers(prefix) for prefix in (*own, S3Uri.parse(self.emr_log_uri)))
 
 
@@ -120,7 +136,7 @@ class Boundaries(Frozen):
     deployment_id: UUID = Field(
         description="a UUID of your own, made once: python -c 'import uuid; print(uuid.uuid4())'"
     )
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="an AWS Region such as us-east-1")
+    region: str = Field(pattern=_REGION, description="an AWS Region such as us-east-1")
     artifacts_uri: str = Field(description="s3://bucket/prefix of bootstrap scripts and Druid's jars")
     phi: Boundary = Field(description="what pipelines of protected health information share")
     general: Boundary = Field(description="what all other pipelines share")

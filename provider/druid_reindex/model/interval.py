@@ -44,6 +44,10 @@ class Interval:
         return f"{format_instant(self.start)}/{format_instant(self.end)}"
 
 
+# What a calendar of four digits can write, day by day.
+ALL_TIME = Interval(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+
+
 def parse_instant(text: str) -> datetime:
     """The UTC instant in an ISO 8601 ``text``; a text without a zone is UTC.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
@@ -56,6 +56,19 @@ class StoredObject:
     uri: S3Uri
     modified_at: datetime
     etag: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectVersion:
+    """One version of an object, or the mark of its deletion; a plain request met the one that ``is_latest``.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+    """
+
+    uri: S3Uri
+    version_id: str
+    is_latest: bool = field(default=False, compare=False)
+    is_delete_marker: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)

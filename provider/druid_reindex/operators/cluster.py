@@ -49,7 +49,10 @@ class LaunchEmrClusterOperator(NightOperator):
         self._sharing = self.sharing(context)
         settings = self.asked_settings(context)
         configuration = self.configuration(context, settings)
-        launch = Launch(settings, configuration, run_id, self.emr, lambda: self.vault, self.require, self.log.info)
+        launch = Launch(
+            settings, configuration, run_id, self.emr, lambda: self.vault, self.require, self.log.info,
+            reads_segments=bool(night.get("purge")),
+        )  # fmt: skip
         cluster = self._up(context, launch, self.waiting.resumed)
         while not cluster.state.is_up:
             launch.refuse_unless_another_subnet(cluster)

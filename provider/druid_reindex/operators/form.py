@@ -19,6 +19,7 @@ INTERVAL_PATTERN = f"^{_INSTANT}/{_INSTANT}$"
 
 def trigger_form(pipeline: Pipeline, profiles: Sequence[str]) -> dict[str, Param]:
     """The params of a night of ``pipeline``; ``profiles`` are the cluster profiles to choose from."""
+    columns = [each.name for each in pipeline.dimensions]
     return {
         "reason": Param(
             None, type=["null", "string"], minLength=REASON_CHARACTERS_MIN, maxLength=500, title="Reason",
@@ -51,5 +52,14 @@ def trigger_form(pipeline: Pipeline, profiles: Sequence[str]) -> dict[str, Param
         "profile": Param(
             pipeline.cluster.profile, type="string", enum=[*profiles], title="Cluster profile",
             description="A file of emr_configs/profiles/.",
+        ),
+        "purge": Param(
+            None, type=["null", "object"], required=["key_file", "column"], additionalProperties=False,
+            properties={
+                "key_file": {"type": "string", "pattern": "^s3://[^/]+/.+"}, "column": {"enum": columns},
+            },
+            title="Purge",
+            description='{"key_file": "s3://bucket/key", "column": "a dimension"}: rebuild all that is served without '
+            "the rows of the keys in the file. `druid-reindex purge` asks for it, and disposes of the old versions.",
         ),
     }  # fmt: skip

@@ -23,6 +23,7 @@ from druid_reindex.operators.steps import RESULT, SPEC, Doing, StepRun, StepUnit
 from druid_reindex.plan import document, emr, hadoop, names
 from druid_reindex.plan.hadoop_site import site_of
 from druid_reindex.plan.night import Batch
+from druid_reindex.plan.purge import from_files_alone
 from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
 
 RESULT_PROTOCOL = 1
@@ -30,9 +31,14 @@ RESULT_PROTOCOL = 1
 
 @dataclass(frozen=True)
 class Work(Doing):
-    """One batch that is to be done."""
+    """One batch that is to be done; with ``files_alone`` no row of its segments is taken, but those of files."""
 
     batch: Batch
+    files_alone: bool = field(default=False, kw_only=True)
+
+    def made(self, task: dict[str, Any]) -> dict[str, Any]:
+        """The batch's job, of a spec that reads segments."""
+        return from_files_alone(task) if self.files_alone else task
 
 
 class Job(Protocol):
@@ -55,7 +61,7 @@ class OverlordJob:
 
     def run(self, cluster: Cluster) -> dict[str, str]:
         """The task's id, once it has succeeded."""
-        task_id = self._task_id = self.work.waiting.resumed or self._find_or_submit(cluster.primary_dns)
+        task_id = self._task_id = self._resumed() or self._find_or_submit(cluster.primary_dns)
         self.work.started(task_id)
         limit = timedelta(hours=self.work.pipeline.policy.max_lock_hours)
         status = self.work.waiting.until(
@@ -88,6 +94,12 @@ class OverlordJob:
                 remedy=f"read the whole log at {log_uri}; then clear this task",
             )
         return {"task_id": task_id}
+
+    def _resumed(self) -> str | None:
+        """The task that this try waited for; None where that was a step of the batch."""
+        resumed = self.work.waiting.resumed or ""
+        ours = names.task_prefix(self.work.pipeline.datasource, self.work.run_id)
+        return resumed if resumed.startswith(ours) else None
 
     def _told(self, status: TaskStatus) -> str:
         said = f"{status.state.value} {status.error_message}".strip()
@@ -126,7 +138,9 @@ class OverlordJob:
     def _payload(self, primary_dns: str, generation: int) -> dict[str, Any]:
         work = self.work
         site = site_of(primary_dns, work.settings.security, work.boundary)
-        task = hadoop.overlord_task(work.pipeline, work.boundary, work.profile, work.batch, task_id="", site=site)
+        task = work.made(
+            hadoop.overlord_task(work.pipeline, work.boundary, work.profile, work.batch, task_id="", site=site)
+        )
         sha256 = digest(document.canonical(task))
         task_id = names.task_id(
             work.pipeline, work.run_id, batch=work.batch.number, digest=sha256, generation=generation
@@ -186,9 +200,9 @@ class StepJob:
 
     def _spec(self, *, version: str, unique_id: str) -> dict[str, Any]:
         work = self.work
-        return hadoop.cli_spec(
+        return work.made(hadoop.cli_spec(
             work.pipeline, work.boundary, work.profile, work.batch, version=version, unique_id=unique_id
-        )
+        ))  # fmt: skip
 
     def _failure(self, step: Step, cluster: Cluster) -> ReindexFailedError:
         log_uri = log_of(step, cluster)

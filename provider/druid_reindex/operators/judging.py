@@ -121,9 +121,14 @@ class BatchJudge:
         )  # fmt: skip
 
     def _before(self, record: dict[str, Any]) -> expectations.Before:
-        """What was measured before; a record of an earlier release lacks what that one did not measure."""
+        """What was measured before; a record of an earlier release lacks what that one did not measure.
+
+        Of a purge, it is what its step counted without the keys: how those rows look is not known.
+        """
         uri = names.before_uri(self.task.settings.boundary, self.run_id, self.batch.number)
         kept = self.task.get_record(self.context, uri) or {}
+        if purge := record.get("purge"):
+            return expectations.Before(rows=purge["rows_without"], sums=purge["sums"], types=kept.get("types", {}))
         return expectations.Before(
             rows=record["rows_before"],
             sums=kept.get("sums", {}),

@@ -7,7 +7,7 @@ retry, the next subnet, a run hours after housekeeping has swept what nobody use
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class Launch:
     """What one run launches with; ``settings`` are those that the run asked for, ``require`` is its lease's.
 
-    ``configuration`` is the security configuration of its profile; None where that names none.
+    ``configuration`` is the security configuration of its profile; None where that names none. ``reads_segments`` is
+    for a run whose steps read segments, whatever its pipeline's nights do.
     """
 
     settings: NightSettings
@@ -38,14 +39,16 @@ class Launch:
     vault: Callable[[], SecretsPort]
     require: Callable[[], None]
     log: Callable[[str], None]
+    reads_segments: bool = field(default=False, kw_only=True)
 
     @property
     def request(self) -> dict[str, Any]:
         """The RunJobFlow request, without what is known only when it is sent: the subnet and the passwords."""
         settings = self.settings
         request = payloads.run_job_flow(
-            settings.pipeline, settings.boundaries, settings.boundary, settings.profile, self.run_id
-        )
+            settings.pipeline, settings.boundaries, settings.boundary, settings.profile, self.run_id,
+            reads_segments=self.reads_segments,
+        )  # fmt: skip
         return payloads.secured(request, self.configuration.name) if self.configuration else request
 
     def find_or_launch(self, find: Callable[[], Cluster | None], request: Mapping[str, Any]) -> str:

@@ -29,8 +29,11 @@ def visible_of(task: NightOperator, batch: Batch) -> list[Segment]:
 def await_load(task: NightOperator, batch: Batch) -> list[Segment]:
     """The visible segments with their rows: no segment is left to load, and a Broker has counted each.
 
-    A tombstone, which stands for no rows, is never counted.
+    A tombstone, which stands for no rows, is never counted. Where nothing is in service nothing is waited for, as in
+    chunks of which a purge has left no row.
     """
+    if not visible_of(task, batch):
+        return []
     datasource, whole = task.settings.pipeline.datasource, umbrella(batch.intervals)
     arguments = task.settings.druid_arguments | {"datasource": datasource, "interval": str(whole)}
     wait = Wait(f"load of {datasource} {whole}", DruidLoadTrigger, arguments)

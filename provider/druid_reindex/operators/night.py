@@ -231,9 +231,9 @@ class NightOperator(BaseOperator):
         return Sharing.of(self.settings, self.store, self.emr, self.run_identity(context), self.log.info)
 
     def sharing(self, context: Context) -> Sharing | None:
-        """The run in the group whose cluster it uses; None where it uses its own, as on another profile."""
+        """The run in the group whose cluster it uses; None where it uses its own: on another profile, for a purge."""
         shares = self.asked_settings(context).profile.name == self.settings.profile.name
-        return self.group(context) if shares else None
+        return self.group(context) if shares and not planned_night(context).get("purge") else None
 
     def stored_plan(self, context: Context) -> NightPlan:
         """The run's plan. Raises IntegrityError when its bytes are not those that ``plan`` stored."""

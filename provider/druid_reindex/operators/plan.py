@@ -5,7 +5,7 @@ What only a running task needs is imported inside its methods: a DAG file is par
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import ConfigurationError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from druid_reindex.clients.planning import Planning
     from druid_reindex.model.identity import RunId
+    from druid_reindex.model.interval import Interval
 
 
 class PlanNightOperator(NightOperator):
@@ -34,6 +35,7 @@ class PlanNightOperator(NightOperator):
     - ``fence``: that of the lease under which the night is planned; None in a dry run, which takes none;
     - ``looked_at``: the instant from which on nobody else may write what an EMR step rebuilds, but ``others_before``;
     - ``suspended``: the supervisors that are suspended until the night's end;
+    - ``purge``: of a run that leaves keys out, the ``uri`` and ``etag`` of their file and the ``column``; else None;
     - ``run_id``, ``plan_uri``, ``plan_sha256``, ``page_uri``, ``explanation``;
     - ``batches`` that run, and ``planned_batches`` that would without a dry run; of these ``chunks``,
       ``segments_before``, ``rows_before``, and ``reasons``, how many chunks for each;
@@ -51,13 +53,16 @@ class PlanNightOperator(NightOperator):
         self.druid.check_engine(asked.engine)
         fence = None if asked.dry_run else self.take(context)
         planning, suspending = self._planning(), Suspending.of(self, run_id, fence)
+        keys = self._pinned(asked)
+        if keys is not None:
+            asked = _of_all(asked, planning.everything())
         plan, start = self._decided(asked, planning, suspending)
         chosen = _chosen(plan, asked.batches)
         self.require()
         if not asked.dry_run:
             planning.adopt(plan)
         told = (
-            {"fence": fence, "suspended": list(suspending.held) if suspending else [], **start}
+            {"fence": fence, "suspended": list(suspending.held) if suspending else [], "purge": keys, **start}
             | self._stored(run_id, plan)
             | self._judged(plan, chosen, asked)
             | _as_asked(asked)
@@ -88,6 +93,12 @@ class PlanNightOperator(NightOperator):
             if suspending is not None:
                 suspending.await_published(writers)
         return plan, start
+
+    def _pinned(self, asked: NightRequest) -> dict[str, str] | None:
+        """The file of keys that the run leaves out, as it is now; None for an ordinary night."""
+        from druid_reindex.operators.purging import pinned  # noqa: PLC0415
+
+        return pinned(self, asked.purge).to_json() if asked.purge else None
 
     def _planning(self) -> Planning:
         from druid_reindex.clients.planning import Planning  # noqa: PLC0415
@@ -130,7 +141,9 @@ class PlanNightOperator(NightOperator):
 
         pipeline, profile = self.settings.pipeline, self.settings.on_profile(told["profile"]).profile
 
-        shown = ("run_id", "window", "reason", "force", "dry_run", "engine", "profile", "plan_uri", "plan_sha256")
+        shown = (
+            "run_id", "window", "reason", "force", "dry_run", "engine", "profile", "purge", "plan_uri", "plan_sha256",
+        )  # fmt: skip
         page = PlanPage(
             title=f"Plan of {pipeline.datasource}",
             explanation=told["explanation"],
@@ -154,6 +167,11 @@ def summary(batches: list[Batch]) -> dict[str, Any]:
         "rows_before": sum(chunk.num_rows or 0 for chunk in chunks),
         "reasons": counted_reasons(chunks),
     }
+
+
+def _of_all(asked: NightRequest, everything: Interval | None) -> NightRequest:
+    """``asked``, of all that the datasource serves; nothing is forced where it serves nothing."""
+    return replace(asked, force=False) if everything is None else replace(asked, window=everything)
 
 
 def _as_asked(asked: NightRequest) -> dict[str, Any]:

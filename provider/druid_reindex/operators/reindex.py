@@ -15,6 +15,7 @@ from druid_reindex.operators.attest import require_attested
 from druid_reindex.operators.inputs import Read, keep_built, read_inputs
 from druid_reindex.operators.measured import measured_now
 from druid_reindex.operators.night import NightOperator, planned_night
+from druid_reindex.operators.purging import Purging
 from druid_reindex.operators.run_cluster import cluster_of, may_submit
 from druid_reindex.operators.shaped import shaped_now
 from druid_reindex.plan import names
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from druid_reindex.model.identity import RunId
     from druid_reindex.model.segment import Segment
     from druid_reindex.operators.jobs import Job, Work
+    from druid_reindex.operators.scripts import ScriptJob
 
 RECORD_PROTOCOL = 1
 
@@ -48,7 +50,7 @@ class ReindexSegmentsOperator(NightOperator):
     def __init__(self, *, batch: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.batch = batch
-        self._job: Job | None = None
+        self._job: Job | ScriptJob | None = None
 
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Run the batch, or return the record of the time it ran."""
@@ -77,6 +79,9 @@ class ReindexSegmentsOperator(NightOperator):
         if self._job is not None:
             self._job.cancel()
 
+    def _begun(self, job: ScriptJob) -> None:
+        self._job = job
+
     def _require_earlier(self, context: Context, run_id: RunId, batch: Batch) -> None:
         """A failure stops later batches: the one before, of those that run, must have left its result."""
         before = [number for number in planned_night(context)["batches"] if number < batch.number]
@@ -98,23 +103,29 @@ class ReindexSegmentsOperator(NightOperator):
 
         if self.settings.pipeline.submit is Submission.EMR_STEP:
             self._used_before(context, run_id, batch)
-        self._job = self._job_of(Work(
-            settings=replace(self.asked_settings(context), pipeline=read.pipeline), run_id=run_id, batch=batch,
+        purging = Purging.of(self, context, cluster, self._begun)
+        kept = purging.sift(batch, before["rows"]) if purging else None
+        rebuilt = kept.batch if kept else batch
+        job = self._job = self._job_of(Work(
+            settings=replace(self.asked_settings(context), pipeline=kept.pipeline if kept else read.pipeline),
+            run_id=run_id, batch=rebuilt, files_alone=kept is not None,
             waiting=self.waiting, log=self.log.info,
             require=partial(self._may_submit, context, cluster),
             started=partial(links.tell_job, context, self.settings, cluster.cluster_id),
             void=self._taken_back(context, run_id, batch),
         ))  # fmt: skip
-        ran = self._job.run(cluster)
+        ran = job.run(cluster) if rebuilt.chunks else {}
         require_attested(self, context, cluster.cluster_id)
         require_alone(self, context)
         used = self.druid.used_segments(self.settings.pipeline.datasource, batch.intervals)
-        after = self._published(batch, before["segments"], used)
-        if isinstance(self._job, StepJob):
+        after = self._published(rebuilt, before["segments"], used)
+        if isinstance(job, StepJob):
             before_all = self._used_before(context, run_id, batch)
-            refuse_slipped(batch, used, used_before=before_all, ours=self._job.versions())
-        built = {"datasource": plan.datasource, "built": keep_built(self, plan, batch, after)}
-        return self._record(batch, before, read, after) | built | {"appended": appended(batch, used), "ran": ran}
+            refuse_slipped(rebuilt, used, used_before=before_all, ours=job.versions())
+        purged = {"purge": purging.finish(kept, after)} if purging and kept else {}
+        built = {"datasource": plan.datasource, "built": keep_built(self, plan, rebuilt, after)}
+        found = {"appended": appended(batch, used), "ran": ran}
+        return self._record(batch, before, read, after) | built | found | purged
 
     def _taken_back(self, context: Context, run_id: RunId, batch: Batch) -> frozenset[str]:
         """The names of the batch's jobs whose segments were taken back."""
@@ -131,7 +142,7 @@ class ReindexSegmentsOperator(NightOperator):
         """What was served before and after; ``file_rows`` are those of files, None where nobody has counted them.
 
         Beside them, ``appended`` are the ids that others have added to an old version of a chunk since: they are hidden
-        with it; ``built`` is what the ledger has of the batch's chunks.
+        with it; ``built`` is what the ledger has of the batch's chunks, ``purge`` what a purge left out of it.
         """
         return {
             "protocol": RECORD_PROTOCOL,
@@ -140,7 +151,9 @@ class ReindexSegmentsOperator(NightOperator):
             "rows_before": before["rows"],
             "file_rows": read.file_rows,
             "before": before["segments"],
-            "after": {chunk: [segment.segment_id for segment in found] for chunk, found in after.items()},
+            "after": {
+                str(chunk): [segment.segment_id for segment in after.get(str(chunk), ())] for chunk in batch.intervals
+            },
         }
 
     def _job_of(self, work: Work) -> Job:

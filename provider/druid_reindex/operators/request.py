@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from druid_reindex.errors import ConfigurationError
-from druid_reindex.model.interval import Granularity, Interval, umbrella
+from druid_reindex.model.interval import ALL_TIME, Granularity, Interval, umbrella
 from druid_reindex.model.pipeline import Engine, Pipeline
+from druid_reindex.model.uri import S3Uri
 
 BACKFILL = "backfill"
 # The box in Airflow 3.3's form of a backfill without which it sends no parameters, for new runs neither.
@@ -25,6 +27,7 @@ KNOWN = {
     "engine": "an engine that the pipeline can run on",
     "profile": "a file of emr_configs/profiles/, without .yaml",
     "batches": "a list of batch numbers such as [0, 1]",
+    "purge": '{"key_file": "s3://bucket/key", "column": "a dimension"}, without interval and batches',
 }
 
 
@@ -39,11 +42,20 @@ class Run(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Purge:
+    """The rows of which keys a run leaves out: those of the file at ``key_file``, which stand in ``column``."""
+
+    key_file: S3Uri
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class NightRequest:
     """What one run is to do.
 
     ``window`` consists of whole time chunks when a person or a backfill named it, else it is the lookback before the
-    run. ``force`` rebuilds every chunk of it. ``batches`` None means all that are planned.
+    run. ``force`` rebuilds every chunk of it. ``batches`` None means all that are planned. A ``purge`` is of all
+    that is served: its window is all time, until the timeline is known.
     """
 
     window: Interval
@@ -53,6 +65,7 @@ class NightRequest:
     profile: str
     batches: tuple[int, ...] | None
     reason: str | None
+    purge: Purge | None = None
 
 
 def night_request(run: Run, pipeline: Pipeline, profiles: Collection[str]) -> NightRequest:
@@ -65,17 +78,20 @@ def night_request(run: Run, pipeline: Pipeline, profiles: Collection[str]) -> Ni
     kind = str(getattr(run.run_type, "value", run.run_type))
     backfill = kind == BACKFILL
     named = _backfilled(run, conf, pipeline) if backfill else conf.interval()
-    force = conf.flag("force")
+    force, purge = conf.flag("force"), conf.purge()
+    if purge and (named or conf.batches() is not None):
+        raise _refused("purge", None, because="a purge of a part, which would leave rows elsewhere")
     if force and named is None:
         raise _refused("force", value=True, because="true without an interval")
     return NightRequest(
-        window=whole_chunks(named, pipeline.granularity.segment) if named else _lookback(run, pipeline),
-        force=force or backfill,
+        window=ALL_TIME if purge else _window(run, named, pipeline),
+        force=force or backfill or purge is not None,
         dry_run=conf.flag("dry_run"),
         engine=Engine(conf.one_of("engine", engines(pipeline), pipeline.engine.value)),
         profile=conf.one_of("profile", profiles, pipeline.cluster.profile),
         batches=conf.batches(),
         reason=conf.reason(kind),
+        purge=purge,
     )
 
 
@@ -104,6 +120,10 @@ def _backfilled(run: Run, conf: _Conf, pipeline: Pipeline) -> Interval:
             "interval", conf.values["interval"], because="an interval in a backfill, whose runs are a day each"
         )
     return local_day(run.logical_date or run.run_after, pipeline.schedule.timezone)
+
+
+def _window(run: Run, named: Interval | None, pipeline: Pipeline) -> Interval:
+    return whole_chunks(named, pipeline.granularity.segment) if named else _lookback(run, pipeline)
 
 
 def _lookback(run: Run, pipeline: Pipeline) -> Interval:
@@ -156,6 +176,16 @@ class _Conf:
         if not isinstance(value, list) or not value or not all(type(each) is int and each >= 0 for each in value):
             raise _refused("batches", value)
         return tuple(sorted(set(value)))
+
+    def purge(self) -> Purge | None:
+        """Which keys are left out; None for an ordinary run. What else stands there is not told: it may be keys."""
+        value = self.values.get("purge")
+        if value is None:
+            return None
+        if isinstance(value, dict) and value.keys() == {"key_file", "column"} and value["column"]:
+            with suppress(ValueError):
+                return Purge(S3Uri.parse(str(value["key_file"])), str(value["column"]))
+        raise _refused("purge", None, because="something else")
 
     def reason(self, run_type: str) -> str | None:
         """Why a person started the run. Raises ConfigurationError when there is none although a person did."""

@@ -121,7 +121,9 @@ class StepRun:
         if resumed is None:
             return None
         known = {step.step_id: step.name for step in self.emr.list_steps(cluster.cluster_id)}
-        return (resumed, unit.place / known[resumed]) if resumed in known else None
+        name, doing = known.get(resumed, ""), self.doing
+        of_unit = f"{names.task_prefix(doing.pipeline.datasource, doing.run_id)}{unit.name}_"
+        return (resumed, unit.place / name) if name.startswith(of_unit) else None
 
     def _add(self, cluster: Cluster, unit: StepUnit, name: str) -> str:
         doing, folder = self.doing, unit.place / name

@@ -31,9 +31,18 @@ INSTALL_DRUID = BootstrapScript(name="install Druid's CLI indexer", path="bootst
 
 
 def run_job_flow(
-    pipeline: Pipeline, boundaries: Boundaries, boundary: Boundary, profile: ClusterProfile, run_id: RunId
+    pipeline: Pipeline,
+    boundaries: Boundaries,
+    boundary: Boundary,
+    profile: ClusterProfile,
+    run_id: RunId,
+    *,
+    reads_segments: bool = False,
 ) -> dict[str, Any]:
-    """The RunJobFlow request; equal for every try of one run, and tagged so that a retry finds the cluster."""
+    """The RunJobFlow request; equal for every try of one run, and tagged so that a retry finds the cluster.
+
+    Druid is installed where the night's steps need it, such as those of a purge, which ``reads_segments``.
+    """
     request = {
         "Name": names.cluster_name(pipeline, run_id),
         "ReleaseLabel": profile.release_label,
@@ -45,7 +54,7 @@ def run_job_flow(
         "Instances": _instances(boundary, profile),
         "Configurations": [dict(configuration) for configuration in profile.configurations],
         "BootstrapActions": [
-            *_bootstrap(pipeline, boundaries, profile),
+            *_bootstrap(boundaries, profile, with_druid=reads_segments or _needs_druid(pipeline)),
             *_attestation(boundaries, boundary, profile, run_id),
         ],
         "StepConcurrencyLevel": profile.step_concurrency_level,
@@ -171,13 +180,17 @@ def _group(group: InstanceGroup) -> dict[str, Any]:
     }
 
 
-def _bootstrap(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfile) -> list[dict[str, Any]]:
+def _needs_druid(pipeline: Pipeline) -> bool:
+    return pipeline.submit is Submission.EMR_STEP or bool(pipeline.exports)
+
+
+def _bootstrap(boundaries: Boundaries, profile: ClusterProfile, *, with_druid: bool) -> list[dict[str, Any]]:
     artifacts = S3Uri.parse(boundaries.artifacts_uri)
     scripts = [
         {"Name": s.name, "ScriptBootstrapAction": {"Path": str(artifacts / s.path), "Args": list(s.args)}}
         for s in profile.bootstrap
     ]
-    if pipeline.submit is Submission.EMR_STEP or pipeline.exports:
+    if with_druid:
         action = {"Path": str(artifacts / INSTALL_DRUID.path), "Args": [str(artifacts)]}
         scripts.append({"Name": INSTALL_DRUID.name, "ScriptBootstrapAction": action})
     return scripts

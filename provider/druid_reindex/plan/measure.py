@@ -133,18 +133,21 @@ def counted(pipeline: Pipeline) -> str:
     return f"SUM({quoted(count)})" if count and (pipeline.granularity.rollup or pipeline.is_derived) else "COUNT(*)"
 
 
-def _measured(metrics: Sequence[Metric]) -> Iterator[tuple[str, str, str]]:
-    """Alias, name and SQL aggregate of each metric that two segments of a chunk can be asked for together.
+def aggregate_of(metric: Metric) -> str | None:
+    """The SQL aggregate that joins stored values of the metric to what their rows have together; None without one.
 
     A stored ``filtered`` metric is combined as the aggregator that it filters for.
     Source: https://github.com/apache/druid/blob/25.0.0/processing/src/main/java/org/apache/druid/query/aggregation/FilteredAggregatorFactory.java
     """
+    kind = (metric.model_extra or {}).get("aggregator", {}).get("type") if metric.type == "filtered" else metric.type
+    return _AGGREGATES.get(kind)
+
+
+def _measured(metrics: Sequence[Metric]) -> Iterator[tuple[str, str, str]]:
+    """Alias, name and SQL aggregate of each metric that two segments of a chunk can be asked for together."""
     for number, metric in enumerate(metrics):
-        kind = (
-            (metric.model_extra or {}).get("aggregator", {}).get("type") if metric.type == "filtered" else metric.type
-        )
-        if kind in _AGGREGATES:
-            yield f"m{number}", metric.name, _AGGREGATES[kind]
+        if aggregate := aggregate_of(metric):
+            yield f"m{number}", metric.name, aggregate
 
 
 def _joined(measured: Iterable[tuple[str, str, str]], rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -134,6 +134,16 @@ def built_uri(place: RunsPlace, datasource: str) -> S3Uri:
     return S3Uri.parse(place.runs_uri) / f"built/{datasource}.json"
 
 
+def disposals_uri(place: RunsPlace, datasource: str) -> S3Uri:
+    """Where it is kept what was disposed of ``datasource``, a record for each run that did so."""
+    return S3Uri.parse(place.runs_uri) / f"disposals/{datasource}"
+
+
+def disposal_uri(place: RunsPlace, datasource: str, run_id: RunId) -> S3Uri:
+    """What the run has disposed of ``datasource``."""
+    return disposals_uri(place, datasource) / f"{run_id}.json"
+
+
 def plan_uri(boundary: Boundary, run_id: RunId) -> S3Uri:
     """The stored plan."""
     return run_prefix(boundary, run_id) / "plan.json"
@@ -200,6 +210,11 @@ def expectations_page_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Ur
 def rollback_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
     """What of a batch was taken back, and what is served since."""
     return batch_prefix(boundary, run_id, batch) / "rollback.json"
+
+
+def purge_prefix(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
+    """Where the steps of a purge keep what they are told, what they counted and a batch's rows without the keys."""
+    return run_prefix(boundary, run_id) / f"purge/{batch}"
 
 
 def statements_prefix(datasource: str, run_id: RunId) -> str:

@@ -41,6 +41,7 @@ def test_each_fixture_cites_its_release_and_agrees_with_the_table(release: str) 
     assert row.mark_used_path == fixture["paths"]["mark_used"]
     assert row.mark_unused_path == fixture["paths"]["mark_unused"]
     assert row.mark_takes_versions == fixture["mark_takes_versions"]
+    assert row.kill_takes_versions == fixture["kill_takes_versions"]
     assert row.hadoop_opt_in == fixture["hadoop_opt_in"]
     assert row.queue_full_status == fixture["answers"]["queue_full"]["status"]
     is_exception = fixture["answers"]["sql_refused"]["body"]["error"] == "druidException"

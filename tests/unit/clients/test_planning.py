@@ -103,3 +103,9 @@ def test_a_file_of_the_day_that_came_late_is_seen(key: str, expected: dict[str, 
     assert nights.reasons() == {}
     nights.store.put(S3Uri("drx-phi-111122223333", key), b"2", kms_key_arn="k")
     assert nights.reasons() == expected
+
+
+def test_everything_is_all_that_is_served_in_whole_chunks() -> None:
+    druid = FakeDruid([segment("09-01/09-02"), segment("09-20T05/09-20T06")])
+    assert Planning(pipeline(), {}, PHI, druid, FakeStore()).everything() == span("09-01/09-21")
+    assert Planning(pipeline(), {}, PHI, FakeDruid(), FakeStore()).everything() is None

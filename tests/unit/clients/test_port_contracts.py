@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,9 +19,9 @@ from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import SEVERAL
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.model.writers import Supervisor, Writers
-from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort
+from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort, ObjectVersionsPort
 from druid_server import RELEASES, DruidServer, client
-from twins import EPOCH, FakeDruid, FakeEmr, FakeStore, Outcome, segment
+from twins import EPOCH, FakeDruid, FakeEmr, FakeStore, FakeVersions, Outcome, segment
 
 FIRST, SECOND = Interval.parse("2026-09-01/2026-09-02"), Interval.parse("2026-09-02/2026-09-03")
 KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
@@ -193,6 +194,22 @@ def test_druid_puts_nothing_back_when_it_does_not_know_one_of_them(druid: DruidP
     assert first.segment_id not in {s.segment_id for s in druid.used_segments("vitals", [FIRST])}
 
 
+@pytest.mark.parametrize("release", ["twin", *RELEASES])
+def test_druid_kills_what_is_unused_in_an_interval_and_by_version_where_it_can(release: str) -> None:
+    taken, stays = segment(str(FIRST)), segment(str(FIRST), number=1)
+    server = FakeDruid([taken, stays], version="25.0.0" if release == "twin" else release)
+    druid: DruidPort = server if release == "twin" else client(DruidServer(release, server))
+    druid.mark_unused("vitals", [taken.segment_id])
+    kill = {"type": "kill", "id": "k1", "dataSource": "vitals", "interval": str(FIRST), "versions": ["v0"]}
+    for payload in (kill, kill | {"id": "k2", "versions": ["v1"]}):
+        druid.submit_task(payload)
+        assert [druid.task_status(str(payload["id"])).state for _ in range(3)][-1] is TaskState.SUCCESS
+        assert bool(server.unused) == (druid.kills_by_version() and payload is kill)
+    assert [each.segment_id for each in druid.used_segments("vitals", [FIRST])] == [stays.segment_id]
+    with pytest.raises(Terminal):
+        druid.mark_used("vitals", [taken.segment_id])
+
+
 def test_druid_loads(druid: DruidPort) -> None:
     assert druid.load_status("vitals", FIRST, refresh=True).segments_left == 2
     assert druid.load_status("vitals", FIRST, refresh=False).segments_left == 0
@@ -289,6 +306,51 @@ def test_emr_does_not_know_any_id(emr: EmrPort) -> None:
         emr.describe_cluster("j-0000000000XXX")
     with pytest.raises(NotFoundError):
         emr.terminate("j-0000000000XXX")
+
+
+@dataclass
+class Bucket:
+    """A bucket with versions, as the port sees it, and how objects come and go there."""
+
+    port: ObjectVersionsPort
+    put: Callable[[S3Uri], object]
+    hide: Callable[[S3Uri], object]
+
+
+@pytest.fixture(params=["twin", "client"])
+def versioned(request: pytest.FixtureRequest, aws: None) -> Bucket:
+    if request.param == "twin":
+        twin = FakeVersions()
+        return Bucket(twin, twin.add, twin.hide)
+    session = build_session(region="us-east-1")
+    s3 = session.client("s3")
+    s3.create_bucket(Bucket="drx-phi-111122223333")
+    s3.put_bucket_versioning(Bucket="drx-phi-111122223333", VersioningConfiguration={"Status": "Enabled"})
+    return Bucket(
+        S3Client(session),
+        lambda uri: s3.put_object(Bucket=uri.bucket, Key=uri.key, Body=b"x"),
+        lambda uri: s3.delete_object(Bucket=uri.bucket, Key=uri.key),
+    )
+
+
+def test_versions_of_objects_are_listed_and_deleted_for_good(versioned: Bucket) -> None:
+    root = S3Uri.parse("s3://drx-phi-111122223333/druid/segments")
+    old, other, beside = root / "a/b/index.zip", root / "a/c/index.zip", root / "ab/index.zip"
+    for uri in (old, old, other, beside):
+        versioned.put(uri)
+    versioned.hide(old)
+    port = versioned.port
+    assert port.folders(root) == ["a", "ab"]
+    assert port.folders(root / "a") == ["b", "c"]
+    assert port.folders(root / "none") == []
+    found = port.versions(root / "a")
+    told = sorted((each.uri, each.is_delete_marker, each.is_latest) for each in found)
+    assert told == [(old, False, False), (old, False, False), (old, True, True), (other, False, True)]
+    for _ in range(2):
+        port.delete_versions([each for each in found if each.uri == old])
+    assert [each.uri for each in port.versions(root / "a")] == [other]
+    assert [each.uri for each in port.versions(root)] == [other, beside]
+    assert port.folders(root / "a") == ["c"]
 
 
 @pytest.fixture(params=["twin", "client"])

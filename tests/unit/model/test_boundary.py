@@ -28,6 +28,15 @@ def test_a_classification_picks_its_side() -> None:
     assert BOUNDARIES.of(Classification.GENERAL) is BOUNDARIES.general
 
 
+def test_what_a_replica_has_is_claimed_as_what_it_copies() -> None:
+    copied = changed(replica={"bucket": "drx-phi-replica-111122223333", "region": "us-west-2"})
+    copy = S3Uri.parse("s3://drx-phi-replica-111122223333/druid/segments/patient_vitals")
+    assert copied.claims_uri(copy)
+    assert not PHI.claims_uri(copy)
+    assert copied.replica is not None
+    assert copied.replica.copy_of(S3Uri.parse(PHI.segments_uri)).bucket == copy.bucket
+
+
 def test_names_are_claimed_by_pattern_whatever_the_case() -> None:
     assert PHI.claims_datasource("patient_vitals")
     assert PHI.claims_datasource("PATIENT_vitals")
@@ -79,6 +88,8 @@ def test_a_general_workflow_names_what_is_general() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
+        {"replica": {"bucket": "s3://copies", "region": "us-west-2"}},
+        {"replica": {"bucket": "copies", "region": "oregon"}},
         {"kms_key_arn": "alias/phi"},
         {"kms_key_arn": "arn:aws:kms:us-east-1:111122223333:alias/phi"},
         {"emr_log_kms_key_arn": "arn:aws:s3:us-east-1:111122223333:key/1"},

@@ -48,6 +48,7 @@ def test_the_form_as_it_stands_is_what_a_scheduled_run_asks_for() -> None:
         ("dry_run", True),
         ("batches", [0, 2]),
         ("profile", "wide"),
+        ("purge", {"key_file": "s3://drx-phi-111122223333/runs/keys/one.txt", "column": "patient_token"}),
     ],
 )
 def test_what_a_person_may_enter(name: str, value: object) -> None:
@@ -65,6 +66,9 @@ def test_what_a_person_may_enter(name: str, value: object) -> None:
         ("batches", [-1]),
         ("engine", "spark"),
         ("profile", "huge"),
+        ("purge", {"key_file": "one.txt", "column": "patient_token"}),
+        ("purge", {"key_file": "s3://drx-phi-111122223333/runs/keys/one.txt", "column": "patient"}),
+        ("purge", {"key_file": "s3://drx-phi-111122223333/runs/keys/one.txt"}),
     ],
 )
 def test_what_the_form_refuses(name: str, value: object) -> None:

@@ -9,13 +9,15 @@ import pytest
 from airflow.sdk.api.datamodels._generated import DagRunType
 
 from druid_reindex.errors import ConfigurationError
-from druid_reindex.model.interval import Granularity, Interval
+from druid_reindex.model.interval import ALL_TIME, Granularity, Interval
 from druid_reindex.model.pipeline import Engine, Pipeline
-from druid_reindex.operators.request import BACKFILL_TICK, NightRequest, local_day, night_request, whole_chunks
+from druid_reindex.model.uri import S3Uri
+from druid_reindex.operators.request import BACKFILL_TICK, NightRequest, Purge, local_day, night_request, whole_chunks
 from night_world import SETTINGS, World
 
 PIPELINE = SETTINGS.pipeline.model_copy(update={"lookback": timedelta(days=5)})
 NEW_YORK = "America/New_York"
+PURGE = {"key_file": "s3://bucket/keys", "column": "patient_token"}
 
 
 def asked(
@@ -66,6 +68,13 @@ def test_a_manual_run_without_a_logical_date_says_all_there_is() -> None:
     )  # fmt: skip
 
 
+def test_a_purge_is_of_all_that_is_served() -> None:
+    found = asked({"purge": PURGE, "reason": "a patient asked"}, "manual")
+    assert found.purge == Purge(S3Uri("bucket", "keys"), "patient_token")
+    assert (found.window, found.force) == (ALL_TIME, True)
+    assert asked({"purge": None, "reason": "a late file"}, "manual").purge is None
+
+
 @pytest.mark.parametrize("run_type", ["manual", "backfill", DagRunType.MANUAL, DagRunType.BACKFILL])
 @pytest.mark.parametrize("conf", [{}, {"reason": None}, {"reason": "  "}])
 def test_a_person_says_why(conf: dict[str, Any], run_type: Any) -> None:
@@ -103,6 +112,12 @@ def test_a_machine_needs_no_reason(run_type: str) -> None:
         ({"batches": 1}, "batches: a list of batch numbers"),
         ({"batches": [True]}, "batches: a list of batch numbers"),
         ({"batches": [-1]}, "batches: a list of batch numbers"),
+        ({"purge": {"keys": ["t1"]}}, "something else. What to do: start a new run with purge: {"),
+        ({"purge": "s3://bucket/keys"}, "purge: {"),
+        ({"purge": {"key_file": "keys.txt", "column": "patient_token"}}, "purge: {"),
+        ({"purge": {"key_file": "s3://bucket/keys", "column": ""}}, "purge: {"),
+        ({"purge": PURGE, "interval": "2026-09-01/2026-09-02"}, "a purge of a part"),
+        ({"purge": PURGE, "batches": [0]}, "a purge of a part"),
     ],
 )  # fmt: skip
 def test_another_conf_is_refused_with_what_works(conf: dict[str, Any], told: str) -> None:

@@ -67,6 +67,8 @@ def test_druid_is_installed_for_steps_only_and_after_the_profiles_own_scripts() 
     ]
     jobs = emr.run_job_flow(pipeline(), boundaries(), PHI, own, RUN)["BootstrapActions"]
     assert [action["Name"] for action in jobs] == ["mount"]
+    purge = emr.run_job_flow(pipeline(), boundaries(), PHI, own, RUN, reads_segments=True)["BootstrapActions"]
+    assert purge == steps
 
 
 def test_nodes_of_a_cluster_that_is_attested_report_last_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
