@@ -56,10 +56,10 @@ def journalling(
             yield
         finally:
             journal.close()
-            _deliver(keeping, store, warn)
+            deliver(keeping, store, warn)
 
 
-def _deliver(keeping: Keeping, store: Callable[[], ObjectStorePort], warn: Callable[[str], None]) -> None:
+def deliver(keeping: Keeping, store: Callable[[], ObjectStorePort], warn: Callable[[str], None]) -> None:
     """Put the journals into S3; what cannot be put now stays in the spool for the next task, and is told."""
     if not keeping.files.waiting():
         return

@@ -151,7 +151,13 @@ class NightOperator(BaseOperator):
         deadline = wait.deadline(self.waiting.deadline).isoformat()
         lease = self._tenure.held.arguments() if self._tenure else None
         self.defer(
-            trigger=wait.trigger(poll_seconds=self.poll_seconds, deadline=deadline, lease=lease, **wait.arguments),
+            trigger=wait.trigger(
+                poll_seconds=self.poll_seconds,
+                deadline=deadline,
+                lease=lease,
+                journal=self.settings.wait_journal.arguments(),
+                **wait.arguments,
+            ),
             method_name=self.resume.__name__,
             kwargs={"asked_before": dict(self._asked)},
         )
