@@ -78,8 +78,5 @@ def role_session(method: str | None) -> dict[str, Any]:
     journal = current()
     if journal is None or method not in {"assume_role", "assume_role_with_web_identity"}:
         return {}
-    attempt, name = journal.attempt, {"RoleSessionName": journal.attempt.session_name}
-    if method == "assume_role_with_web_identity":
-        return name
-    tags = [{"Key": key, "Value": value} for key, value in attempt.session_tags.items()]
-    return name | {"SourceIdentity": attempt.source_identity, "Tags": tags}
+    told = journal.attempt.role_session
+    return told if method == "assume_role" else {"RoleSessionName": told["RoleSessionName"]}

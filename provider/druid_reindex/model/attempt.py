@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from druid_reindex.model.identity import RunId
 
@@ -67,6 +68,12 @@ class Attempt:
         """
         told = {"run": str(self.run), "dag": self.run.dag_id, "datasource": self.datasource}
         return {f"druid-reindex:{name}": value for name, value in told.items() if _TAG_VALUE.fullmatch(value)}
+
+    @property
+    def role_session(self) -> dict[str, Any]:
+        """What AssumeRole is told beside the role: name, source identity and tags."""
+        tags = [{"Key": key, "Value": value} for key, value in self.session_tags.items()]
+        return {"RoleSessionName": self.session_name, "SourceIdentity": self.source_identity, "Tags": tags}
 
     @property
     def _unit(self) -> str:
