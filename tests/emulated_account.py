@@ -53,11 +53,16 @@ def start(
     return Emulator(home, process, service.user_environment(home, "airflow"))
 
 
-def role_environment(home: SandboxHome, role_arn: str, session_name: str = "drx1.test.1") -> dict[str, str]:
-    """The environment with which boto3 and the `aws` CLI act as the role, which the user `airflow` has become."""
+def role_environment(
+    home: SandboxHome, role_arn: str, session_name: str = "drx1.test.1", **told: Any
+) -> dict[str, str]:
+    """The environment with which boto3 and the `aws` CLI act as the role, which the user `airflow` has become.
+
+    What else AssumeRole is told is ``told``.
+    """
     environment = service.user_environment(home, "airflow")
     sts = Emulator(home, None, environment).client("sts")
-    given = sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name)["Credentials"]
+    given = sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name, **told)["Credentials"]
     sts.close()
     return environment | {
         "AWS_ACCESS_KEY_ID": given["AccessKeyId"],

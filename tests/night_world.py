@@ -116,6 +116,8 @@ class World:
         )  # fmt: skip
         ti = SimpleNamespace(
             start_date=datetime.now(UTC),
+            map_index=-1,
+            try_number=1,
             xcom_pull=lambda task_ids, key="return_value": self.xcoms.get((task_ids, key)),
             xcom_push=lambda key, value: self.xcoms.__setitem__((task_id, key), value),
             get_task_states=lambda dag_id, run_ids: {run_ids[0]: self.states},

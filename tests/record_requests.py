@@ -29,7 +29,8 @@ PASSING = {
     "aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:useragent", "aws:userid", "s3:signatureage",
     "s3:if-match", "s3:x-amz-content-sha256", "kms:encryptioncontext:secretversionid",
     "sts:durationseconds", "sts:rolesessionname", "secretsmanager:secretid", "secretsmanager:resource",
-    "redshift-data:statement-owner-iam-userid",
+    "redshift-data:statement-owner-iam-userid", "aws:sourceidentity", "sts:sourceidentity",
+    *(f"aws:{of}tag/druid-reindex:{name}" for of in ("principal", "request") for name in ("run", "dag", "datasource")),
 }  # fmt: skip
 SHAPES = (
     (re.compile(r"(arn:aws:s3:::[^/]+/[^/]+/)([^/]+/)?.+"), r"\1\2*"),

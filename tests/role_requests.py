@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import yaml
 from moto.elbv2.models import elbv2_backends
@@ -32,6 +33,7 @@ from druid_reindex.clients.survey_emr import EmrSurvey
 from druid_reindex.clients.survey_entry import EntrySurvey
 from druid_reindex.clients.survey_facts import Gathering, Night, security_of
 from druid_reindex.errors import ConfigurationError
+from druid_reindex.model.attempt import Attempt
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.cluster import StepState
 from druid_reindex.model.cluster_security import ClusterSecurity
@@ -108,9 +110,10 @@ def ask(home: SandboxHome, *, with_nodes: bool) -> Path:
 
 @contextmanager
 def acting_for(home: SandboxHome, side: Classification) -> Iterator[None]:
-    """Airflow's user has become the side's role, for every session that is made from the environment."""
+    """Airflow's user has become the side's role, as a task does, for every session made from the environment."""
     before = dict(os.environ)
-    os.environ |= role_environment(home, service.airflow_role_arn(side))
+    told = Attempt(RunId(UUID(int=1), "recorded"), "recorded", datasource="recorded").role_session
+    os.environ |= role_environment(home, service.airflow_role_arn(side), told.pop("RoleSessionName"), **told)
     try:
         yield
     finally:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 import loops
+from druid_reindex.clients.journal import SPOOL_VARIABLE, journalled
+from druid_reindex.errors import RefusedError
 from druid_reindex.operators import connections
 from druid_reindex.sandbox.aws import service
-from druid_reindex.sandbox.aws.site import REGION
+from druid_reindex.sandbox.aws.gate import records
+from druid_reindex.sandbox.aws.iam.decisions import Outcome
+from druid_reindex.sandbox.aws.iam.replay import read
+from druid_reindex.sandbox.aws.site import ACCOUNT, REGION
 from emulated_account import Emulator
+from journals import ATTEMPT, BINDING, RUN, aws_calls_in
 
 SIDES = {"phi": "DrxAirflowPhi", "general": "DrxAirflowGeneral"}
 
@@ -50,3 +57,65 @@ def test_a_trigger_is_the_role_too(side: str, role: str, launch: Callable[..., s
     arn, found = loops.run(ask())
     assert f":assumed-role/{role}/" in arn
     assert found == cluster_id
+
+
+@pytest.mark.parametrize(("side", "role"), SIDES.items())
+def test_a_try_is_a_session_of_its_own_and_the_journal_says_whose_key_each_call_was_signed_with(
+    side: str, role: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(SPOOL_VARIABLE, str(tmp_path))
+    with journalled(BINDING) as journal:
+        session = connections.aws_session(f"aws_{side}", REGION)
+        arn = session.client("sts").get_caller_identity()["Arn"]
+        session.client("emr").list_clusters(ClusterStates=["STARTING"])
+    assert arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{ATTEMPT.session_name}"
+    became, *asked = aws_calls_in(journal.path)
+    assert (became.operation, became.access_key_id) == ("AssumeRole", service.access_key(emulator.home, "airflow").id)
+    assert became.resources == (service.airflow_role_arn(side),)
+    assert [call.operation for call in asked] == ["GetCallerIdentity", "ListClusters"]
+    credentials = session.get_credentials()
+    assert credentials is not None
+    assert {call.access_key_id for call in asked} == {credentials.access_key}
+    assert all(call.request_id and call.status == 200 for call in (became, *asked))
+    decisions = read(records.file(emulator.home)).decisions
+    becoming = [each for each in decisions
+                if each.request.resource == service.airflow_role_arn(side) and each.request.action.startswith("sts:")
+                and each.request.context.get("sts:rolesessionname") == (ATTEMPT.session_name,)]  # fmt: skip
+    assert {each.request.action for each in becoming} == {"sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"}
+    assert {each.outcome for each in becoming} == {Outcome.ALLOWED}
+    seen = [each.request for each in decisions
+            if str(each.request.principal).endswith(f"{role}/{ATTEMPT.session_name}")]  # fmt: skip
+    told = seen[-1].context
+    assert told["aws:sourceidentity"] == (str(RUN),)
+    assert told["aws:principaltag/druid-reindex:datasource"] == ("patient_vitals",)
+
+
+def test_a_trigger_is_journalled_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(SPOOL_VARIABLE, str(tmp_path))
+
+    async def ask() -> None:
+        async with connections.async_emr("aws_phi", REGION) as emr:
+            with pytest.raises(RefusedError):
+                await emr.describe_cluster("j-NOBODYS")
+
+    with journalled(BINDING) as journal:
+        loops.run(ask())
+    became, *asked = aws_calls_in(journal.path)
+    assert became.operation == "AssumeRole"
+    assert [(call.operation, call.resources) for call in asked] == [("DescribeCluster", ("j-NOBODYS",))]
+    assert asked[0].access_key_id.startswith("ASIA")
+    assert asked[0].error_code == "InvalidRequestException"
+
+
+def test_a_connection_without_a_role_asks_as_itself(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(SPOOL_VARIABLE, str(tmp_path))
+    key = service.access_key(emulator.home, "airflow")
+    plain = {"conn_type": "aws", "login": key.id, "password": key.secret, "extra": {"region_name": REGION}}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_PLAIN", json.dumps(plain))
+    with journalled(BINDING) as journal:
+        connections.aws_session("aws_plain", REGION).client("sts").get_caller_identity()
+    assert [(call.operation, call.access_key_id) for call in aws_calls_in(journal.path)] == [
+        ("GetCallerIdentity", key.id)
+    ]

@@ -17,6 +17,7 @@ from druid_reindex.clients.druid_answers import json_rows
 from druid_reindex.clients.druid_errors import from_answer, from_httpx
 from druid_reindex.clients.druid_http import Ask, DruidConfig, client_arguments, leader, unknown_form, where
 from druid_reindex.clients.druid_statuses import FOUND_OR_NOT, read_status
+from druid_reindex.clients.journal_druid import DruidRecorder
 from druid_reindex.errors import Transient
 from druid_reindex.model.druid_task import TaskState, TaskStatus
 from druid_reindex.model.interval import Interval, format_instant
@@ -36,6 +37,7 @@ class AsyncDruid:
         self._config = config
         self._client = client
         self._overlord = config.overlord_url.rstrip("/")
+        self._recorder = DruidRecorder(config.user)
 
     async def task_statuses(self, task_ids: Iterable[str]) -> dict[str, TaskStatus]:
         """The status of each task by id, a few asked for at once; a task that the Overlord does not know is absent.
@@ -99,7 +101,9 @@ class AsyncDruid:
         url = httpx.URL(ask.url)
         for _ in range(_MOST_REDIRECTS + 1):
             try:
-                response = await self._client.request(ask.method, url, json=ask.body)
+                request = self._client.build_request(ask.method, url, json=ask.body)
+                with self._recorder.recorded(request) as answered:
+                    response = answered(await self._client.send(request))
             except httpx.HTTPError as error:
                 raise from_httpx(error, attempted=ask.attempted, resource=where(url)) from error
             if not response.has_redirect_location:

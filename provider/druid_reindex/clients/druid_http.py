@@ -18,6 +18,7 @@ import httpx
 from druid_reindex import __version__
 from druid_reindex.clients.calls import Tally
 from druid_reindex.clients.druid_errors import from_answer, from_httpx
+from druid_reindex.clients.journal_druid import DruidRecorder
 from druid_reindex.errors import ConfigurationError, NoAnswerError, ProtocolError, ThrottledError, UnavailableError
 
 T = TypeVar("T")
@@ -124,6 +125,7 @@ class DruidHttp:
         self._config = config
         self._pace = pace or Pace()
         self._calls = Tally()
+        self._recorder = DruidRecorder(config.user)
         self._client = httpx.Client(
             **client_arguments(config),
             transport=transport,
@@ -164,7 +166,8 @@ class DruidHttp:
                 ask.method, url, json=ask.body, params=dict(ask.params) or None, timeout=self._timeout(ask)
             )
             try:
-                response = self._client.send(request, stream=True)
+                with self._recorder.recorded(request) as answered:
+                    response = answered(self._client.send(request, stream=True))
                 try:
                     if not response.has_redirect_location:
                         return self._consumed(ask, response, consume)

@@ -1,4 +1,4 @@
-"""AWS clients on asyncio (aiobotocore) for those who wait; they behave as those of ``session``."""
+"""AWS clients on asyncio (aiobotocore) for those who wait; they behave, and are journalled, as those of ``session``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from aiobotocore.config import AioConfig
 
 from druid_reindex.clients.aws_errors import translated
-from druid_reindex.clients.session import client_arguments
+from druid_reindex.clients.session import client_arguments, record
 
 _KINDS = ("service-2", "endpoint-rule-set-1", "paginators-1")
 
@@ -29,6 +29,7 @@ def _prepared(make_session: Callable[[], Any], service: str) -> Any:
     """The session with the service's models read, which takes longer than an event loop should be held up."""
     with translated("start an AWS session", "the Airflow connection"):
         session = make_session()
+        record(session.get_component("event_emitter"))
         loader = session.get_component("data_loader")
         for kind in _KINDS:
             loader.load_service_model(service, kind)

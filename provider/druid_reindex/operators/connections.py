@@ -156,16 +156,37 @@ def secrets_client(conn_id: str, region: str) -> SecretsClient:
 
 
 def aws_session(conn_id: str, region: str) -> boto3.Session:
-    """The session that the Amazon provider makes of the connection, with its assumed role when it names one."""
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook  # noqa: PLC0415
+    """The session that the Amazon provider makes of the connection; in a task it bears the try's name and marks.
 
+    A connection that names a role becomes it as this try, and again before the session expires; one that names none
+    asks as itself. Both are journalled, the becoming too.
+    """
     from druid_reindex.clients.calls import counting  # noqa: PLC0415
+    from druid_reindex.clients.session import recorded  # noqa: PLC0415
 
-    return counting(AwsGenericHook(aws_conn_id=conn_id, region_name=region).get_session(region_name=region))
+    session: boto3.Session = _session(conn_id, region, deferrable=False)
+    return recorded(counting(session))
 
 
 def _aio_session(conn_id: str, region: str) -> Any:
-    """The aiobotocore session that the Amazon provider makes of the connection."""
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook  # noqa: PLC0415
+    """The same on aiobotocore."""
+    return _session(conn_id, region, deferrable=True)
 
-    return AwsGenericHook(aws_conn_id=conn_id, region_name=region).get_session(region_name=region, deferrable=True)
+
+def _session(conn_id: str, region: str, *, deferrable: bool) -> Any:
+    """What the Amazon provider's own factory (the deployment's, where it has one) makes of the connection.
+
+    Source: https://airflow.apache.org/docs/apache-airflow-providers-amazon/stable/connections/aws.html
+    """
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook, SessionFactory  # noqa: PLC0415
+
+    from druid_reindex.clients.aws_errors import translated  # noqa: PLC0415
+    from druid_reindex.clients.session import record, role_session  # noqa: PLC0415
+
+    hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=conn_id, region_name=region)
+    found = hook.conn_config
+    found.assume_role_kwargs = {**found.assume_role_kwargs, **role_session(found.assume_role_method)}
+    factory = SessionFactory(conn=found, region_name=region, config=hook.config)
+    with translated("start an AWS session", f"Airflow connection {conn_id}"):
+        record(factory.basic_session.events)
+        return factory.create_session(deferrable=deferrable)

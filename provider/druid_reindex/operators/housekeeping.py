@@ -12,11 +12,13 @@ from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param
 from airflow.sdk.exceptions import AirflowException
 
 from druid_reindex.errors import DruidReindexError
+from druid_reindex.model.attempt import Attempt
 from druid_reindex.model.boundary import Boundaries
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.operators import connections
+from druid_reindex.operators.journalling import Keeping, journalling
 from druid_reindex.plan.orphans import Ages, Orphan, orphans
 
 if TYPE_CHECKING:
@@ -56,7 +58,15 @@ class HousekeepingOperator(BaseOperator):
         self.ages = ages
 
     def execute(self, context: Context) -> dict[str, list[str]]:
-        """Find, ask which runs live, and take away."""
+        """Find, ask which runs live, and take away; what killed tasks have left of their journals here is put away."""
+        run, ti, boundary = context["dag_run"], context["ti"], self.boundaries.of(self.classification)
+        run_id = RunId.of(self.boundaries.deployment_id, dag_id=run.dag_id, run_id=run.run_id)
+        store = partial(connections.s3_client, boundary.aws_conn_id, self.boundaries.region)
+        attempt = Attempt(run_id, self.task_id, try_number=ti.try_number)
+        with journalling(Keeping.of(boundary), attempt, store, self.log.warning):
+            return self._keep_house(context)
+
+    def _keep_house(self, context: Context) -> dict[str, list[str]]:
         wrong: list[str] = []
         side = self._side(wrong)
         found = side.find()

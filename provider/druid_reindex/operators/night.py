@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -13,8 +14,10 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from druid_reindex.errors import DruidReindexError, IntegrityError, NotFoundError, Terminal
+from druid_reindex.model.attempt import NOT_MAPPED, Attempt
 from druid_reindex.model.identity import RunId, digest
 from druid_reindex.operators import connections
+from druid_reindex.operators.journalling import Keeping, journalling
 from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import document, names
@@ -72,12 +75,12 @@ class NightOperator(BaseOperator):
     ) -> Any:
         """What ``carry_out`` returns. A Terminal error fails the task for good, a Transient one is for its retries.
 
-        How many requests the try made, by service, is told in its end, also where it fails.
+        How many requests the try made, by service, is told in its end, also where it fails; each one is journalled.
         """
         from druid_reindex.clients.calls import counted  # noqa: PLC0415
 
         self.waiting = Waiting(self._defer, self._deadline(context), self.log.info, resumed=waited_for)
-        with counted(asked_before) as self._asked:
+        with self._journal(context), counted(asked_before) as self._asked:
             try:
                 return self._carried_out(context)
             except DruidReindexError as error:
@@ -148,7 +151,13 @@ class NightOperator(BaseOperator):
         deadline = wait.deadline(self.waiting.deadline).isoformat()
         lease = self._tenure.held.arguments() if self._tenure else None
         self.defer(
-            trigger=wait.trigger(poll_seconds=self.poll_seconds, deadline=deadline, lease=lease, **wait.arguments),
+            trigger=wait.trigger(
+                poll_seconds=self.poll_seconds,
+                deadline=deadline,
+                lease=lease,
+                journal=self.settings.wait_journal.arguments(),
+                **wait.arguments,
+            ),
             method_name=self.resume.__name__,
             kwargs={"asked_before": dict(self._asked)},
         )
@@ -197,6 +206,14 @@ class NightOperator(BaseOperator):
         ]
         if waits:
             self.waiting.until(lambda: f"{alive} of run {run_id.dag_run_id} to end", lambda _: False, waits[0])
+
+    def _journal(self, context: Context) -> AbstractContextManager[None]:
+        """The journal of the try until the block ends, which is put into the run's prefix then."""
+        settings, ti = self.settings, context["ti"]
+        index = NOT_MAPPED if ti.map_index is None else ti.map_index
+        run_id, datasource = self.run_identity(context), settings.pipeline.datasource
+        attempt = Attempt(run_id, self.task_id, index, ti.try_number, datasource)
+        return journalling(Keeping.of(settings.boundary), attempt, lambda: self.store, self.log.warning)
 
     def run_identity(self, context: Context) -> RunId:
         """The identity of the DagRun, equal for all its tasks and tries."""

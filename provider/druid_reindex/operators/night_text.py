@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -10,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 from druid_reindex.clients.night_facts import AirflowFacts, Sources, Subject, night_state
 from druid_reindex.errors import DruidReindexError
 from druid_reindex.evidence.night_state import VERDICT_TASK, WHY_KEY, NightState, Stopped, Unread, render
+from druid_reindex.model.attempt import Attempt
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.interval import parse_instant
 from druid_reindex.model.prices import load_prices
 from druid_reindex.operators import connections
+from druid_reindex.operators.journalling import Keeping, journalling
 from druid_reindex.operators.night import planned
 from druid_reindex.operators.settings import NightSettings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+NIGHT_TEXT = "night_text"
+_LOG = logging.getLogger(__name__)
 LATE = "the night is not over at its deadline (policy.finish_within_hours); nothing has failed so far as is known here"
 NOT_TOLD = "a deadline's callback is not told of task instances: look at the run in Airflow's UI"
 
@@ -84,8 +89,11 @@ def _late_text(run: Mapping[str, Any], file: Path, configs: Path) -> str:
 
 
 def _text(settings: NightSettings, run_id: RunId, facts: Callable[[], AirflowFacts], profile: str | None) -> str:
+    attempt = Attempt(run_id, NIGHT_TEXT, datasource=settings.pipeline.datasource)
+    store = partial(connections.s3_client, settings.aws_conn_id, settings.boundaries.region)
     try:
-        return render(_state(settings, run_id, facts(), profile))
+        with journalling(Keeping.of(settings.boundary), attempt, store, _LOG.warning):
+            return render(_state(settings, run_id, facts(), profile))
     except DruidReindexError as error:
         return f"run {run_id.dag_run_id} of {run_id.dag_id}: its state could not be told: {error}"
 

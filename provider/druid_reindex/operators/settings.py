@@ -16,6 +16,7 @@ from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.transfer_rules import missing_sql, read_scripts
 from druid_reindex.model.yaml_file import read_yaml
+from druid_reindex.operators.triggers.journal import WaitJournal
 from druid_reindex.operators.triggers.statements import RedshiftStatementTrigger
 from druid_reindex.operators.triggers.waits import DruidTaskTrigger, EmrClusterTrigger, EmrStepTrigger
 from druid_reindex.operators.waiting import Wait
@@ -134,6 +135,12 @@ class NightSettings:
         """The wait for a cluster to be up, or to have ended; ``shared`` with other runs, it outlives this one."""
         arguments = self.aws_arguments | {"cluster_id": cluster_id, "until": until, "shared": shared}
         return Wait(f"cluster {cluster_id}", EmrClusterTrigger, arguments)
+
+    @property
+    def wait_journal(self) -> WaitJournal:
+        """Where triggers journal what they ask."""
+        boundary, where = self.boundary, (self.aws_conn_id, self.boundaries.region)
+        return WaitJournal(*where, boundary.runs_uri, boundary.kms_key_arn, str(self.boundaries.deployment_id))
 
     @property
     def druid_arguments(self) -> dict[str, Any]:

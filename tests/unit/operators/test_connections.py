@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 from airflow.sdk import BaseHook, Connection
 
 from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.emr import EmrClient
+from druid_reindex.clients.journal import SPOOL_VARIABLE, journalled
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.secrets import SecretsClient
-from druid_reindex.errors import ConfigurationError
+from druid_reindex.errors import ConfigurationError, NoAnswerError
 from druid_reindex.operators import connections
+from journals import BINDING, aws_calls_in
 
 
 def connection(**fields: object) -> Connection:
@@ -77,3 +80,19 @@ def test_clients_of_aws_are_made_of_the_amazon_providers_session(monkeypatch: py
     assert isinstance(connections.emr_client("aws_phi", "us-east-1"), EmrClient)
     assert isinstance(connections.s3_client("aws_phi", "us-east-1"), S3Client)
     assert isinstance(connections.secrets_client("aws_phi", "us-east-1"), SecretsClient)
+
+
+def test_a_role_that_cannot_be_become_is_an_error_that_names_the_connection(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    role = {"role_arn": "arn:aws:iam::111122223333:role/DrxAirflowPhi"}
+    found = {"conn_type": "aws", "login": "AKIDEXAMPLE", "password": "canary-key", "extra": role}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_PHI", json.dumps(found))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv(SPOOL_VARIABLE, str(tmp_path))
+    with journalled(BINDING) as journal, pytest.raises(NoAnswerError, match="Airflow connection aws_phi"):
+        connections.aws_session("aws_phi", "us-east-1")
+    (call,) = aws_calls_in(journal.path)
+    assert (call.operation, call.access_key_id, call.status) == ("AssumeRole", "AKIDEXAMPLE", None)
+    assert "canary" not in journal.path.read_text()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,15 +14,19 @@ from airflow.sdk.exceptions import AirflowException
 
 from airflow_twin import DESK
 from druid_reindex import housekeeping_dags
+from druid_reindex.clients.journal import SPOOL_VARIABLE, Journal
 from druid_reindex.clients.suspensions import Suspender, SuspensionShelf
 from druid_reindex.errors import NoAnswerError, RefusedError
+from druid_reindex.model.druid_call import DruidCall
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.model.suspension import Suspension
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.model.writers import Supervisor
 from druid_reindex.operators import connections
 from druid_reindex.operators.housekeeping import AGES, HousekeepingOperator, live_runs
 from druid_reindex.plan import names
+from journals import BINDING
 from twins import FakeDruid, FakeEmr, FakeStore
 
 DAG = "nightly_reindex__patient_vitals"
@@ -42,6 +48,7 @@ class Ti:
 
     runs: dict[str, str]
     asked: list[str] = field(default_factory=list)
+    try_number: int = 1
 
     def get_dr_count(self, dag_id: str, run_ids: Sequence[str], states: Sequence[str]) -> int:
         assert dag_id == DAG
@@ -77,7 +84,8 @@ def operator() -> HousekeepingOperator:
 
 
 def keep_house(ti: Ti, **params: Any) -> dict[str, list[str]]:
-    return operator().execute(cast("Any", {"ti": ti, "params": params}))
+    run = SimpleNamespace(dag_id="housekeeping__phi", run_id="scheduled__1")
+    return operator().execute(cast("Any", {"ti": ti, "params": params, "dag_run": run}))
 
 
 @pytest.mark.parametrize(
@@ -121,6 +129,21 @@ def test_what_cannot_be_read_fails_the_task_and_hides_nothing_else(
     with pytest.raises(AirflowException, match="could not read: list objects"):
         keep_house(Ti({}))
     assert emr.terminated == [cluster_id]
+
+
+def test_what_killed_tasks_have_left_of_their_journals_on_this_worker_is_put_away(
+    emr: FakeEmr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(SPOOL_VARIABLE, str(tmp_path))
+    left = Journal(BINDING)
+    at = datetime(2026, 10, 6, tzinfo=UTC)
+    left.add(DruidCall(at, "druid:8290", "GET", "/status", "phi", 200, None, None, left.run, left.task))
+    left.close()
+    keep_house(Ti({}))
+    store = connections.s3_client("aws_phi", "us-east-1")
+    (stored,) = store.listing(S3Uri.parse(BINDING.runs_uri) / f"{left.run}/journal")
+    assert store.get(stored.uri).count(b"/status") == 1
+    assert not left.path.exists()
 
 
 def test_each_owner_is_asked_for_once() -> None:

@@ -15,6 +15,7 @@ from druid_reindex.errors import DruidReindexError, FencedOutError
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
+from druid_reindex.operators.triggers.journal import WaitJournal
 from druid_reindex.operators.triggers.polls import Question, shared
 from druid_reindex.plan import names
 from druid_reindex.plan.lease import RENEW_AFTER, Claim
@@ -61,7 +62,7 @@ class HeldLease:
         item = json.dumps(self.arguments())
         try:
             async with (
-                shared(self._question(), RENEW_AFTER.total_seconds()) as poll,
+                shared(self._journal.of(self._question()), RENEW_AFTER.total_seconds()) as poll,
                 aclosing(poll.watch(item)) as answers,
             ):
                 async for seen in answers:
@@ -70,6 +71,10 @@ class HeldLease:
         finally:
             _REMEMBERED.pop(names.lease_uri(self, self.datasource), None)
         return "nobody renews the lease any more"
+
+    @property
+    def _journal(self) -> WaitJournal:
+        return WaitJournal(self.conn_id, self.region, self.runs_uri, self.kms_key_arn, self.deployment_id)
 
     def _question(self) -> Question:
         key = ("leases", self.conn_id, self.region)

@@ -46,5 +46,5 @@ class RedshiftStatementTrigger(LookAgainTrigger):
 
     async def on_kill(self) -> None:
         """Cancel the batch."""
-        async with connections.async_redshift(self.conn_id, self.region) as redshift:
+        async with self.journalled(), connections.async_redshift(self.conn_id, self.region) as redshift:
             await redshift.cancel(self.statement_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +15,7 @@ from druid_reindex.errors import DruidReindexError, Terminal
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.lease import Lease, from_json
 from druid_reindex.operators import connections
+from druid_reindex.operators.triggers.journal import WaitJournal
 from druid_reindex.operators.triggers.polls import Question, Seen, shared
 from druid_reindex.operators.triggers.renewal import HeldLease, stored
 from druid_reindex.plan import names
@@ -30,16 +31,24 @@ class LookAgainTrigger(BaseTrigger):
     :param poll_seconds: time between two looks; longer after looks that failed
     :param deadline: the instant (ISO 8601) after which nothing is waited for; failed looks count towards it
     :param lease: the lease that is renewed meanwhile, as ``HeldLease.arguments`` gives it; losing it ends the wait
+    :param journal: where what is asked is journalled, as ``WaitJournal.arguments`` gives it
     """
 
     def __init__(
-        self, *, conn_id: str, poll_seconds: float, deadline: str, lease: dict[str, str] | None = None
+        self,
+        *,
+        conn_id: str,
+        poll_seconds: float,
+        deadline: str,
+        lease: dict[str, str] | None = None,
+        journal: dict[str, str] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.conn_id = conn_id
         self.poll_seconds = poll_seconds
         self.deadline = deadline
         self.lease = lease
+        self.journal = journal
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and the arguments that make an equal trigger in another process."""
@@ -48,6 +57,7 @@ class LookAgainTrigger(BaseTrigger):
             "poll_seconds": self.poll_seconds,
             "deadline": self.deadline,
             "lease": self.lease,
+            "journal": self.journal,
         }
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments | self.waited_for()
 
@@ -62,7 +72,8 @@ class LookAgainTrigger(BaseTrigger):
         yield TriggerEvent({"why": why, "item": self.item})  # type: ignore[no-untyped-call]
 
     async def _settled(self) -> str:
-        async with shared(self.question(), self.poll_seconds) as poll, aclosing(poll.watch(self.item)) as answers:
+        question = WaitJournal(**self.journal).of(self.question()) if self.journal else self.question()
+        async with shared(question, self.poll_seconds) as poll, aclosing(poll.watch(self.item)) as answers:
             async for seen in answers:
                 why = self._why(seen)
                 if why is not None:
@@ -86,6 +97,10 @@ class LookAgainTrigger(BaseTrigger):
             self.log.warning("looking again later: %s", seen)
             return None
         return self.judge(seen)
+
+    def journalled(self) -> AbstractAsyncContextManager[None]:
+        """The journal of what this trigger asks by itself, until the block ends."""
+        return WaitJournal(**self.journal).kept() if self.journal else nullcontext()
 
     @property
     @abstractmethod
@@ -146,7 +161,7 @@ class EmrClusterTrigger(LookAgainTrigger):
     async def on_kill(self) -> None:
         """Terminate a cluster that is not up yet: its teardown does not run. A shared one is its other runs'."""
         if self.until == "up" and not self.shared:
-            async with connections.async_emr(self.conn_id, self.region) as emr:
+            async with self.journalled(), connections.async_emr(self.conn_id, self.region) as emr:
                 await emr.terminate(self.cluster_id)
 
 
@@ -191,7 +206,7 @@ class EmrStepTrigger(LookAgainTrigger):
 
     async def on_kill(self) -> None:
         """Cancel the step."""
-        async with connections.async_emr(self.conn_id, self.region) as emr:
+        async with self.journalled(), connections.async_emr(self.conn_id, self.region) as emr:
             await emr.cancel_step(self.cluster_id, self.step_id)
 
 
@@ -238,7 +253,8 @@ class DruidTaskTrigger(LookAgainTrigger):
     async def on_kill(self) -> None:
         """Shut the task down."""
         if self.ours:
-            async with connections.async_druid(self.conn_id, protected=self.protected) as druid:
+            druid_at = connections.async_druid(self.conn_id, protected=self.protected)
+            async with self.journalled(), druid_at as druid:
                 await druid.shutdown_task(self.task_name)
 
 
