@@ -1,7 +1,8 @@
 """One small Protocol per outside world, in nouns of ``model``, never in boto's or httpx's types.
 
 In → out: the rooms above ask in these words; ``clients`` answers them on the network, and tests answer them in memory.
-May import ``model`` and ``errors``. What it costs: an outside fact that no Protocol names cannot be used above.
+May import the pure rooms, ``model`` and ``errors``. What it costs: an outside fact that no Protocol names cannot be
+used above.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from druid_reindex.evidence.public_key import PublicKey
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, Step, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskStatus
+from druid_reindex.model.evidence_place import ObjectLock
 from druid_reindex.model.expectation import Expectation, Report
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
@@ -187,6 +190,20 @@ class ClusterSurveyPort(Protocol):
         """The EBS volumes that are attached to the instances, root volumes among them."""
 
 
+class SigningPort(Protocol):
+    """An asymmetric key on P-256 whose private half never leaves its keeper."""
+
+    @property
+    def key(self) -> str:
+        """The key's ARN, or what else names it."""
+
+    def public_key(self) -> PublicKey:
+        """Its public half."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Its ECDSA signature, in DER, over the SHA-256 of ``message``."""
+
+
 class RecordStorePort(Protocol):
     """Amazon S3 as the keeper of records that several write."""
 
@@ -234,3 +251,16 @@ class ObjectVersionsPort(Protocol):
 
     def delete_versions(self, versions: Iterable[ObjectVersion]) -> None:
         """Delete these versions for good; one that is not there is left so."""
+
+
+class LockedStorePort(ObjectStorePort, Protocol):
+    """Amazon S3 with Object Lock: what is written there stays."""
+
+    def put_locked(self, uri: S3Uri, body: bytes, *, kms_key_arn: str, lock: ObjectLock) -> None:
+        """Write the object, locked, where there is none; one of these very bytes counts as this write.
+
+        Raises ConflictError when another object is there.
+        """
+
+    def lock_of(self, uri: S3Uri) -> ObjectLock | None:
+        """The object's lock; None when it has none. Raises NotFoundError when there is no object."""
