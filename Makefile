@@ -87,6 +87,7 @@ bench: $(INSTALLED) ## benchmarks, each with a ratio to a peer or a limit
 docs: $(INSTALLED) ## regenerate what the docs take from the code, and build the site, strictly
 	@$(CLI) pipeline schema > docs/pipeline.schema.json
 	@$(CLI) pipeline reference > docs/fields.md
+	@$(CLI) evidence schema > docs/evidence.schema.json
 	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict --config-file docs/mkdocs/mkdocs.yml
 	@echo "the site: .cache/docs/index.html"
 

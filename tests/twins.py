@@ -12,7 +12,11 @@ from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import Any
 
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from druid_reindex.errors import ConfigurationError, ConflictError, NotFoundError, RefusedError
+from druid_reindex.evidence.public_key import PublicKey
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
@@ -541,3 +545,22 @@ class FakeSecrets:
     def make(self, name: str, text: str, *, kms_key_arn: str, description: str) -> str:
         assert description
         return self.held.setdefault(name, (text, kms_key_arn))[0]
+
+
+@dataclass
+class FakeSigner:
+    """A signing key in memory; equal ``secret``s are equal keys."""
+
+    secret: int = 1
+    key: str = "arn:aws:kms:us-east-1:111122223333:key/88888888-8888-4888-8888-888888888888"
+
+    def public_key(self) -> PublicKey:
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        return PublicKey(self._private.public_key().public_bytes(serialization.Encoding.DER, form))
+
+    def sign(self, message: bytes) -> bytes:
+        return self._private.sign(message, ec.ECDSA(hashes.SHA256()))
+
+    @property
+    def _private(self) -> ec.EllipticCurvePrivateKey:
+        return ec.derive_private_key(self.secret, ec.SECP256R1())

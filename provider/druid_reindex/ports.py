@@ -1,7 +1,8 @@
 """One small Protocol per outside world, in nouns of ``model``, never in boto's or httpx's types.
 
 In → out: the rooms above ask in these words; ``clients`` answers them on the network, and tests answer them in memory.
-May import ``model`` and ``errors``. What it costs: an outside fact that no Protocol names cannot be used above.
+May import the pure rooms, ``model`` and ``errors``. What it costs: an outside fact that no Protocol names cannot be
+used above.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from druid_reindex.evidence.public_key import PublicKey
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, Step, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskStatus
@@ -182,6 +184,20 @@ class ClusterSurveyPort(Protocol):
 
     def volumes(self, instance_ids: Iterable[str]) -> tuple[Volume, ...]:
         """The EBS volumes that are attached to the instances, root volumes among them."""
+
+
+class SigningPort(Protocol):
+    """An asymmetric key on P-256 whose private half never leaves its keeper."""
+
+    @property
+    def key(self) -> str:
+        """The key's ARN, or what else names it."""
+
+    def public_key(self) -> PublicKey:
+        """Its public half."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Its ECDSA signature, in DER, over the SHA-256 of ``message``."""
 
 
 class RecordStorePort(Protocol):

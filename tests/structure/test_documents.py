@@ -32,7 +32,9 @@ from documents import (
 from druid_reindex.cli.main import app
 from druid_reindex.model.reference import reference
 
-LANGUAGES = {"bash", "yaml", "ini"}
+LANGUAGES = {"bash", "yaml", "ini", "sh"}
+# Whole scripts (`sh`), each with the test that runs it.
+SCRIPTS = {"evidence-pack.md": "tests/contract/test_evidence_by_hand.py"}
 BIN = Path(sys.executable).parent
 SITE = """import socket, sys
 def refuse(*_): raise OSError("the build asks the network")
@@ -67,7 +69,9 @@ def test_there_are_documents() -> None:
 def test_every_block_is_of_a_known_kind_and_shell_is_shell(document: Path) -> None:
     for fence in fences(document):
         assert fence.language in LANGUAGES, fence
-        if fence.language == "bash":
+        if fence.language == "sh":
+            assert (ROOT / SCRIPTS[document.name]).is_file()
+        if fence.language in {"bash", "sh"}:
             parsed = subprocess.run(["bash", "-n"], input=fence.body, capture_output=True, text=True, check=False)
             assert parsed.returncode == 0, f"{fence}: {parsed.stderr}"
 

@@ -16,6 +16,7 @@ from druid_reindex.cli import (
     certificates,
     doctor,
     druid_user,
+    evidence,
     init,
     lease,
     orphans,
@@ -68,6 +69,7 @@ posture.register(app)
 druid_user.register(app)
 app.add_typer(lease.app, name="lease")
 app.add_typer(certificates.app, name="certificates")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(security_config.app, name="security-config")
 app.add_typer(
     typer.Typer(cls=_Sandbox, no_args_is_help=True, help="An AWS account and a Druid/Hadoop cluster on this machine."),
