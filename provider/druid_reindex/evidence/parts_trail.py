@@ -6,11 +6,11 @@ Ids, times, names and counts alone. A count that nobody has measured is None: it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from druid_reindex.evidence.parts import Kind
+from druid_reindex.evidence.parts import Kind, Part, State
 
 
 class Unexplained(StrEnum):
@@ -113,3 +113,8 @@ class Findings:
     KIND: ClassVar[Kind] = Kind.FINDINGS
 
     findings: Sequence[Touched]
+
+
+def told_by_trail(body: Journal | Matches | Findings) -> Part:
+    """The part that ``body`` is."""
+    return Part(body.KIND, State.TOLD, asdict(body))

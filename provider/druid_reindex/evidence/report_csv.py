@@ -40,4 +40,4 @@ def _cell(cell: Cell) -> str:
     if isinstance(cell, int):
         return str(cell)
     told = text(cell)
-    return f"'{told}" if told.startswith(_FORMULAS) else told
+    return f"'{told}" if told.lstrip(" ").startswith(_FORMULAS) else told

@@ -54,7 +54,7 @@ Shape: TypeAlias = Box | Line | Label
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Shapes in a field of ``width`` × ``height`` units; ``says`` tells the same to who does not see it."""
+    """Shapes in a field of ``width`` by ``height`` units; ``says`` tells the same to who does not see it."""
 
     name: str
     title: str

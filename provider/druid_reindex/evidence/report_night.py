@@ -15,19 +15,27 @@ from druid_reindex.evidence.report_timeline import moments_of, timeline_figure, 
 from druid_reindex.evidence.report_trail import coverage_table, touched_tables
 
 EMULATED = "emulated"
-BLIND = (
-    "Queries that people and programs put to Druid: they are no calls to AWS. Druid's own request log has them, where "
-    "it is switched on and kept.",
-    "What was read from HDFS while the cluster lived, and the Kerberos tickets that its KDC gave out: the HDFS audit "
-    "log and the KDC's log have them, where they are kept.",
-    "SQL that ran within Redshift: CloudTrail has the call that submitted it, not what it read. Redshift's user "
-    "activity log has it.",
-    "Calls that the trail's selectors leave out, and events that AWS did not deliver: AWS does not promise to deliver "
-    "each of them.",
+BLIND = tuple(line.replace("\n", " ") for line in (
+    """Queries that people and programs put to Druid: they are no calls to AWS. Druid's own request log has them, where
+it is switched on and kept.""",
+    """What was read from HDFS while the cluster lived, and the Kerberos tickets that its KDC gave out: the HDFS audit
+log and the KDC's log have them, where they are kept.""",
+    """SQL that ran within Redshift: CloudTrail has the call that submitted it, not what it read. Redshift's user
+activity log has it.""",
+    """Calls that the trail's selectors leave out, and events that AWS did not deliver: it does not promise to deliver
+each of them.""",
     "Which object a decryption was for: with S3 Bucket Keys, the log of the KMS key names the bucket alone.",
     "That a later pack of this run was taken away: compare the last pack below with the list of the bucket's objects.",
-)
+))  # fmt: skip
 _NOT_TOLD = "could not be read, or was not asked"
+_CHECKS = """\
+A rule names the section of 45 CFR under which this product files it. Such a citation is marked unconfirmed: it is the
+makers' reading, and nobody else has confirmed it. A rule that holds makes nobody compliant."""
+_PROOF = """\
+This page is no proof: the packs are. Take them and the key's fingerprint from two places, and let the first command
+below verify them without a network; or verify by hand with the others: they take statement and signature out of
+{envelope}, check the signature with {key}, and show two digests to compare: the one that the statement names, and that
+of {lines}."""
 _VERDICTS = {
     Level.RED: "Not in order: {red} of {all} findings are red.",
     Level.AMBER: "Somebody must look: {all} findings are open, none of them red.",
@@ -58,17 +66,11 @@ def night_report(evidence: Evidence) -> Report:
             ),
             Section("who", "Who touched what", tables=touched_tables(evidence)),
             Section("confirmed", "How much of it CloudTrail confirms", tables=(coverage_table(evidence),)),
-            Section("checks", "What was checked", _CHECKS, (_rules(evidence), _judged(evidence), _tasks(evidence))),
+            Section("checks", "What was checked", (_CHECKS,), (_rules(evidence), _judged(evidence), _tasks(evidence))),
             Section("parts", "What the packs tell", tables=(_parts(evidence),)),
             _proof(evidence),
         ),
     )  # fmt: skip
-
-
-_CHECKS = (
-    "A rule names the section of 45 CFR under which this product files it. Such a citation is marked unconfirmed: it is "
-    "the makers' reading, and nobody else has confirmed it. A rule that holds makes nobody compliant.",
-)
 
 
 def mark_of(evidence: Evidence) -> str:
@@ -81,7 +83,7 @@ def _made_of(evidence: Evidence) -> str:
     if not evidence.packs:
         return "no pack that is as it was signed"
     last = evidence.packs[-1].title
-    more = f" and {len(evidence.packs) - 1} supplements" if len(evidence.packs) > 1 else ""
+    more = {1: "", 2: " and 1 supplement"}.get(count := len(evidence.packs), f" and {count - 1} supplements")
     return f"run {last.run}, pack {evidence.packs[0].title.stem}{more}, the last one signed at {last.made_at}"
 
 
@@ -137,7 +139,7 @@ def _judged(evidence: Evidence) -> Table:
     rows: list[Sequence[Cell]] = []
     for stored in evidence.told(Kind.QUALITY).get("verdicts", ()):
         verdict = documents(stored)
-        told = verdict.get("findings", ())
+        told = verdict.get("findings", ()) if "verdict" in verdict else ()
         rows.append((verdict.get("batch"), verdict.get("verdict"), "", "", "", stored["sha256"]))
         rows += [(verdict["batch"], each["check"], each["chunk"], each["found"], each["wanted"], "") for each in told]
     columns = ("Batch", "Verdict or check", "Time chunk (UTC)", "Found", "Wanted", "SHA-256 of the verdict")
@@ -169,13 +171,8 @@ def _proof(evidence: Evidence) -> Section:
         "No pack is as it was signed.",
     )  # fmt: skip
     stem = evidence.packs[-1].title.stem if evidence.packs else "0000"
-    says = (
-        "This page is no proof: the packs are. Take them and the key's fingerprint from two places, and let the first "
-        "command below verify them without a network. Or verify by hand: take the statement and the signature out of "
-        f"{stem}{ENVELOPE}, compare the SHA-256 of {stem}{LINES} with the one that the statement names, and check the "
-        f"signature against {stem}{KEY}.",
-    )
-    return Section("proof", "Proof, and how to verify it yourself", says, (table,), commands=commands(stem))
+    says = _PROOF.format(envelope=stem + ENVELOPE, key=stem + KEY, lines=stem + LINES)
+    return Section("proof", "Proof, and how to verify it yourself", (says,), (table,), commands=commands(stem))
 
 
 def commands(stem: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from druid_reindex.evidence.chain import split
 from druid_reindex.evidence.pack import LINES
-from druid_reindex.evidence.parts import Kind, State
+from druid_reindex.evidence.parts import VERSION, Kind, State
 from druid_reindex.evidence.public_key import PublicKey
 from druid_reindex.evidence.verify import Changed, Files, Verified, verify_all
 
@@ -64,4 +64,12 @@ def read_packs(files: Sequence[Files], keys: Sequence[PublicKey]) -> Evidence:
 
 def _words(stem: str, lines: bytes) -> list[Word]:
     read = [json.loads(line) for line in split(lines)]
-    return [Word(Kind(each["kind"]), State(each["state"]), each["body"], stem + LINES) for each in read]
+    return [_word(each, stem + LINES) for each in read]
+
+
+def _word(told: Mapping[str, Any], pack: str) -> Word:
+    """What the line says; unread where it is of a version that this release does not know."""
+    if told["version"] != VERSION:
+        why = f"it is of version {told['version']}, and this release reads version {VERSION}"
+        return Word(Kind(told["kind"]), State.UNREAD, {"why": why}, pack)
+    return Word(Kind(told["kind"]), State(told["state"]), told["body"], pack)

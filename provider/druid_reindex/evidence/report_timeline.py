@@ -90,7 +90,7 @@ def _night(evidence: Evidence) -> Iterator[Moment]:
 
 def _calls(evidence: Evidence) -> Iterator[Moment]:
     for each in evidence.told(Kind.JOURNAL).get("calls", ()):
-        what = f"{each['count']} × {each['event_source']} {each['operation']} by {each['task']}"
+        what = f"{each['task']}: {each['event_source']} {each['operation']}, {each['count']} calls"
         yield from _moment(each["first_at"], CALLS, what, each["last_at"])
 
 

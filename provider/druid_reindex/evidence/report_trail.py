@@ -28,7 +28,7 @@ _SAYS = {
 }
 _TODO = {
     Unexplained.MISSING: "Find out who could delete events, and keep the journal: it is signed",
-    Unexplained.TRAIL_GAP: "Find out who stopped the trail or deleted its files; ask AWS support for the time in question",
+    Unexplained.TRAIL_GAP: "Find out who stopped the trail or deleted its files; ask AWS support what it still has",
     Unexplained.FOREIGN: "Ask the principal's owner; export the worksheet; declare the actor if it was rightful",
     Unexplained.BEYOND: "Ask the actor's owner; narrow its rights, or widen its declaration",
     Unexplained.AMBIGUOUS: "Look at both runs: no tool may choose between them",
