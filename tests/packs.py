@@ -15,15 +15,16 @@ from twins import FakeSigner
 RUN, OTHER_RUN = "0f2a7d6e-41f5-5d0b-8a53-2f6f6a1f0c11", "5b1c8a3e-9d0f-5e2b-b7d4-4a1e8c7d6f22"
 RECORD = parts.Record("s3://drx-phi-111122223333/runs/r/posture.json", "ab" * 32, {"open": True, "findings": ["S3-1"]})
 TITLE = Title(RUN, "patient_vitals", 0, "2026-10-06T02:30:00+00:00")
-OBJECTS = {RECORD.uri: RECORD.sha256}
 
 
-def told(run: str = RUN, predecessor: str | None = None) -> list[Part]:
+def told(title: Title = TITLE, predecessor: str | None = None) -> list[Part]:
     """A part of each kind, told, unread, pending and absent ones among them."""
     batch = parts.Batch(0, ("v_2026-10-05_v1",), ("v_2026-10-05_v2",), RECORD)
     return [
-        parts.told(parts.Run(run, "d", "nightly", "scheduled__1", "patient_vitals", "phi", "us-east-1", "emulated",
-                             predecessor)),
+        parts.told(parts.Run(
+            title.run, "d", "nightly", "scheduled__1", title.datasource, "phi", "us-east-1", "emulated", title.sequence,
+            title.made_at, predecessor,
+        )),
         parts.told(parts.Asked("manual", "ada", "a late file", "grace", "2026-10-05", "2026-10-06T02:30:00+00:00")),
         parts.told(parts.Code("0.1.0", "cd" * 32, "ef" * 32, "01" * 32)),
         parts.told(parts.Plan(RECORD, "1 of 90 chunks", 1, 1)),
@@ -44,7 +45,7 @@ def told(run: str = RUN, predecessor: str | None = None) -> list[Part]:
 def packed(title: Title = TITLE, *, predecessor: str | None = None, signer: FakeSigner | None = None) -> Pack:
     """A signed pack of all of these."""
     signer = signer or FakeSigner()
-    made = draft(title, told(title.run, predecessor), OBJECTS, predecessor)
+    made = draft(told(title, predecessor))
     return made.seal(signer.sign(made.signed), signer.public_key().fingerprint)
 
 

@@ -69,6 +69,8 @@ def told(title: Title = TITLE, predecessor: str | None = None) -> dict[Kind, Par
             "phi",
             "us-east-1",
             "emulated",
+            title.sequence,
+            title.made_at,
             predecessor,
         ),
         parts.Asked("scheduled", None, None, None, STARTED, STARTED),
@@ -110,10 +112,10 @@ def confirmed(*touched: Touched) -> dict[Kind, Part]:
     return {part.kind: part for part in map(told_by_trail, bodies)}
 
 
-def signed(found: Mapping[Kind, Part], title: Title = TITLE, predecessor: str | None = None) -> Pack:
+def signed(found: Mapping[Kind, Part]) -> Pack:
     """The signed pack of the parts."""
     signer = FakeSigner()
-    made = draft(title, found.values(), {}, predecessor)
+    made = draft(found.values())
     return made.seal(signer.sign(made.signed), signer.public_key().fingerprint)
 
 
@@ -123,7 +125,7 @@ def night(changes: Mapping[Kind, Part] | None = None, supplement: Mapping[Kind, 
     if supplement is None:
         return [first]
     title = replace(TITLE, sequence=1, made_at="2026-10-06T10:00:00+00:00")
-    return [first, signed(told(title, first.sha256) | dict(supplement), title, first.sha256)]
+    return [first, signed(told(title, first.sha256) | dict(supplement))]
 
 
 def evidence(found: Sequence[Pack]) -> Evidence:

@@ -7,19 +7,21 @@ its predecessor's SHA-256.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from druid_reindex.errors import ProtocolError
-from druid_reindex.evidence.chain import chained, read, split
+from druid_reindex.evidence.chain import Line, chained, read, split
 from druid_reindex.evidence.dsse import Envelope, pre_authentication, statement
-from druid_reindex.evidence.parts import Part, State, complete
+from druid_reindex.evidence.parts import Kind, Part, Record, State, complete
 from druid_reindex.model.identity import digest
 
 LINES, ENVELOPE, KEY = ".jsonl", ".dsse.json", ".pem"
 PROTOCOL = 1
+_RECORD = {each.name for each in fields(Record)}
 _STEM = re.compile(r"\d{4}")
 
 
@@ -76,38 +78,66 @@ class Pack:
         return digest(self.lines)
 
 
-def draft(title: Title, parts: Iterable[Part], objects: Mapping[str, str], predecessor: str | None = None) -> Draft:
-    """The pack of ``parts``; ``objects`` are the run's own files by name, each with its SHA-256.
+def draft(parts: Iterable[Part]) -> Draft:
+    """The pack of ``parts``. Raises ProtocolError when a kind is missing, or they cannot be a pack."""
+    return redraft(chained(complete(parts)))
 
-    ``predecessor`` is the SHA-256 of the lines of the pack before it. Raises ProtocolError when a kind is missing, or
-    when a first pack names a predecessor or a supplement does not.
+
+def redraft(lines: bytes) -> Draft:
+    """The pack of lines that were written before, and perhaps never signed: the same lines, the same statement.
+
+    Raises ProtocolError when they are no lines of a pack.
     """
+    found = [read(each) for each in split(lines)]
+    named = [each for each in found if each is not None]
+    if not named or len(named) != len(found) or [each.kind for each in named] != list(Kind):
+        raise _no_pack("lines that are not those of a pack")
+    bodies = [json.loads(each)["body"] for each in split(lines)]
+    title, predecessor = _title(named[0], bodies[0])
+    subjects = [(title.name, digest(lines)), *sorted(set(_records(bodies)))]
+    return Draft(title, lines, statement(subjects, _predicate(title, named, predecessor)))
+
+
+def _title(line: Line, run: Mapping[str, Any]) -> tuple[Title, str | None]:
+    """Which pack it is, and the SHA-256 of the one before it."""
+    if line.state != State.TOLD:
+        raise _no_pack("a first line that does not tell the run")
+    title = Title(run["run"], run["datasource"], run["sequence"], run["made_at"])
+    predecessor: str | None = run["predecessor_sha256"]
     if (predecessor is None) != (title.sequence == 0):
-        raise ProtocolError(
-            "make a pack",
-            resource=title.name,
-            came_back="a first pack with a predecessor, or a supplement without one",
-            remedy="report this as a defect",
-        )
-    told = complete(parts)
-    lines = chained(told)
-    subjects = [(title.name, digest(lines)), *sorted(objects.items())]
-    return Draft(title, lines, statement(subjects, _predicate(title, told, lines, predecessor)))
+        raise _no_pack("a first pack with a predecessor, or a supplement without one")
+    return title, predecessor
 
 
-def _predicate(title: Title, parts: Iterable[Part], lines: bytes, predecessor: str | None) -> dict[str, Any]:
-    untold: dict[str, list[str]] = {
-        state.value: [part.kind.value for part in parts if part.state is state]
+def _records(value: Any) -> Iterator[tuple[str, str]]:
+    """Each of the run's own files that a body names, by address and SHA-256; not what such a file says."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _records(each)
+    elif isinstance(value, dict) and value.keys() == _RECORD:
+        yield value["uri"], value["sha256"]
+    elif isinstance(value, dict):
+        yield from _records(list(value.values()))
+
+
+def _predicate(title: Title, lines: Sequence[Line], predecessor: str | None) -> dict[str, Any]:
+    untold = {
+        state.value: [line.kind for line in lines if line.state == state]
         for state in (State.PENDING, State.UNREAD, State.ABSENT)
     }
-    read_lines = [read(each) for each in split(lines)]
     before = {"name": f"{title.datasource}/{title.run}/{stem_of(title.sequence - 1)}{LINES}", "sha256": predecessor}
     return {
         "pack": asdict(title),
-        "lines": [asdict(each) for each in read_lines if each is not None],
+        "lines": [asdict(each) for each in lines],
         "predecessor": before if predecessor is not None else None,
         **untold,
     }
+
+
+def _no_pack(came_back: str) -> ProtocolError:
+    return ProtocolError(
+        "make a pack", resource="its lines", came_back=came_back, remedy="report this as a defect, with the lines"
+    )
 
 
 def stem_of(sequence: int) -> str:

@@ -54,7 +54,10 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Which night it was; ``run`` is the RunId, and ``trail`` is "cloudtrail", or "emulated" in the sandbox."""
+    """Which night it was, and its ``sequence``-th pack, made at ``made_at`` (UTC, ISO 8601) after its predecessor.
+
+    ``run`` is the RunId, and ``trail`` is "cloudtrail", or "emulated" in the sandbox.
+    """
 
     KIND: ClassVar[Kind] = Kind.RUN
 
@@ -66,6 +69,8 @@ class Run:
     classification: str
     region: str
     trail: str
+    sequence: int
+    made_at: str
     predecessor_sha256: str | None
 
 

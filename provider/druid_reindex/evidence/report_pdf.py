@@ -29,9 +29,9 @@ _PLAIN, _BOLD = "Vera", "VeraBd"
 _GREY: Final = Color(0.35, 0.35, 0.35)
 _PALE: Final = Color(0.95, 0.95, 0.95)
 _MARGIN = 16 * mm
-_WIDTH = landscape(A4)[0] - 2 * _MARGIN
+_WIDTH = landscape(A4)[0] - 2 * _MARGIN - 12  # the frame's own padding
 _SPELLED = {"✗": "x", "✓": "+", "→": "->"}
-_NARROW, _WIDE = 4, 60
+_NARROW, _WIDE = 8, 60
 
 
 def pdf(report: Report) -> bytes:
@@ -57,7 +57,7 @@ def _story(report: Report) -> Iterator[Any]:
 def _section(section: Section) -> Iterator[Any]:
     yield _Heading(section.title, section.name)
     for line in section.says:
-        yield _paragraph(line, "plain")
+        yield _paragraph(f"• {line}" if len(section.says) > 1 else line, "plain")
     if section.figure is not None:
         yield _paragraph(section.figure.title, "strong")
         yield _drawing(section.figure)

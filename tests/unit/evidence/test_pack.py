@@ -11,7 +11,10 @@ import pytest
 
 import packs
 from druid_reindex.errors import ProtocolError
-from druid_reindex.evidence.pack import Pack, draft, sequence_of
+from druid_reindex.evidence import parts
+from druid_reindex.evidence.chain import split
+from druid_reindex.evidence.pack import Pack, draft, redraft, sequence_of
+from druid_reindex.evidence.parts import Kind
 from druid_reindex.model.identity import digest
 
 
@@ -50,14 +53,34 @@ def test_a_supplement_names_its_predecessor() -> None:
     assert statement(second)["predicate"]["predecessor"] == {"name": name, "sha256": first.sha256}
 
 
-def test_equal_parts_give_an_equal_statement() -> None:
-    assert draft(packs.TITLE, packs.told(), packs.OBJECTS) == draft(packs.TITLE, packs.told(), packs.OBJECTS)
+def test_lines_that_were_never_signed_give_the_same_statement() -> None:
+    made = draft(packs.told())
+    assert redraft(made.lines) == made == draft(packs.told())
+
+
+def test_what_a_recorded_document_says_is_no_subject() -> None:
+    told = packs.told()
+    spoof = {"uri": "s3://b/k", "sha256": "00" * 32, "document": None}
+    told[4] = parts.told(parts.Posture(replace(packs.RECORD, document={"inner": spoof})))
+    made = json.loads(draft(told).statement)
+    assert [each["name"] for each in made["subject"][1:]] == [packs.RECORD.uri]
 
 
 @pytest.mark.parametrize(("sequence", "predecessor"), [(0, "ab" * 32), (1, None)])
 def test_only_a_supplement_has_a_predecessor(sequence: int, predecessor: str | None) -> None:
     with pytest.raises(ProtocolError, match="predecessor"):
-        draft(replace(packs.TITLE, sequence=sequence), packs.told(), {}, predecessor)
+        draft(packs.told(replace(packs.TITLE, sequence=sequence), predecessor))
+
+
+def test_a_pack_that_does_not_tell_its_run_is_none() -> None:
+    with pytest.raises(ProtocolError, match="tell the run"):
+        draft([parts.unread(Kind.RUN, "away"), *packs.told()[1:]])
+
+
+@pytest.mark.parametrize("lines", [b"", b"{}\n", packs.packed().lines[:-1], b"".join(split(packs.packed().lines)[:-1])])
+def test_what_are_no_lines_of_a_pack_is_none(lines: bytes) -> None:
+    with pytest.raises(ProtocolError, match="not those of a pack"):
+        redraft(lines)
 
 
 @pytest.mark.parametrize(("name", "number"), [
