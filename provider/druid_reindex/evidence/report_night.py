@@ -8,11 +8,13 @@ from typing import Any
 from druid_reindex.evidence.pack import ENVELOPE, KEY, LINES
 from druid_reindex.evidence.parts import Kind, State
 from druid_reindex.evidence.report import Cell, Level, Report, Section, Table, findings_table, worst
+from druid_reindex.evidence.report_decisions import decisions_table
 from druid_reindex.evidence.report_findings import citation, documents, findings_of
 from druid_reindex.evidence.report_read import Evidence
 from druid_reindex.evidence.report_segments import lineage_figure, objects_table, segments_table
 from druid_reindex.evidence.report_timeline import moments_of, timeline_figure, timeline_table
 from druid_reindex.evidence.report_trail import coverage_table, touched_tables
+from druid_reindex.evidence.sign_off import Doubtful, SignOff
 
 EMULATED = "emulated"
 BLIND = tuple(line.replace("\n", " ") for line in (
@@ -43,7 +45,7 @@ _VERDICTS = {
 }
 
 
-def night_report(evidence: Evidence) -> Report:
+def night_report(evidence: Evidence, sign_offs: Sequence[SignOff | Doubtful] = ()) -> Report:
     """The report of the run that the packs are of."""
     run, findings = evidence.told(Kind.RUN), findings_of(evidence)
     level = worst(each.level for each in findings)
@@ -58,6 +60,7 @@ def night_report(evidence: Evidence) -> Report:
         sections=(
             Section("blind", "What this report cannot see", (*BLIND, *_untold(evidence))),
             Section("findings-first", "Findings", tables=(findings_table(findings, "Nothing was found."),)),
+            Section("decisions", "What reviewers decided", tables=(decisions_table(_said(evidence, sign_offs)),)),
             Section("run", "The run", tables=(_run(evidence),)),
             Section("night", "The night", tables=(timeline_table(moments),), figure=timeline_figure(moments)),
             Section(
@@ -95,6 +98,11 @@ def _untold(evidence: Evidence) -> Iterator[str]:
         yield f"Whatever {evidence.changed.where} said before it was changed."
     if mark_of(evidence):
         yield "AWS itself: this account and its CloudTrail are emulated on one machine."
+
+
+def _said(evidence: Evidence, sign_offs: Sequence[SignOff | Doubtful]) -> list[tuple[str, SignOff | Doubtful]]:
+    run = str(evidence.told(Kind.RUN).get("run", ""))
+    return [(run, each) for each in sign_offs]
 
 
 def _run(evidence: Evidence) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from druid_reindex.evidence.chain import split
@@ -73,3 +74,12 @@ def _word(told: Mapping[str, Any], pack: str) -> Word:
         why = f"it is of version {told['version']}, and this release reads version {VERSION}"
         return Word(Kind(told["kind"]), State.UNREAD, {"why": why}, pack)
     return Word(Kind(told["kind"]), State(told["state"]), told["body"], pack)
+
+
+def instant_of(text: object) -> datetime | None:
+    """The instant (UTC) that ``text`` tells in ISO 8601; None where it tells none."""
+    try:
+        read = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC) if read is not None else None

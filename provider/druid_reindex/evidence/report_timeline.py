@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from druid_reindex.evidence.parts import Kind
 from druid_reindex.evidence.report import Table
 from druid_reindex.evidence.report_figure import CHARACTER_UNITS, Box, Figure, Label, Line, Look, Shape
 from druid_reindex.evidence.report_findings import documents
-from druid_reindex.evidence.report_read import Evidence
+from druid_reindex.evidence.report_read import Evidence, instant_of
 
 NIGHT, CHECKS, CALLS, TOUCHED, PACKS = "Night", "Checks", "Our calls", "Unexplained", "Packs"
 LANES = (NIGHT, CHECKS, CALLS, TOUCHED, PACKS)
@@ -107,17 +107,9 @@ def _packs(evidence: Evidence) -> Iterator[Moment]:
 
 def _moment(at: object, lane: str, what: str, until: object = None) -> Iterator[Moment]:
     """The moment; none where the instant does not read as one."""
-    begun, ended = _instant(at), _instant(until)
+    begun, ended = instant_of(at), instant_of(until)
     if begun is not None:
         yield Moment(begun, max(begun, ended or begun), lane, what)
-
-
-def _instant(text: object) -> datetime | None:
-    try:
-        read = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC) if read is not None else None
 
 
 def _told(instant: datetime) -> str:
