@@ -20,6 +20,7 @@ from druid_reindex.evidence.public_key import PublicKey
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
+from druid_reindex.model.evidence_place import ObjectLock
 from druid_reindex.model.expectation import Expectation, Report, Result
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
@@ -564,3 +565,21 @@ class FakeSigner:
     @property
     def _private(self) -> ec.EllipticCurvePrivateKey:
         return ec.derive_private_key(self.secret, ec.SECP256R1())
+
+
+@dataclass
+class FakeLockedStore(FakeStore):
+    """An object store with Object Lock; `weakens` makes it keep no lock, whatever was asked for."""
+
+    locks: dict[S3Uri, ObjectLock] = field(default_factory=dict)
+    weakens: bool = False
+
+    def put_locked(self, uri: S3Uri, body: bytes, *, kms_key_arn: str, lock: ObjectLock) -> None:
+        is_new = uri not in self.objects
+        self.put_if(uri, body, kms_key_arn=kms_key_arn, etag=None)
+        if is_new and not self.weakens:
+            self.locks[uri] = lock
+
+    def lock_of(self, uri: S3Uri) -> ObjectLock | None:
+        self._known(uri)
+        return self.locks.get(uri)

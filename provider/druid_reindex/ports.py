@@ -15,6 +15,7 @@ from druid_reindex.evidence.public_key import PublicKey
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, Step, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskStatus
+from druid_reindex.model.evidence_place import ObjectLock
 from druid_reindex.model.expectation import Expectation, Report
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
@@ -234,3 +235,16 @@ class ObjectStorePort(RecordStorePort, Protocol):
 
     def kms_keys(self, uris: Iterable[S3Uri]) -> dict[S3Uri, str]:
         """The KMS key ARN on each object as S3 reports it; an empty text where the object has none."""
+
+
+class LockedStorePort(ObjectStorePort, Protocol):
+    """Amazon S3 with Object Lock: what is written there stays."""
+
+    def put_locked(self, uri: S3Uri, body: bytes, *, kms_key_arn: str, lock: ObjectLock) -> None:
+        """Write the object, locked, where there is none; one of these very bytes counts as this write.
+
+        Raises ConflictError when another object is there.
+        """
+
+    def lock_of(self, uri: S3Uri) -> ObjectLock | None:
+        """The object's lock; None when it has none. Raises NotFoundError when there is no object."""

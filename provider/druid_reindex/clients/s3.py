@@ -52,7 +52,9 @@ class S3Client:
         Raises ConflictError when another object is there. Before that, and when no answer arrived, the object is read
         again: if it has these very bytes, the write was done and only its answer was lost. Needs ``s3:GetObject`` too.
         """
-        condition: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        return self._write_if(uri, body, kms_key_arn, {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag})
+
+    def _write_if(self, uri: S3Uri, body: bytes, kms_key_arn: str, condition: Mapping[str, Any]) -> str:
         try:
             return self._write(uri, body, kms_key_arn, condition)
         except (ConflictError, NoAnswerError, UnavailableError, NotFoundError) as error:

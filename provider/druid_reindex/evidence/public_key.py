@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/kms/latest/developerguide/asymmetric-key-spe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from druid_reindex.errors import ProtocolError
 from druid_reindex.model.identity import digest
 
-ALGORITHM = "ECDSA_SHA_256"
+ALGORITHM: Final = "ECDSA_SHA_256"
 _FORM = serialization.PublicFormat.SubjectPublicKeyInfo
 
 

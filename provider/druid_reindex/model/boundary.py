@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.database import DATABASE_NAME, Database
+from druid_reindex.model.evidence_place import EvidencePlace
 from druid_reindex.model.frozen import Frozen
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.model.realm import Realms
@@ -67,6 +68,9 @@ class Boundary(Frozen):
     network: Network = Field(description="subnet_ids and the three security groups")
     redshift: Warehouse | None = Field(
         None, description="cluster_identifier or workgroup_name, database and role_arns of Redshift; or null"
+    )
+    evidence: EvidencePlace | None = Field(
+        None, description="uri, keys, lock of the nights' evidence; or null: they leave no pack"
     )
     databases: Mapping[DatabaseName, Database] = Field(
         {}, description="databases outside AWS by a word of yours: host, database, secret_id, ca_file, jars"
