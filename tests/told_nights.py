@@ -12,6 +12,7 @@ from druid_reindex.evidence.pack import Pack, Title, draft
 from druid_reindex.evidence.parts import Kind, Part
 from druid_reindex.evidence.parts_trail import Calls, Findings, Journal, Match, Matches, Share, Touched, told_by_trail
 from druid_reindex.evidence.report_read import Evidence, read_packs
+from druid_reindex.evidence.sign_off import Decision, SignOff
 from druid_reindex.evidence.verify import Files
 from twins import FakeSigner
 
@@ -136,3 +137,19 @@ def evidence(found: Sequence[Pack]) -> Evidence:
 def files(found: Sequence[Pack]) -> list[Files]:
     """The packs as files."""
     return [packs.files(each) for each in found]
+
+
+def decided(sha256: str, decision: Decision = Decision.ACCEPTED) -> SignOff:
+    """A reviewer's decision on the pack of that digest."""
+    return SignOff(
+        pack=TITLE.name, sha256=sha256, by="Grace", identity="arn:aws:sts::111122223333:assumed-role/officer/grace",
+        decision=decision, note="looked at all of it", level="green", findings=0, at="2026-10-06T12:00:00+00:00",
+    )  # fmt: skip
+
+
+def scheduled(at: str, run: str, supplement: Mapping[Kind, Part] | None = None, *, kind: str = "scheduled") -> Evidence:
+    """What the packs of a run tell that was scheduled for ``at``."""
+    title = replace(TITLE, run=run)
+    asked = parts.told(parts.Asked(kind, None if kind == "scheduled" else "ada", None, None, at, at))
+    changes = {Kind.ASKED: asked, **(supplement or confirmed())}
+    return evidence([signed(told(title) | changes)])

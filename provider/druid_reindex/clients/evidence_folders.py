@@ -23,7 +23,7 @@ from druid_reindex.evidence.pack import ENVELOPE, KEY, LINES, sequence_of, stem_
 from druid_reindex.evidence.public_key import PublicKey
 from druid_reindex.evidence.verify import Files
 from druid_reindex.model.uri import S3Uri, StoredObject
-from druid_reindex.ports import ObjectStorePort
+from druid_reindex.ports import LockedStorePort
 
 PACKS, SIGN_OFFS, ACCESS = "packs", "sign-offs", "access"
 ACCESS_FILE = "access.jsonl"
@@ -118,7 +118,7 @@ class DiskFolder:
 class S3Folder:
     """A run's evidence in S3; ``listed`` are the files of its packs."""
 
-    store: ObjectStorePort
+    store: LockedStorePort
     uri: S3Uri
     listed: tuple[StoredObject, ...]
 
@@ -155,9 +155,13 @@ class S3Folder:
         self._put(self._beside(ACCESS) / access.name, access.to_json())
 
     def _put(self, uri: S3Uri, body: bytes) -> None:
-        """Write the object under the packs' own key, where there is none."""
+        """Write the object under the packs' own key and lock, where there is none."""
         first = self.listed[0].uri
-        self.store.put_if(uri, body, kms_key_arn=self.store.kms_keys([first])[first], etag=None)
+        key, lock = self.store.kms_keys([first])[first], self.store.lock_of(first)
+        if lock is not None:
+            self.store.put_locked(uri, body, kms_key_arn=key, lock=lock)
+        else:
+            self.store.put_if(uri, body, kms_key_arn=key, etag=None)
 
     @property
     def _names(self) -> dict[str, S3Uri]:
@@ -189,7 +193,7 @@ def disk_folders(place: Path) -> list[EvidenceFolder]:
     return [DiskFolder(each) for each in sorted(found)] or _none(str(place))
 
 
-def s3_folders(store: ObjectStorePort, place: S3Uri) -> list[EvidenceFolder]:
+def s3_folders(store: LockedStorePort, place: S3Uri) -> list[EvidenceFolder]:
     """The runs at or below ``place``, which may be a pack's file; NotFoundError when there is none."""
     folder, _, name = place.key.rpartition("/")
     asked = sequence_of(name)

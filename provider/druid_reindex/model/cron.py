@@ -61,8 +61,8 @@ def cron_defect(text: str) -> str:
 def fire_times(text: str, zone: ZoneInfo, first: date, last: date) -> Iterator[datetime]:
     """The instants (UTC) of the valid expression ``text`` on the days from ``first`` to ``last`` in ``zone``.
 
-    A time that a clock skips fires when the clock has gone on; one that comes twice fires at the first, and at both
-    where the expression is for every hour.
+    A time that a clock skips fires when the clock has gone on, one that comes twice the second time; where the
+    expression has every hour, a skipped one does not fire, and one that comes twice fires twice. So does Airflow.
     """
     minutes, hours, days, months, weekdays = (
         sorted(set(_values(field, part))) for field, part in zip(_FIELDS, text.split(), strict=True)
@@ -82,11 +82,10 @@ def fire_times(text: str, zone: ZoneInfo, first: date, last: date) -> Iterator[d
 def _instants(local: datetime, *, hourly: bool) -> Iterator[datetime]:
     """When a clock of that zone shows ``local``, whose hour it may skip or show twice."""
     first, second = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
-    is_skipped = first > second
-    if not (is_skipped and hourly):
-        yield first
-    if hourly and second > first:
-        yield second
+    if not hourly:
+        yield max(first, second)
+    elif first <= second:  # otherwise no clock shows it
+        yield from {first, second}
 
 
 def _values(field: _Field, text: str) -> Iterator[int]:
