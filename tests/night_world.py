@@ -33,8 +33,10 @@ from twins import (
     FakeDruid,
     FakeEmr,
     FakeExpectations,
+    FakeLockedStore,
     FakeRedshift,
     FakeSecrets,
+    FakeSigner,
     FakeStore,
     Outcome,
     segment,
@@ -95,6 +97,9 @@ class World:
         default_factory=lambda: FakeSecrets({"druid-reindex/kdc": ('{"password": "of the KDC"}', "")})
     )
     redshift: FakeRedshift = field(default_factory=FakeRedshift)
+    locked: FakeLockedStore = field(default_factory=FakeLockedStore)
+    signer: FakeSigner = field(default_factory=FakeSigner)
+    asked_by: str | None = "ada"
     expectations: FakeExpectations = field(default_factory=FakeExpectations)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
@@ -111,7 +116,7 @@ class World:
         """Airflow's context of `task_id`."""
         run = SimpleNamespace(
             dag_id="nightly_reindex__patient_vitals", run_id=self.run_id, conf=self.conf, logical_date=None,
-            run_type="manual",
+            run_type="manual", triggering_user_name=self.asked_by,
             data_interval_end=None, run_after=datetime(2026, 10, 6, tzinfo=UTC), start_date=BEGAN,
         )  # fmt: skip
         ti = SimpleNamespace(
@@ -201,5 +206,7 @@ def connect(world: World, patch: pytest.MonkeyPatch) -> World:
     patch.setattr(connections, "redshift_client", lambda _conn_id, _region, _warehouse: world.redshift)
     patch.setattr(connections, "async_redshift", opened(AsyncFakeRedshift(world.redshift)))
     patch.setattr(connections, "s3_client", lambda _conn_id, _region: world.store)
+    patch.setattr(connections, "locked_store", lambda _conn_id, _region: world.locked)
+    patch.setattr(connections, "signer", lambda _conn_id, _region, _key_arn: world.signer)
     patch.setattr(connections, "secrets_client", lambda _conn_id, _region: world.vault)
     return world

@@ -24,11 +24,13 @@ class Kind(StrEnum):
     POSTURE = "posture"
     ATTESTATION = "attestation"
     SECURITY_CONFIGURATION = "security_configuration"
+    CLUSTER = "cluster"
     TASKS = "tasks"
     SEGMENTS = "segments"
     OBJECTS = "objects"
     QUALITY = "quality"
     ROLLBACK = "rollback"
+    FILES = "files"
     JOURNAL = "journal"
     MATCHES = "matches"
     FINDINGS = "findings"
@@ -153,8 +155,20 @@ class SecurityConfiguration:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """The clusters that the night launched, and how the newest ended."""
+
+    KIND: ClassVar[Kind] = Kind.CLUSTER
+
+    clusters: Sequence[str]
+    state: str | None
+    reason: str
+    normalized_instance_hours: int
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
-    """How one task instance ended, and what it told: ids, digests, counts and addresses."""
+    """How one task stood."""
 
     task_id: str
     state: str
@@ -199,11 +213,12 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """The objects of the new segments, each with its ETag and its key."""
+    """The objects of the new segments, each with its ETag and its key; ``gone`` are segments that are used no more."""
 
     KIND: ClassVar[Kind] = Kind.OBJECTS
 
     objects: Sequence[StoredFile]
+    gone: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +238,23 @@ class Rollback:
     KIND: ClassVar[Kind] = Kind.ROLLBACK
 
     records: Sequence[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as S3 lists it."""
+
+    uri: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Everything that lies below the night's prefix: requests, results, manifests, nodes' reports, moved rows."""
+
+    KIND: ClassVar[Kind] = Kind.FILES
+
+    files: Sequence[Listed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,11 +285,13 @@ Body: TypeAlias = (
     | Posture
     | Attestation
     | SecurityConfiguration
+    | Cluster
     | Tasks
     | Segments
     | Objects
     | Quality
     | Rollback
+    | Files
     | Agreement
     | Signer
 )

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from druid_reindex.clients.emr import EmrClient
     from druid_reindex.clients.emr_async import AsyncEmr
     from druid_reindex.clients.expectations import ExpectationsClient
+    from druid_reindex.clients.locked_store import LockedStore
     from druid_reindex.clients.redshift import RedshiftClient
     from druid_reindex.clients.redshift_async import AsyncRedshift
     from druid_reindex.clients.s3 import S3Client
     from druid_reindex.clients.secrets import SecretsClient
+    from druid_reindex.clients.signing import KmsSigner
     from druid_reindex.clients.survey_emr import EmrSurvey
     from druid_reindex.clients.survey_facts import Night
     from druid_reindex.model.warehouse import Warehouse
@@ -153,6 +155,20 @@ def secrets_client(conn_id: str, region: str) -> SecretsClient:
     from druid_reindex.clients.secrets import SecretsClient  # noqa: PLC0415
 
     return SecretsClient(aws_session(conn_id, region))
+
+
+def locked_store(conn_id: str, region: str) -> LockedStore:
+    """S3 with its objects' locks, by the connection."""
+    from druid_reindex.clients.locked_store import LockedStore  # noqa: PLC0415
+
+    return LockedStore(aws_session(conn_id, region))
+
+
+def signer(conn_id: str, region: str, key_arn: str) -> KmsSigner:
+    """The signing key of that ARN, by the connection."""
+    from druid_reindex.clients.signing import KmsSigner  # noqa: PLC0415
+
+    return KmsSigner(aws_session(conn_id, region), key_arn)
 
 
 def aws_session(conn_id: str, region: str) -> boto3.Session:

@@ -15,6 +15,7 @@ from druid_reindex.operators.approve import APPROVE_TASK, ApproveNightOperator
 from druid_reindex.operators.attest import ATTEST_TASK, AttestClusterOperator
 from druid_reindex.operators.callbacks import deadline_alert, failure_callbacks
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
+from druid_reindex.operators.evidence import EVIDENCE_TASK, KeepEvidenceOperator
 from druid_reindex.operators.export import ExportSegmentsOperator
 from druid_reindex.operators.form import trigger_form
 from druid_reindex.operators.general_dags import ASSET_PREFIX
@@ -156,6 +157,7 @@ def _wire(settings: NightSettings, notifiers: Sequence[SyncCallback]) -> None:
     )
     plan >> approve >> up >> reindex >> down.as_teardown(setups=up) >> verdict
     reindex >> validate >> rollback >> verdict
+    last: list[BaseOperator] = [down, rollback]
     for unload in settings.pipeline.unloads:
         if unload.jdbc is None:
             task_id = f"{UNLOAD_TASKS}{unload.name}"
@@ -164,9 +166,13 @@ def _wire(settings: NightSettings, notifiers: Sequence[SyncCallback]) -> None:
         task_id = f"{LOAD_TASKS}{load.name}"
         loaded = LoadRedshiftOperator(task_id=task_id, settings=settings, load=load)
         validate >> loaded >> verdict
+        last.append(loaded)
         if load.unload is None:
             export = ExportSegmentsOperator(task_id=f"{EXPORT_TASKS}{load.name}", settings=settings, load=load)
             reindex >> export >> [down, loaded]
+    if settings.boundary.evidence is not None:
+        kept = KeepEvidenceOperator(task_id=EVIDENCE_TASK, settings=settings, trigger_rule=TriggerRule.ALL_DONE)
+        last >> kept >> verdict
     ready: BaseOperator = up
     if is_gated(settings):
         JudgePostureOperator(task_id=POSTURE_TASK, settings=settings) >> plan

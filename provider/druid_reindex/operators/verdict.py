@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import DruidReindexError, NightFailedError
 from druid_reindex.evidence.night_state import ROLLBACK_TASK
+from druid_reindex.operators.evidence import EVIDENCE_TASK
 from druid_reindex.operators.night import NightOperator, planned, planned_night
 from druid_reindex.operators.suspending import suspender_of
 
@@ -88,6 +89,8 @@ def _refuse_rolled_back(context: Context) -> None:
 
 
 def _failed_tasks(context: Context) -> list[str]:
+    """What failed of the night; its evidence last, so that it hides nothing of what went wrong before."""
     run = context["dag_run"]
     by_run = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
-    return sorted(task for task, state in by_run.get(run.run_id, {}).items() if str(state) in _FAILED)
+    failed = [task for task, state in by_run.get(run.run_id, {}).items() if str(state) in _FAILED]
+    return sorted(failed, key=lambda task: (task == EVIDENCE_TASK, task))

@@ -263,3 +263,20 @@ def test_pipelines_of_one_group_that_differ_are_refused(tmp_path: Path, ours: st
     assert "a.yaml names the cluster group nightly too" in said
     alone = other.replace("group: nightly", "group: another")
     assert len(reindex_dags(folder_of(folder, b=alone), configs=configs)) == 2
+
+
+def test_a_night_leaves_evidence_after_all_else_and_before_its_verdict(tmp_path: Path) -> None:
+    for name in ("dags", "emr_configs", "sql"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    key = "arn:aws:kms:us-east-1:111122223333:key/33333333-3333-4333-8333-333333333333"
+    place = {"uri": "s3://drx-evidence/phi", "kms_key_arn": key, "signing_key_arn": key}
+    rewrite(tmp_path / "emr_configs" / "boundaries.yaml", {"phi.evidence": place})
+    for pipeline in ("patient_vitals", "patient_snapshot"):
+        dag = reindex_dag(tmp_path / "dags" / "pipelines" / f"{pipeline}.yaml", configs=tmp_path / "emr_configs")
+        evidence = dag.task_dict["evidence"]
+        assert evidence.trigger_rule is TriggerRule.ALL_DONE
+        assert evidence.downstream_task_ids == {"verdict"}
+        assert dag.leaves == [dag.task_dict["verdict"]]
+        before = evidence.get_flat_relative_ids(upstream=True)
+        assert before == set(dag.task_dict) - {"evidence", "verdict"}
+        assert (evidence.pool, evidence.queue) == ("druid_reindex_phi", "phi")
