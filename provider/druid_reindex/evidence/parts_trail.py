@@ -18,13 +18,15 @@ class Unexplained(StrEnum):
 
     ``MISSING``: a call of ours that a complete trail does not have. ``TRAIL_GAP``: the trail itself lacks a part.
     ``FOREIGN``: an event that nobody claims. ``BEYOND``: an actor that is declared did more than is declared.
+    ``AGENT``: an event that shows the run's token alone, which any client can write.
     ``AMBIGUOUS``: two runs match one event. ``NOT_LOGGED``: a call of ours that the trail's selectors leave out.
     """
 
     MISSING = "missing"
     TRAIL_GAP = "trail-gap"
     FOREIGN = "foreign"
-    BEYOND = "beyond"
+    BEYOND = "beyond its declaration"
+    AGENT = "S3"
     AMBIGUOUS = "ambiguous"
     NOT_LOGGED = "not-logged"
 

@@ -11,7 +11,7 @@ from druid_reindex.evidence.report import Cell, Level, Report, Section, Table, f
 from druid_reindex.evidence.report_decisions import decisions_table
 from druid_reindex.evidence.report_findings import citation, documents, findings_of
 from druid_reindex.evidence.report_read import Evidence
-from druid_reindex.evidence.report_segments import lineage_figure, objects_table, segments_table
+from druid_reindex.evidence.report_segments import files_table, lineage_figure, objects_table, segments_table
 from druid_reindex.evidence.report_timeline import moments_of, timeline_figure, timeline_table
 from druid_reindex.evidence.report_trail import coverage_table, touched_tables
 from druid_reindex.evidence.sign_off import Doubtful, SignOff
@@ -65,7 +65,8 @@ def night_report(evidence: Evidence, sign_offs: Sequence[SignOff | Doubtful] = (
             Section("night", "The night", tables=(timeline_table(moments),), figure=timeline_figure(moments)),
             Section(
                 "lineage-of-data", "Which data moved",
-                tables=(segments_table(evidence), objects_table(evidence)), figure=lineage_figure(evidence),
+                tables=(segments_table(evidence), objects_table(evidence), files_table(evidence)),
+                figure=lineage_figure(evidence),
             ),
             Section("who", "Who touched what", tables=touched_tables(evidence)),
             Section("confirmed", "How much of it CloudTrail confirms", tables=(coverage_table(evidence),)),
@@ -119,6 +120,7 @@ def _run(evidence: Evidence) -> Table:
         "Pipeline's SHA-256": code.get("pipeline_sha256"),
         "Installed distributions' SHA-256": code.get("distributions_sha256"),
         "Security configuration": evidence.told(Kind.SECURITY_CONFIGURATION).get("name", _NOT_TOLD),
+        "Clusters, and how the last one ended": _clusters(evidence.told(Kind.CLUSTER)),
         "Business associate agreement": evidence.told(Kind.AGREEMENT).get("reference", _NOT_TOLD),
         "Plan": evidence.told(Kind.PLAN).get("explanation", _NOT_TOLD),
     }
@@ -129,6 +131,14 @@ def _asked_by(asked: Mapping[str, Any]) -> str:
     if not asked:
         return _NOT_TOLD
     return f"{asked['by'] or 'no person'} ({asked['run_type']})"
+
+
+def _clusters(told: Mapping[str, Any]) -> str:
+    if not told:
+        return _NOT_TOLD
+    hours = f"{told['normalized_instance_hours']} normalized instance-hours"
+    ended = f"{told['state'] or 'unknown'}{': ' if told['reason'] else ''}{told['reason']}"
+    return f"{', '.join(told['clusters'])}, {ended}, {hours}" if told["clusters"] else "none"
 
 
 def _rules(evidence: Evidence) -> Table:

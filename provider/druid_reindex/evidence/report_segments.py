@@ -40,9 +40,17 @@ def segments_table(evidence: Evidence) -> Table:
 
 def objects_table(evidence: Evidence) -> Table:
     """The objects of the new segments, with what S3 says of each."""
-    listed = evidence.told(Kind.OBJECTS).get("objects", ())
-    rows = [(each["uri"], each["etag"], each["kms_key"] or "none") for each in listed]
+    told = evidence.told(Kind.OBJECTS)
+    rows = [(each["uri"], each["etag"], each["kms_key"] or "none") for each in told.get("objects", ())]
+    rows += [(each, "used no more", "") for each in told.get("gone", ())]
     return Table("objects", "Objects of the new segments", ("Object", "ETag", "KMS key"), rows, "No object is told.")
+
+
+def files_table(evidence: Evidence) -> Table:
+    """Everything that lies below the night's own prefix."""
+    rows = [(each["uri"], each["etag"]) for each in evidence.told(Kind.FILES).get("files", ())]
+    caption = f"What the night itself has written: {len(rows)} objects"
+    return Table("files", caption, ("Object", "ETag"), rows, "No object is told.")
 
 
 def version_of(segment_id: str) -> tuple[str, str]:

@@ -16,12 +16,14 @@ _LEVELS = {
     Unexplained.TRAIL_GAP: Level.RED,
     Unexplained.FOREIGN: Level.AMBER,
     Unexplained.BEYOND: Level.AMBER,
+    Unexplained.AGENT: Level.AMBER,
     Unexplained.AMBIGUOUS: Level.AMBER,
 }
 _SAYS = {
     Unexplained.MISSING: "A call that we made is not in CloudTrail, whose files of that time are complete",
     Unexplained.TRAIL_GAP: "CloudTrail's own files have a gap",
     Unexplained.FOREIGN: "Somebody who is neither the night nor declared has touched its data or keys",
+    Unexplained.AGENT: "An event is ours by its user agent alone, which anybody can write",
     Unexplained.BEYOND: "A declared actor did more than is declared",
     Unexplained.AMBIGUOUS: "An event matches more than one run",
     Unexplained.NOT_LOGGED: "A call that the trail's selectors leave out",
@@ -30,6 +32,7 @@ _TODO = {
     Unexplained.MISSING: "Find out who could delete events, and keep the journal: it is signed",
     Unexplained.TRAIL_GAP: "Find out who stopped the trail or deleted its files; ask AWS support what it still has",
     Unexplained.FOREIGN: "Ask the principal's owner; export the worksheet; declare the actor if it was rightful",
+    Unexplained.AGENT: "Ask the principal's owner whether it was a task of this run",
     Unexplained.BEYOND: "Ask the actor's owner; narrow its rights, or widen its declaration",
     Unexplained.AMBIGUOUS: "Look at both runs: no tool may choose between them",
 }

@@ -19,5 +19,5 @@ def test_a_part_is_json_with_its_kind() -> None:
 
 def test_the_verdicts_are_those_of_the_reconciliation() -> None:
     assert {each.value for each in Unexplained} == {
-        "missing", "trail-gap", "foreign", "beyond", "ambiguous", "not-logged",
+        "missing", "trail-gap", "foreign", "beyond its declaration", "S3", "ambiguous", "not-logged",
     }  # fmt: skip

@@ -40,7 +40,7 @@ def test_a_night_that_waits_for_cloudtrail_is_open_not_good() -> None:
          "[45 CFR 164.312(a)(2)(iv), unconfirmed]"),
         (parts.told(parts.Quality((record("v", FAILED),), ())), Level.RED, "Batch 1 was judged failed: 1 things"),
         (parts.told(parts.Rollback((record("r", {}),))), Level.AMBER, "taken back"),
-        (parts.told(parts.Objects((parts.StoredFile("s3://b/i.zip", "e", ""),))), Level.RED, "no KMS key"),
+        (parts.told(parts.Objects((parts.StoredFile("s3://b/i.zip", "e", ""),), ("v_gone",))), Level.RED, "no KMS key"),
         (parts.unread(Kind.PLAN, "HTTP 503"), Level.AMBER, "could not be read: HTTP 503"),
     ],
 )  # fmt: skip

@@ -64,5 +64,7 @@ def test_a_night_without_a_batch_has_no_graph() -> None:
 
 
 def test_an_object_without_a_key_says_none() -> None:
-    files = parts.Objects((parts.StoredFile(OBJECT, "e", ""),))
-    assert objects_table(evidence(night({Kind.OBJECTS: parts.told(files)}))).rows == [(OBJECT, "e", "none")]
+    files = parts.Objects((parts.StoredFile(OBJECT, "e", ""),), ("v_gone",))
+    assert objects_table(evidence(night({Kind.OBJECTS: parts.told(files)}))).rows == [
+        (OBJECT, "e", "none"), ("v_gone", "used no more", ""),
+    ]  # fmt: skip

@@ -26,6 +26,7 @@ from told_nights import FOREIGN, MISSING, confirmed, evidence, night
         (Unexplained.TRAIL_GAP, Level.RED),
         (Unexplained.FOREIGN, Level.AMBER),
         (Unexplained.BEYOND, Level.AMBER),
+        (Unexplained.AGENT, Level.AMBER),
         (Unexplained.AMBIGUOUS, Level.AMBER),
     ],
 )
