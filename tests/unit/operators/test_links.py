@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,6 +13,7 @@ import pytest
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
 
+from druid_reindex import operators
 from druid_reindex.model.evidence_place import EvidencePlace
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.model.uri import S3Uri
@@ -140,6 +143,8 @@ def test_each_task_leads_to_the_runs_evidence_where_its_boundary_keeps_some() ->
 
 
 def test_every_task_of_a_night_has_the_link() -> None:
+    for module in pkgutil.iter_modules(operators.__path__):
+        importlib.import_module(f"{operators.__name__}.{module.name}")
     kinds = list(descendants(NightOperator))
     assert len(kinds) > 10
     assert all(links.NIGHT_LINKS[0] in each.operator_extra_links for each in kinds)
