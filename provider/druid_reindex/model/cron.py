@@ -1,10 +1,12 @@
-"""Cron's five fields, judged without a scheduler."""
+"""Cron's five fields, judged and counted out without a scheduler."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 PRESETS = {
     "@hourly": "0 * * * *",
@@ -54,6 +56,36 @@ def cron_defect(text: str) -> str:
     if parts[4].startswith("*") and min(values[2]) > max(_LONGEST_MONTHS[month - 1] for month in values[3]):
         return "no such day ever comes"
     return ""
+
+
+def fire_times(text: str, zone: ZoneInfo, first: date, last: date) -> Iterator[datetime]:
+    """The instants (UTC) of the valid expression ``text`` on the days from ``first`` to ``last`` in ``zone``.
+
+    A time that a clock skips fires when the clock has gone on, one that comes twice the second time; where the
+    expression has every hour, a skipped one does not fire, and one that comes twice fires twice. So does Airflow.
+    """
+    minutes, hours, days, months, weekdays = (
+        sorted(set(_values(field, part))) for field, part in zip(_FIELDS, text.split(), strict=True)
+    )
+    hourly = text.split()[1].startswith("*")
+    either = not any(text.split()[place].startswith("*") for place in (2, 4))
+    for number in range((last - first).days + 1):
+        day = first + timedelta(number)
+        falls = (day.day in days, bool({day.isoweekday() % 7, day.isoweekday()} & set(weekdays)))
+        if day.month in months and (any(falls) if either else all(falls)):
+            times = (time(hour, minute) for hour in hours for minute in minutes)
+            yield from sorted(
+                {at for each in times for at in _instants(datetime.combine(day, each, zone), hourly=hourly)}
+            )
+
+
+def _instants(local: datetime, *, hourly: bool) -> Iterator[datetime]:
+    """When a clock of that zone shows ``local``, whose hour it may skip or show twice."""
+    first, second = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+    if not hourly:
+        yield max(first, second)
+    elif first <= second:  # otherwise no clock shows it
+        yield from {first, second}
 
 
 def _values(field: _Field, text: str) -> Iterator[int]:

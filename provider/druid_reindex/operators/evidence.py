@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import ConfigurationError
-from druid_reindex.operators import connections
+from druid_reindex.model.uri import S3Uri
+from druid_reindex.operators import connections, links
 from druid_reindex.operators.approve import APPROVE_TASK
 from druid_reindex.operators.attest import ATTEST_TASK
 from druid_reindex.operators.night import NightOperator, planned
@@ -32,7 +33,7 @@ class KeepEvidenceOperator(NightOperator):
     as unread; what is known later, or told otherwise after tasks were cleared, becomes a supplement.
 
     Returns ``pack`` (its address), ``sha256``, ``sequence``, ``fingerprint`` (of the signing key), ``pending`` and
-    ``unread`` (kinds of parts).
+    ``unread`` (kinds of parts), and ``findings`` (how many, by level).
     """
 
     def carry_out(self, context: Context) -> dict[str, Any]:
@@ -50,7 +51,8 @@ class KeepEvidenceOperator(NightOperator):
             emr=lambda: self.emr,
         )
         kept = self._keeper(context, place).keep(evidence.gather, datetime.now(UTC))
-        pack = kept.pack
+        pack, folder = kept.pack, S3Uri(kept.uri.bucket, kept.uri.key.rpartition("/")[0])
+        links.tell_evidence(context, self.settings, folder)
         self.log.info("%s %s, signed by %s", "wrote" if kept.is_new else "found", kept.uri, pack.fingerprint)
         if pack.untold["unread"]:
             self.log.warning("could not be read: %s", ", ".join(pack.untold["unread"]))
@@ -61,7 +63,20 @@ class KeepEvidenceOperator(NightOperator):
             "fingerprint": pack.fingerprint,
             "pending": list(pack.untold["pending"]),
             "unread": list(pack.untold["unread"]),
+            "findings": self._findings(folder),
         }
+
+    def _findings(self, folder: S3Uri) -> dict[str, int]:
+        """How many findings the packs tell, by level; what is still to come counts as one."""
+        from druid_reindex.clients.evidence_folders import s3_folders  # noqa: PLC0415
+        from druid_reindex.evidence.report import Level  # noqa: PLC0415
+        from druid_reindex.evidence.report_findings import findings_of  # noqa: PLC0415
+        from druid_reindex.evidence.report_read import read_packs  # noqa: PLC0415
+
+        store = connections.locked_store(self.settings.aws_conn_id, self.settings.boundaries.region)
+        (packs,) = s3_folders(store, folder)
+        levels = [each.level for each in findings_of(read_packs(packs.packs(), packs.keys()))]
+        return {level.value: levels.count(level) for level in Level}
 
     def _place(self) -> EvidencePlace:
         place = self.settings.boundary.evidence

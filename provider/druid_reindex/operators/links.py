@@ -1,4 +1,4 @@
-"""Links on a task's page in Airflow's UI: the cluster, the job, its log, the datasource, the run's plan.
+"""Links on a task's page in Airflow's UI: the cluster, the job, its log, the datasource, the run's plan and evidence.
 
 A task tells a link as soon as it knows the address, so that it is there while the task waits and after it failed.
 Airflow evaluates a link once more in the worker when the task ends and stores the answer under the same key:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PLAN_PAGE_KEY = "plan_page"
 PLAN_TAB = "druid-reindex-plan"
+EVIDENCE_PLACE_KEY = "evidence_place"
+EVIDENCE_TAB = "druid-reindex-evidence"
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-us-gov": "console.amazonaws-us-gov.com",
@@ -86,10 +88,24 @@ class DataDocsLink(ToldLink):
     name = "Data Docs in S3"
 
 
-PLAN_LINKS = (PlanLink(), DruidDatasourceLink())
-CLUSTER_LINKS = (EmrClusterLink(),)
-REINDEX_LINKS = (DruidTaskLink(), JobLogLink(), EmrClusterLink(), DruidDatasourceLink())
-VALIDATE_LINKS = (DataDocsLink(), DruidDatasourceLink())
+class EvidenceLink(BaseOperatorLink):
+    """The run's evidence, as a tab of the run's page: what the task moved, called, and what CloudTrail says of it."""
+
+    name = "Evidence"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The tab's address; empty where the task's boundary keeps no evidence."""
+        settings = getattr(operator, "settings", None)
+        if settings is None or settings.boundary.evidence is None:
+            return ""
+        return evidence_url(ti_key.dag_id, ti_key.run_id)
+
+
+NIGHT_LINKS = (EvidenceLink(),)
+PLAN_LINKS = (PlanLink(), DruidDatasourceLink(), *NIGHT_LINKS)
+CLUSTER_LINKS = (EmrClusterLink(), *NIGHT_LINKS)
+REINDEX_LINKS = (DruidTaskLink(), JobLogLink(), EmrClusterLink(), DruidDatasourceLink(), *NIGHT_LINKS)
+VALIDATE_LINKS = (DataDocsLink(), DruidDatasourceLink(), *NIGHT_LINKS)
 
 
 def tell_plan(context: Context, settings: NightSettings, page_uri: S3Uri) -> None:
@@ -99,6 +115,12 @@ def tell_plan(context: Context, settings: NightSettings, page_uri: S3Uri) -> Non
     context["ti"].xcom_push(PLAN_PAGE_KEY, place)
     PlanLink().tell(context, plan_url(run.dag_id, run.run_id))
     tell_datasource(context, settings)
+
+
+def tell_evidence(context: Context, settings: NightSettings, folder: S3Uri) -> None:
+    """Keep where the run's packs lie for the tab to read."""
+    place = {"uri": str(folder), "aws_conn_id": settings.aws_conn_id, "region": settings.boundaries.region}
+    context["ti"].xcom_push(EVIDENCE_PLACE_KEY, place)
 
 
 def tell_cluster(context: Context, settings: NightSettings, cluster_id: str) -> None:
@@ -144,11 +166,20 @@ def tell_data_docs(context: Context, settings: NightSettings, page_uri: S3Uri) -
 
 def plan_url(dag_id: str, run_id: str) -> str:
     """The plan's tab on the run's page, below the path of Airflow's ``base_url``, without its host."""
+    return _tab_url(dag_id, run_id, PLAN_TAB)
+
+
+def evidence_url(dag_id: str, run_id: str) -> str:
+    """The evidence's tab on the run's page, below the path of Airflow's ``base_url``, without its host."""
+    return _tab_url(dag_id, run_id, EVIDENCE_TAB)
+
+
+def _tab_url(dag_id: str, run_id: str, tab: str) -> str:
     from airflow.sdk.configuration import conf  # noqa: PLC0415
 
     base = conf.get("api", "base_url", fallback="") or ""
     path = "/" + base.partition("://")[2].partition("/")[2].strip("/")
-    return f"{path.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}/plugin/{PLAN_TAB}"
+    return f"{path.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}/plugin/{tab}"
 
 
 def cluster_url(partition: str, region: str, cluster_id: str) -> str:

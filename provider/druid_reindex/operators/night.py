@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from druid_reindex.errors import DruidReindexError, IntegrityError, NotFoundError, Terminal
 from druid_reindex.model.attempt import NOT_MAPPED, Attempt
 from druid_reindex.model.identity import RunId, digest
-from druid_reindex.operators import connections
+from druid_reindex.operators import connections, links
 from druid_reindex.operators.journalling import Keeping, journalling
 from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.waiting import Wait, Waiting
@@ -52,6 +52,7 @@ class NightOperator(BaseOperator):
     :param poll_seconds: time between two looks at what is waited for
     """
 
+    operator_extra_links: Collection[BaseOperatorLink] = links.NIGHT_LINKS
     template_fields: Sequence[str] = ("night",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"night": "json"}
 

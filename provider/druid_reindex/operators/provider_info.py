@@ -75,6 +75,7 @@ def get_provider_info() -> dict[str, Any]:
                 "DruidDatasourceLink",
                 "PlanLink",
                 "DataDocsLink",
+                "EvidenceLink",
             )
         ],
     }

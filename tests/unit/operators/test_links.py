@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
 
+from druid_reindex import operators
+from druid_reindex.model.evidence_place import EvidencePlace
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connection_types, links
+from druid_reindex.operators.night import NightOperator
 from druid_reindex.operators.provider_info import get_provider_info
 from night_world import SETTINGS
 
 CONSOLE = "https://druid.example.org:9088"
+
+EVIDENCE_KEY = "arn:aws:kms:us-east-1:111122223333:key/33333333-3333-4333-8333-333333333333"
 
 
 class Task:
@@ -43,13 +52,13 @@ def console(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def shown(task: Task, link: links.ToldLink) -> str:
+def shown(task: Task, link: BaseOperatorLink) -> str:
     """What Airflow stores when the task ends."""
     return link.get_link(None, ti_key=task)
 
 
 def test_a_link_that_was_not_told_is_empty() -> None:
-    assert {shown(Task(), link) for link in links.REINDEX_LINKS + links.PLAN_LINKS} == {""}
+    assert {shown(Task(), link) for link in links.REINDEX_LINKS + links.PLAN_LINKS + links.NIGHT_LINKS} == {""}
     key = SimpleNamespace(dag_id="d", task_id="t", run_id="r", try_number=1, map_index=-1)
     assert links.PlanLink().get_link(None, ti_key=key) == ""
 
@@ -83,7 +92,7 @@ def test_a_steps_folder_of_logs() -> None:
 def test_a_job_is_shown_with_its_log_its_cluster_and_its_datasource() -> None:
     task = Task()
     links.tell_job(task.context, SETTINGS, "j-1", "drx_patient_vitals_1_b0")
-    assert all(shown(task, link) for link in links.REINDEX_LINKS)
+    assert all(shown(task, link) for link in links.REINDEX_LINKS if link not in links.NIGHT_LINKS)
     step = Task()
     as_step = replace(SETTINGS, pipeline=SETTINGS.pipeline.model_copy(update={"submit": Submission.EMR_STEP}))
     links.tell_job(step.context, as_step, "j-1", "s-2")
@@ -123,6 +132,38 @@ def test_the_plans_tab_lies_below_airflows_own_path(base: str, path: str, monkey
     assert shown(task, links.DruidDatasourceLink()).startswith(CONSOLE)
 
 
+def test_each_task_leads_to_the_runs_evidence_where_its_boundary_keeps_some() -> None:
+    place = EvidencePlace(uri="s3://bucket/e", kms_key_arn=EVIDENCE_KEY, signing_key_arn=EVIDENCE_KEY)
+    boundary = SETTINGS.boundary.model_copy(update={"evidence": place})
+    for kept, wanted in ((boundary, "/dags/d/runs/manual__1/plugin/druid-reindex-evidence"), (SETTINGS.boundary, "")):
+        operator = SimpleNamespace(settings=SimpleNamespace(boundary=kept))
+        key = SimpleNamespace(dag_id="d", task_id="t", run_id="manual__1", try_number=1, map_index=-1)
+        assert links.EvidenceLink().get_link(operator, ti_key=key).endswith(wanted)
+        assert bool(wanted) is bool(links.EvidenceLink().get_link(operator, ti_key=key))
+
+
+def test_every_task_of_a_night_has_the_link() -> None:
+    for module in pkgutil.iter_modules(operators.__path__):
+        importlib.import_module(f"{operators.__name__}.{module.name}")
+    kinds = list(descendants(NightOperator))
+    assert len(kinds) > 10
+    assert all(links.NIGHT_LINKS[0] in each.operator_extra_links for each in kinds)
+
+
+def descendants(kind: type[NightOperator]) -> Iterator[type[NightOperator]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from descendants(each)
+
+
+def test_where_the_packs_lie_is_kept_for_the_tab() -> None:
+    task = Task()
+    links.tell_evidence(task.context, SETTINGS, S3Uri("bucket", "e/packs/v/r"))
+    assert task.told[links.EVIDENCE_PLACE_KEY] == {
+        "uri": "s3://bucket/e/packs/v/r", "aws_conn_id": SETTINGS.aws_conn_id, "region": "us-east-1",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("partition", "host"),
     [
@@ -137,5 +178,5 @@ def test_each_partition_has_its_console(partition: str, host: str) -> None:
 
 
 def test_the_provider_names_every_link() -> None:
-    told = {f"{kind.__module__}.{kind.__name__}" for kind in links.ToldLink.__subclasses__()}
+    told = {f"{kind.__module__}.{kind.__name__}" for kind in [*links.ToldLink.__subclasses__(), links.EvidenceLink]}
     assert set(get_provider_info()["extra-links"]) == told

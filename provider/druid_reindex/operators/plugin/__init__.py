@@ -1,9 +1,9 @@
-"""What Airflow's UI shows beside its own pages: a run's plan and its state, as tabs of the run's page.
+"""What Airflow's UI shows beside its own pages: a run's plan, state and evidence as tabs, and the runs with evidence.
 
 In → out: a signed-in user's request for a run → a page without scripts, for who may read the DAG.
 May import ``operators.connections`` and what lies below; the pages and all they need are imported by the first
-request, because each of Airflow's processes imports this module. What it costs: the api-server reads the plan from S3
-through the pipeline's AWS connection.
+request, because each of Airflow's processes imports this module. What it costs: the api-server reads plan and packs
+from S3 through the pipeline's AWS connection, and writes there who has read a pack.
 
 Source: https://airflow.apache.org/docs/apache-airflow/3.3.2/administration-and-deployment/plugins.html
 """
@@ -41,8 +41,19 @@ def _tab(name: str, page: str) -> dict[str, str]:
 
 
 class DruidReindexPlugin(AirflowPlugin):
-    """The tabs "State" and "Plan" of a run, and the pages behind them."""
+    """The tabs "State", "Plan" and "Evidence" of a run, the list of runs with evidence, and the pages behind them."""
 
     name = "druid_reindex"
     fastapi_apps: list[Any] = [{"app": LazyPages(), "url_prefix": PREFIX, "name": "Druid reindex"}]
-    external_views: list[Any] = [_tab("State", "states"), _tab("Plan", "plans")]
+    external_views: list[Any] = [
+        _tab("State", "states"),
+        _tab("Plan", "plans"),
+        _tab("Evidence", "evidence"),
+        {
+            "name": "Evidence of nights",
+            "href": f"{PREFIX.lstrip('/')}/evidence",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "druid-reindex-evidence-runs",
+        },
+    ]

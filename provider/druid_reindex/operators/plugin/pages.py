@@ -53,39 +53,42 @@ _MAY_READ_RUNS = [Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
 @cache
 def application() -> FastAPI:
     """The pages; without FastAPI's own documentation, whose pages need scripts of other hosts."""
+    from druid_reindex.operators.plugin.evidence_pages import register  # noqa: PLC0415  # it is made of this module
+
     pages = FastAPI(title="Druid reindex", openapi_url=None)
     pages.get("/plans/{dag_id}/{run_id}", dependencies=_MAY_READ_RUNS)(plan_page)
     pages.get("/states/{dag_id}/{run_id}", dependencies=_MAY_READ_RUNS)(state_page)
+    register(pages, _MAY_READ_RUNS)
     return pages
 
 
 def plan_page(dag_id: str, run_id: str) -> HTMLResponse:
     """The run's plan as the plan task stored it; 404 while there is none, 502 when S3 does not give it."""
-    place = _told(dag_id, run_id, PLAN_TASK, PLAN_PAGE_KEY)
+    place = told(dag_id, run_id, PLAN_TASK, PLAN_PAGE_KEY)
     if not isinstance(place, dict):
-        return _message(404, f"Run {run_id} of {dag_id} has no plan: {PLAN_TASK} has not stored one, or not yet.")
+        return message(404, f"Run {run_id} of {dag_id} has no plan: {PLAN_TASK} has not stored one, or not yet.")
     try:
         store = connections.s3_client(place["aws_conn_id"], place["region"])
         return HTMLResponse(store.get(S3Uri.parse(place["uri"])), headers=HEADERS)
     except NotFoundError as error:
-        return _message(404, str(error))
+        return message(404, str(error))
     except DruidReindexError as error:
-        return _message(502, str(error))
+        return message(502, str(error))
 
 
 def state_page(dag_id: str, run_id: str) -> HTMLResponse:
     """The state of the run as it was when the verdict failed; 404 when it has not."""
-    state = _told(dag_id, run_id, VERDICT_TASK, NIGHT_STATE)
+    state = told(dag_id, run_id, VERDICT_TASK, NIGHT_STATE)
     if not isinstance(state, str):
         ask = f"druid-reindex status {shlex.quote(run_id)} --dag-id {shlex.quote(dag_id)}"
-        return _message(
+        return message(
             404, f"The night has not failed, or not yet come to its {VERDICT_TASK}. Ask for its state: {ask}"
         )
     lines = "".join(f"<div>{escape(line)}</div>" for line in state.splitlines())  # a long one goes on below its text
-    return _page(200, f"<pre>{lines}</pre>")
+    return page(200, f"<pre>{lines}</pre>")
 
 
-def _told(dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+def told(dag_id: str, run_id: str, task_id: str, key: str) -> Any:
     """What the run's task told under ``key``; None when it told nothing."""
     query = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=task_id, key=key, limit=1)
     with create_session(scoped=False) as session:
@@ -93,9 +96,11 @@ def _told(dag_id: str, run_id: str, task_id: str, key: str) -> Any:
         return None if found is None else XComModel.deserialize_value(found)
 
 
-def _message(status: int, text: str) -> HTMLResponse:
-    return _page(status, f"<p>{escape(text)}</p>")
+def message(status: int, text: str) -> HTMLResponse:
+    """A page that says ``text``, which is escaped."""
+    return page(status, f"<p>{escape(text)}</p>")
 
 
-def _page(status: int, body: str) -> HTMLResponse:
+def page(status: int, body: str) -> HTMLResponse:
+    """A page of ``body``, which is HTML."""
     return HTMLResponse(_FRAME.format(body=body), status_code=status, headers=HEADERS)

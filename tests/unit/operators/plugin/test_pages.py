@@ -46,7 +46,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
     world.store.put(URI, b"<!doctype html><h1>The plan</h1>", kms_key_arn="arn:aws:kms:us-east-1:111122223333:key/1")
     monkeypatch.setattr(security, "get_auth_manager", lambda: world)
     monkeypatch.setattr(security, "DagModel", SimpleNamespace(get_team_name=lambda _dag_id: None))
-    monkeypatch.setattr(pages, "_told", lambda *where: world.told.get(where))
+    monkeypatch.setattr(pages, "told", lambda *where: world.told.get(where))
     monkeypatch.setattr(connections, "s3_client", lambda _conn_id, _region: world.store)
     pages.application().dependency_overrides[security.get_user] = lambda: "a user"
     yield world

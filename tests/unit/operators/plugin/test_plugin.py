@@ -13,7 +13,7 @@ from druid_reindex.operators.plugin import PREFIX, DruidReindexPlugin
 def test_the_entry_point_is_a_plugin_whose_tabs_lead_to_their_pages() -> None:
     (entry,) = entry_points(group="airflow.plugins", name="druid_reindex")
     assert entry.load() is DruidReindexPlugin
-    state, tab = DruidReindexPlugin.external_views
+    state, tab, evidence, runs = DruidReindexPlugin.external_views
     assert (state["name"], state["href"]) == ("State", "druid-reindex/states/{DAG_ID}/{RUN_ID}")
     assert tab == {
         "name": "Plan",
@@ -21,6 +21,10 @@ def test_the_entry_point_is_a_plugin_whose_tabs_lead_to_their_pages() -> None:
         "destination": "dag_run",
         "url_route": links.PLAN_TAB,
     }
+    assert (evidence["href"], evidence["url_route"]) == (
+        "druid-reindex/evidence/{DAG_ID}/{RUN_ID}", links.EVIDENCE_TAB,
+    )  # fmt: skip
+    assert (runs["href"], runs["destination"]) == ("druid-reindex/evidence", "nav")
     assert [app["url_prefix"] for app in DruidReindexPlugin.fastapi_apps] == [PREFIX] == ["/druid-reindex"]
 
 

@@ -1,0 +1,122 @@
+"""The parts of a supplement: our own calls, how CloudTrail confirms them, and what of it nobody can explain.
+
+Ids, times, names and counts alone. A count that nobody has measured is None: it is never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from druid_reindex.evidence.parts import Kind, Part, State
+
+
+class Unexplained(StrEnum):
+    """What CloudTrail and the journal disagree in.
+
+    ``MISSING``: a call of ours that a complete trail does not have. ``TRAIL_GAP``: the trail itself lacks a part.
+    ``FOREIGN``: an event that nobody claims. ``BEYOND``: an actor that is declared did more than is declared.
+    ``AGENT``: an event that shows the run's token alone, which any client can write.
+    ``AMBIGUOUS``: two runs match one event. ``NOT_LOGGED``: a call of ours that the trail's selectors leave out.
+    """
+
+    MISSING = "missing"
+    TRAIL_GAP = "trail-gap"
+    FOREIGN = "foreign"
+    BEYOND = "beyond its declaration"
+    AGENT = "S3"
+    AMBIGUOUS = "ambiguous"
+    NOT_LOGGED = "not-logged"
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Our calls of one operation by one task; times are UTC, ISO 8601."""
+
+    task: str
+    event_source: str
+    operation: str
+    count: int
+    failed: int
+    first_at: str
+    last_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What we did, as we wrote it down before each answer was used."""
+
+    KIND: ClassVar[Kind] = Kind.JOURNAL
+
+    calls: Sequence[Calls]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Events that are explained: ``how`` is the class (E1, E2, S1, S2, S3 or declared); ``who`` the task or actor."""
+
+    how: str
+    who: str
+    event_source: str
+    operation: str
+    count: int
+    first_at: str
+    last_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of how many: ``what`` was counted."""
+
+    what: str
+    found: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What CloudTrail confirms, and how much of it there was to confirm."""
+
+    KIND: ClassVar[Kind] = Kind.MATCHES
+
+    matches: Sequence[Match]
+    coverage: Sequence[Share]
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Something that nobody explains: one principal, one operation, one object or key.
+
+    ``rows`` and ``patients`` are the rows and distinct patients of the ``interval`` that the object holds.
+    ``is_confirmed`` is False where no sample of AWS shows an event of this shape.
+    """
+
+    verdict: str
+    principal: str
+    event_source: str
+    operation: str
+    resource: str
+    count: int
+    first_seen: str
+    last_seen: str
+    discovered_at: str
+    interval: str | None = None
+    rows: int | None = None
+    patients: int | None = None
+    is_confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What of the trail and the journal does not agree."""
+
+    KIND: ClassVar[Kind] = Kind.FINDINGS
+
+    findings: Sequence[Touched]
+
+
+def told_by_trail(body: Journal | Matches | Findings) -> Part:
+    """The part that ``body`` is."""
+    return Part(body.KIND, State.TOLD, asdict(body))
