@@ -77,3 +77,22 @@ def test_clients_of_aws_are_made_of_the_amazon_providers_session(monkeypatch: py
     assert isinstance(connections.emr_client("aws_phi", "us-east-1"), EmrClient)
     assert isinstance(connections.s3_client("aws_phi", "us-east-1"), S3Client)
     assert isinstance(connections.secrets_client("aws_phi", "us-east-1"), SecretsClient)
+
+
+@pytest.mark.parametrize(
+    ("fields", "address"),
+    [
+        (
+            {"host": "router", "port": 9088, "extra": json.dumps({"broker_url": "https://broker:8282"})},
+            ("router", 9088),
+        ),
+        ({"extra": json.dumps({"broker_url": "https://broker:8282"})}, ("broker", 8282)),
+        ({"host": "router", "schema": "https"}, ("router", 443)),
+        ({"host": "router", "schema": "http"}, ("router", 80)),
+    ],
+)
+def test_druid_has_one_address_by_which_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, object], address: tuple[str, int]
+) -> None:
+    monkeypatch.setattr(BaseHook, "get_connection", lambda _conn_id: connection(**fields))
+    assert connections.druid_address("druid_phi") == address
