@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -39,15 +40,23 @@ def test_a_released_schema_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_schema_is_one_and_is_named_as_its_facet_says(file: object) -> None:
-    document = json.loads(file.read_text())  # type: ignore[attr-defined]
+def test_a_schema_is_one_and_is_named_as_its_facet_says(file: Path) -> None:
+    document = json.loads(file.read_text())
     Draft202012Validator.check_schema(document)
-    name = file.stem  # type: ignore[attr-defined]
+    name = file.stem
     assert f"{document['$id']}#/$defs/{name}" == facets.schema_url(name)
     (key,) = document["properties"]
     assert key in {facets.NIGHT, facets.SEGMENTS, facets.FILES}
     for told in document["$defs"][name]["allOf"][1]["properties"].values():
         assert told["description"].endswith(".")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_field_stands_in_the_document(file: Path) -> None:
+    document, text = json.loads(file.read_text()), (Path(__file__).parents[3] / "docs/lineage.md").read_text()
+    part = document["$defs"][file.stem]["allOf"][1]["properties"]
+    inner = part.get("chunks", {}).get("items", {}).get("properties", {})
+    assert [name for name in (*document["properties"], *part, *inner) if f"`{name}`" not in text] == []
 
 
 def test_columns_of_which_nothing_is_known_are_left_out() -> None:
