@@ -35,9 +35,9 @@ def told(task: NightOperator) -> OperatorLineage[Any, Any]:
     """The task's datasets and facets as far as they are known; what goes wrong is logged, once, and stops nothing."""
     from airflow.providers.openlineage.extractors import OperatorLineage  # noqa: PLC0415
 
-    from druid_reindex.clients import openlineage  # noqa: PLC0415
-
     try:
+        from druid_reindex.clients import openlineage  # noqa: PLC0415
+
         found = Lineage() if _is_idle(task) else task.lineage()
         run = openlineage.run_facets(facets.night(**_identity(task), **found.work))
         return OperatorLineage(openlineage.inputs(found.inputs), openlineage.outputs(found.outputs), run)
