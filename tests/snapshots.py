@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl  # noqa: TID253 - tests on real engines alone import this module
+import polars as pl
 
 from canaries import DAY, Planted
 from druid_reindex.sandbox.aws.redshift.engine import DATABASE as ENGINE

@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from airflow.api_fastapi.app import create_app
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
@@ -37,6 +38,20 @@ COMMANDS = (
 )
 
 
+class Within(httpx.BaseTransport):
+    """Hands requests to an application in this process; starlette's client may be of another release of httpx."""
+
+    def __init__(self, application: Any) -> None:
+        self._client = TestClient(application)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = self._client.request(
+            request.method, str(request.url), content=request.read(), headers=dict(request.headers)
+        )
+        kept = {name: value for name, value in answer.headers.items() if name != "content-encoding"}
+        return httpx.Response(answer.status_code, headers=kept, content=answer.content)
+
+
 def api(transport: Any) -> AirflowApi:
     """A client of the API within this process."""
     return AirflowApi(AirflowConfig("http://127.0.0.1", user="admin", password="admin"), transport)
@@ -58,7 +73,7 @@ def main(folder: Path) -> list[dict[str, Any]]:
     sync_bag_to_db(bag, "dags-folder", None)
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore")
-        transport = TestClient(create_app(apps="core"))._transport
+        transport = Within(create_app(apps="core"))
         Outside(druid=world.druid, emr=world.emr, store=world.store).connect(patch)
         patch.setattr(runs.time, "sleep", lambda _seconds: None)
         for module in (runs, status):

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_no_address_of_a_registry_and_no_path_of_a_machine() -> None:
 def test_each_dependency_is_justified_on_its_line() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     project = tomllib.loads(text)["project"]
-    requirements = [*project["dependencies"], *project["optional-dependencies"]["sandbox"]]
+    requirements = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
     for requirement in requirements:
         line = next(line for line in text.splitlines() if f'"{requirement}"' in line)
         assert re.search(r"# \S+", line), f"{requirement} has no reason"

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook, Connection
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from druid_reindex.clients.survey_facts import Night
     from druid_reindex.model.warehouse import Warehouse
     from druid_reindex.posture.facts import Facts, Intent
+
+_PORTS = {"https": 443, "http": 80}
 
 
 def druid_client(conn_id: str, *, protected: bool) -> DruidClient:
@@ -90,6 +93,18 @@ def server_url(connection: Connection, name: str) -> str:
         came_back=f"no URL: looked at the extra {name}, then at host",
         remedy=f"set the host and port of Druid's Router, or the extra {name}",
     )
+
+
+def druid_address(conn_id: str) -> tuple[str, int]:
+    """Host and port by which the connection's Druid is named: the Router's, else the Broker's.
+
+    Raises ConfigurationError as ``server_url`` does.
+    """
+    connection = BaseHook.get_connection(conn_id)
+    if connection.host and connection.port:
+        return connection.host, connection.port
+    parts = urlsplit(server_url(connection, "broker_url"))
+    return parts.hostname or "", parts.port or _PORTS[parts.scheme]
 
 
 def emr_client(conn_id: str, region: str) -> EmrClient:

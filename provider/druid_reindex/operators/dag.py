@@ -20,6 +20,7 @@ from druid_reindex.operators.export import ExportSegmentsOperator
 from druid_reindex.operators.form import trigger_form
 from druid_reindex.operators.general_dags import ASSET_PREFIX
 from druid_reindex.operators.jdbc import UnloadJdbcOperator
+from druid_reindex.operators.lineage import DRUID_CONNECTION
 from druid_reindex.operators.night import PLAN_TASK, task_docs
 from druid_reindex.operators.plan import PlanNightOperator
 from druid_reindex.operators.posture import POSTURE_TASK, JudgePostureOperator, is_gated
@@ -153,7 +154,13 @@ def _wire(settings: NightSettings, notifiers: Sequence[SyncCallback]) -> None:
         settings=settings,
         trigger_rule=TriggerRule.ALL_DONE,
         on_failure_callback=failure_callbacks(settings, notifiers),
-        outlets=[Asset(name=settings.pipeline.asset_name, uri=f"{ASSET_PREFIX}{settings.pipeline.datasource}")],
+        outlets=[
+            Asset(
+                name=settings.pipeline.asset_name,
+                uri=f"{ASSET_PREFIX}{settings.pipeline.datasource}",
+                extra={DRUID_CONNECTION: settings.druid_conn_id},
+            )
+        ],
     )
     plan >> approve >> up >> reindex >> down.as_teardown(setups=up) >> verdict
     reindex >> validate >> rollback >> verdict

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import IntegrityError, NotFoundError
+from druid_reindex.evidence import lineage_tasks
+from druid_reindex.evidence.lineage import Lineage
 from druid_reindex.model.identity import digest
 from druid_reindex.model.transfer import Load
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import links
+from druid_reindex.operators.lineage import site_of
 from druid_reindex.operators.loaded import await_load
 from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.operators.run_cluster import cluster_of, script_job
@@ -57,6 +60,10 @@ class ExportSegmentsOperator(NightOperator):
             self.put_record(context, uri, record)
         shown = ("rows", "files", "segments", "manifest_uri", "manifest_sha256", "step_id")
         return {name: record[name] for name in shown}
+
+    def lineage(self) -> Lineage:
+        """The datasource, and the files."""
+        return lineage_tasks.export(site_of(self), self.load, self.returned)
 
     def on_kill(self) -> None:
         """Cancel the step that this try waits for."""

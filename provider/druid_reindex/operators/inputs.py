@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The pipeline with the addresses of all its files, and how many rows these have; None where nobody counted."""
+    """The pipeline with the addresses of all its files, and how many rows these have; None where nobody counted.
+
+    ``manifests`` are the addresses of those that list the files of unloads.
+    """
 
     pipeline: Pipeline
     file_rows: int | None
+    manifests: tuple[str, ...] = ()
 
 
 def read_inputs(task: NightOperator, context: Context) -> Read:
@@ -51,7 +55,7 @@ def with_files(pipeline: Pipeline, manifests: Mapping[str, Manifest]) -> Read:
     )
     counted = all(each.unload is not None for each in pipeline.files)
     rows = sum(manifest.rows for manifest in manifests.values()) if counted else None
-    return Read(pipeline.model_copy(update={"inputs": inputs}), rows)
+    return Read(pipeline.model_copy(update={"inputs": inputs}), rows, tuple(str(m.uri) for m in manifests.values()))
 
 
 def keep_built(

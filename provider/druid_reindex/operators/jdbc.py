@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from druid_reindex.errors import ConfigurationError
+from druid_reindex.evidence import lineage_tasks
+from druid_reindex.evidence.lineage import Lineage
 from druid_reindex.model.database import Database, JdbcSource
 from druid_reindex.model.identity import digest
 from druid_reindex.model.transfer import Unload
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import links
+from druid_reindex.operators.lineage import query_of, site_of, sql_digest
 from druid_reindex.operators.night import NightOperator
 from druid_reindex.operators.run_cluster import cluster_of, script_job
 from druid_reindex.operators.transfers import entered, night_values, read_whole
@@ -40,7 +43,7 @@ class UnloadJdbcOperator(NightOperator):
     :param parameters: values of further ``:name`` in the SELECT (templated)
     """
 
-    template_fields: Sequence[str] = ("night", "sql", "parameters")
+    template_fields: Sequence[str] = ("night", "sql", "sql_values")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"night": "json", "sql": "sql"}
     operator_extra_links = links.REINDEX_LINKS
@@ -49,7 +52,7 @@ class UnloadJdbcOperator(NightOperator):
         super().__init__(**kwargs)
         self.unload = unload
         self.sql = unload.sql or ""
-        self.parameters = dict(parameters or {})
+        self.sql_values = dict(parameters or {})
         self._job: ScriptJob | None = None
 
     def carry_out(self, context: Context) -> dict[str, Any]:
@@ -68,6 +71,11 @@ class UnloadJdbcOperator(NightOperator):
             self.put_record(context, place / "result.json", record)
         shown = ("rows", "files", "size_bytes", "manifest_uri", "manifest_sha256", "step_id")
         return {name: record[name] for name in shown}
+
+    def lineage(self) -> Lineage:
+        """The database's tables, and the files."""
+        query, sha256 = query_of(self, self.unload), sql_digest(self, self.unload)
+        return lineage_tasks.unload(site_of(self), self.unload, query, self.returned, sha256)
 
     def on_kill(self) -> None:
         """Cancel the step that this try waits for."""
@@ -92,7 +100,7 @@ class UnloadJdbcOperator(NightOperator):
         from druid_reindex.plan.jdbc import rows_of, unload_spec  # noqa: PLC0415
 
         settings, (jdbc, _) = self.settings, self.source
-        rows = rows_of(self.unload, jdbc, self.sql, night_values(self, context) | self.parameters)
+        rows = rows_of(self.unload, jdbc, self.sql, night_values(self, context) | self.sql_values)
         source = self._read_source()
 
         def spec(folder: S3Uri) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import Terminal
+from druid_reindex.operators.checked import checks_of
 from druid_reindex.operators.encryption import refuse_other_keys
 from druid_reindex.operators.loaded import visible_of
 from druid_reindex.operators.measured import measured_now
@@ -22,6 +23,8 @@ from druid_reindex.quality.judge import Finding, Judged, Verdict, judge, of_resu
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from druid_reindex.evidence.lineage_facets import Check
+    from druid_reindex.model.expectation import Expectation, Result
     from druid_reindex.model.identity import RunId
     from druid_reindex.model.segment import Segment
     from druid_reindex.operators.night import NightOperator
@@ -32,13 +35,17 @@ TOTALS = ("chunks", "segments_after", "rows_before", "rows_after", "bytes_after"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A batch's verdict, what is served of it (``totals`` by name), under which keys and of which versions."""
+    """A batch's verdict, what is served of it (``totals`` by name), under which keys and of which versions.
+
+    ``expectations`` is how many Great Expectations judged, ``checks`` what was checked by them and beside them.
+    """
 
     verdict: Verdict
     totals: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TOTALS, 0))
     kms_keys: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     expectations: int = 0
+    checks: tuple[Check, ...] = ()
 
     @property
     def stops(self) -> bool:
@@ -109,7 +116,8 @@ class BatchJudge:
         before = self._before(record)
         rows, found, types = self._facts(before, segments)
         wanted = expectations.of_chunks(self.task.settings.pipeline, before, self._batch, types)
-        asked, unheld = self._expected(before)
+        expected = self._expected(before)
+        unheld = of_results(self._batch.whole, [result for _, result in expected])
         verdict = judge(self.batch.number, wanted, found, [*self._mistyped(), *unheld])
         totals = (
             len(self.batch.chunks), len(segments), sum(before.rows.values()), rows,
@@ -117,7 +125,8 @@ class BatchJudge:
         )  # fmt: skip
         return Judgement(
             verdict, dict(zip(TOTALS, totals, strict=True)), tuple(self._keys(segments)),
-            tuple(segment.version for segment in segments), asked,
+            tuple(segment.version for segment in segments), len(expected),
+            checks_of(wanted, verdict.findings, expected),
         )  # fmt: skip
 
     def _before(self, record: dict[str, Any]) -> expectations.Before:
@@ -157,8 +166,8 @@ class BatchJudge:
         found = self.task.druid.column_types(pipeline.datasource, self.batch.intervals)
         return of_types(self._batch.whole, expectations.types(pipeline), found)
 
-    def _expected(self, before: expectations.Before) -> tuple[int, list[Finding]]:
-        """How many expectations Great Expectations judged, and what did not hold; its results and page are stored."""
+    def _expected(self, before: expectations.Before) -> list[tuple[Expectation, Result]]:
+        """What Great Expectations judged, and what came of each; its results and page are stored."""
         task, number = self.task, self.batch.number
         suite = expectations.suite(task.settings.pipeline, before)
         title = f"{task.settings.pipeline.datasource} {self._batch.whole}"
@@ -168,7 +177,7 @@ class BatchJudge:
         task.put_json(names.expectations_uri(boundary, self.run_id, number), report.document)
         page = names.expectations_page_uri(boundary, self.run_id, number)
         task.store.put(page, report.page.encode(), kms_key_arn=boundary.kms_key_arn)
-        return len(report.results), of_results(self._batch.whole, report.results)
+        return [*zip(suite, report.results, strict=True)]
 
     def _keys(self, segments: Sequence[Segment]) -> list[str]:
         """The KMS keys on the segments' objects. Raises IntegrityError for a key that is not the boundary's."""

@@ -14,10 +14,12 @@ from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from druid_reindex.errors import DruidReindexError, IntegrityError, NotFoundError, Terminal
+from druid_reindex.evidence.lineage import Lineage
 from druid_reindex.model.attempt import NOT_MAPPED, Attempt
 from druid_reindex.model.identity import RunId, digest
 from druid_reindex.operators import connections, links
 from druid_reindex.operators.journalling import Keeping, journalling
+from druid_reindex.operators.lineage import told
 from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import document, names
@@ -25,6 +27,7 @@ from druid_reindex.plan.night import NightPlan
 from druid_reindex.plan.security import Needed, needed, needs_certificates
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
     from druid_reindex.clients.druid import DruidClient
@@ -66,6 +69,8 @@ class NightOperator(BaseOperator):
         self.poll_seconds = poll_seconds
         self.night = _NIGHT_TEMPLATE
         self.waiting: Waiting
+        self.returned: Any = None
+        self.told_run_id = ""
         self._tenure: Tenure | None = None
         self._asked: Mapping[str, int] = {}
         if self.has_dag():  # type: ignore[no-untyped-call]
@@ -81,6 +86,7 @@ class NightOperator(BaseOperator):
         from druid_reindex.clients.calls import counted  # noqa: PLC0415
 
         self.waiting = Waiting(self._defer, self._deadline(context), self.log.info, resumed=waited_for)
+        self.told_run_id = str(self.run_identity(context))
         with self._journal(context), counted(asked_before) as self._asked:
             try:
                 return self._carried_out(context)
@@ -92,12 +98,12 @@ class NightOperator(BaseOperator):
 
     def _carried_out(self, context: Context) -> Any:
         try:
-            done = self.carry_out(context)
+            self.returned = self.carry_out(context)
         except Exception:
             self._tell_calls(context)
             raise
         self._tell_calls(context)
-        return done
+        return self.returned
 
     def _tell_calls(self, context: Context) -> None:
         if self._asked:
@@ -111,6 +117,22 @@ class NightOperator(BaseOperator):
     def carry_out(self, context: Context) -> Any:
         """The task's work; returns ids, digests, counts and URIs only."""
         raise NotImplementedError(type(self).__name__)
+
+    def lineage(self) -> Lineage:
+        """The datasets that the task reads and writes, as far as this process knows; none where it moves no data."""
+        return Lineage()
+
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
+        """What Airflow's OpenLineage provider sends when the task begins, and again when it goes on after a wait."""
+        return told(self)
+
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any]:
+        """What it sends when the task has succeeded."""
+        return told(self)
+
+    def get_openlineage_facets_on_failure(self, _task_instance: Any) -> OperatorLineage[Any, Any]:
+        """What it sends when a try has failed."""
+        return told(self)
 
     @cached_property
     def druid(self) -> DruidClient:

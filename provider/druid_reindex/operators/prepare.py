@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import ConfigurationError, IntegrityError
+from druid_reindex.evidence import lineage_tasks
+from druid_reindex.evidence.lineage import Lineage
 from druid_reindex.model.identity import digest
 from druid_reindex.model.transfer import TokenKey, Unload
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import links
+from druid_reindex.operators.lineage import query_of, site_of
 from druid_reindex.operators.night import NightOperator
 from druid_reindex.operators.run_cluster import cluster_of, script_job
 from druid_reindex.operators.transfers import entered, read_whole, unloaded
@@ -43,11 +46,13 @@ class TokeniseFilesOperator(NightOperator):
         super().__init__(**kwargs)
         self.unload = unload
         self._job: ScriptJob | None = None
+        self._source = ""
 
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Make the tokens, or return the record of the time they were made."""
         entered(self, context, leased=True)
         source = unloaded(self, context, self.unload.name)
+        self._source = str(source.uri)
         uri = (
             names.prepared_prefix(self.settings.boundary, self.run_identity(context), self.unload.name) / "result.json"
         )
@@ -58,6 +63,11 @@ class TokeniseFilesOperator(NightOperator):
             self.put_record(context, uri, record)
         shown = ("rows", "files", "manifest_uri", "manifest_sha256", "key_version", "step_id")
         return {name: record[name] for name in shown}
+
+    def lineage(self) -> Lineage:
+        """The files with identifiers, and those with tokens."""
+        query = query_of(self, self.unload)
+        return lineage_tasks.tokenise(site_of(self), self.unload, query, self._source, self.returned)
 
     def on_kill(self) -> None:
         """Cancel the step that this try waits for."""

@@ -65,6 +65,13 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "asset-uris": [
+            {
+                "schemes": ["x-druid"],
+                "handler": None,
+                "to_openlineage_converter": "druid_reindex.operators.lineage.asset_dataset",
+            }
+        ],
         "connection-types": _CONNECTION_TYPES,
         "extra-links": [
             f"druid_reindex.operators.links.{link}"

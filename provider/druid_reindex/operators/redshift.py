@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from druid_reindex.errors import IntegrityError
+from druid_reindex.evidence import lineage_tasks
+from druid_reindex.evidence.lineage import Lineage
 from druid_reindex.model.identity import digest
 from druid_reindex.model.transfer import Load, Unload
 from druid_reindex.model.uri import S3Uri
+from druid_reindex.operators.lineage import query_of, site_of, sql_digest
 from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.operators.transfers import entered, job_of, night_values, read_whole, route_of, unloaded
 from druid_reindex.plan import names
@@ -45,7 +48,7 @@ class UnloadRedshiftOperator(NightOperator):
     :param leased: whether the task is one of a planned night's, under its lease; False in a DAG without ``plan``
     """
 
-    template_fields: Sequence[str] = ("night", "sql", "parameters")
+    template_fields: Sequence[str] = ("night", "sql", "sql_values")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"night": "json", "sql": "sql"}
 
@@ -55,7 +58,7 @@ class UnloadRedshiftOperator(NightOperator):
         super().__init__(**kwargs)
         self.unload = unload
         self.sql = unload.sql or ""
-        self.parameters = dict(parameters or {})
+        self.sql_values = dict(parameters or {})
         self.leased = leased
         self._job: StatementJob | None = None
 
@@ -88,13 +91,18 @@ class UnloadRedshiftOperator(NightOperator):
             self.put_json(prefix / "result.json", record)
         return {name: value for name, value in record.items() if name not in {"protocol", "script_sha256"}}
 
+    def lineage(self) -> Lineage:
+        """Redshift's tables, and the files."""
+        query, sha256 = query_of(self, self.unload), sql_digest(self, self.unload)
+        return lineage_tasks.unload(site_of(self), self.unload, query, self.returned, sha256)
+
     def on_kill(self) -> None:
         """Cancel the statement that this try waits for."""
         if self._job is not None:
             self._job.cancel()
 
     def _values(self, context: Context) -> dict[str, str]:
-        return night_values(self, context) | self.parameters if self.leased else self.parameters
+        return night_values(self, context) | self.sql_values if self.leased else self.sql_values
 
     def _record(self, job: StatementJob, finished: Finished, prefix: S3Uri) -> dict[str, Any]:
         """What was unloaded. Raises IntegrityError where Redshift, its manifest and S3 do not say the same."""
@@ -138,7 +146,7 @@ class LoadRedshiftOperator(NightOperator):
     :param leased: whether the task is one of a planned night's, under its lease; False in a DAG without ``plan``
     """
 
-    template_fields: Sequence[str] = ("night", "sql", "parameters", "manifest_uri")
+    template_fields: Sequence[str] = ("night", "sql", "sql_values", "manifest_uri")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"night": "json", "sql": "sql"}
 
@@ -155,7 +163,7 @@ class LoadRedshiftOperator(NightOperator):
         self.load = load
         self.sql = load.sql or ""
         self.manifest_uri = manifest_uri
-        self.parameters = dict(parameters or {})
+        self.sql_values = dict(parameters or {})
         self.leased = leased
         self._job: StatementJob | None = None
 
@@ -173,6 +181,10 @@ class LoadRedshiftOperator(NightOperator):
             self.put_json(uri, record)
         return {name: value for name, value in record.items() if name != "protocol"}
 
+    def lineage(self) -> Lineage:
+        """The files, and Redshift's table."""
+        return lineage_tasks.load(site_of(self), self.load, self.returned)
+
     def on_kill(self) -> None:
         """Cancel the statement that this try waits for, whose transaction is undone."""
         if self._job is not None:
@@ -186,7 +198,7 @@ class LoadRedshiftOperator(NightOperator):
 
         load, route = self.load, route_of(self)
         copied = self._copy_manifest(context, manifest)
-        definitions = define_script(load, self.sql, self.parameters)
+        definitions = define_script(load, self.sql, self.sql_values)
         script = load_script(load, manifest, manifest_uri=copied, route=route, ticket=ticket)
         job.run(Attempts(f"define_{load.name}", lambda _: definitions, salt))
         finished = job.run(Attempts(f"load_{load.name}", lambda _: script, salt))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.errors import ConflictError, IntegrityError
+from druid_reindex.evidence import lineage_tasks
+from druid_reindex.evidence.lineage import Lineage
+from druid_reindex.evidence.lineage_tasks import Rebuilt
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.operators import links
 from druid_reindex.operators.alone import require_alone
 from druid_reindex.operators.attest import require_attested
 from druid_reindex.operators.inputs import Read, keep_built, read_inputs
+from druid_reindex.operators.lineage import site_of
 from druid_reindex.operators.measured import measured_now
 from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.operators.purging import Purging
@@ -51,6 +56,7 @@ class ReindexSegmentsOperator(NightOperator):
         super().__init__(**kwargs)
         self.batch = batch
         self._job: Job | ScriptJob | None = None
+        self._rebuilt = Rebuilt()
 
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Run the batch, or return the record of the time it ran."""
@@ -58,12 +64,20 @@ class ReindexSegmentsOperator(NightOperator):
         run_id = self.run_identity(context)
         plan = self.stored_plan(context)
         batch = plan.batches[self.batch]
+        self._rebuilt = Rebuilt({str(chunk.interval): _ids(chunk.read) for chunk in batch.chunks})
         uri = names.result_uri(self.settings.boundary, run_id, batch.number)
         self._require_earlier(context, run_id, batch)
         record = self.get_record(context, uri)
         if record is None:
             record = self._run(context, run_id, plan, batch)
             self.put_record(context, uri, record)
+        self._rebuilt = replace(
+            self._rebuilt,
+            published=record["after"],
+            manifests=tuple(record.get("manifests", ())),
+            size_bytes=record.get("size_bytes"),
+            replaced=any(record["before"].values()),
+        )
         return {
             "batch": batch.number,
             "submitted": record["submitted"],
@@ -73,6 +87,10 @@ class ReindexSegmentsOperator(NightOperator):
             "segments_after": sum(len(ids) for ids in record["after"].values()),
             "result_uri": str(uri),
         }
+
+    def lineage(self) -> Lineage:
+        """What the batch is built from, and the datasource."""
+        return lineage_tasks.rebuild(site_of(self), self._rebuilt)
 
     def on_kill(self) -> None:
         """Stop the Druid task or the step that this try waits for."""
@@ -98,6 +116,7 @@ class ReindexSegmentsOperator(NightOperator):
 
     def _run(self, context: Context, run_id: RunId, plan: NightPlan, batch: Batch) -> dict[str, Any]:
         before, read = self._before(context, run_id, batch), read_inputs(self, context)
+        self._rebuilt = replace(self._rebuilt, manifests=read.manifests)
         cluster = cluster_of(self, context)
         from druid_reindex.operators.jobs import StepJob, Work  # noqa: PLC0415
 
@@ -139,7 +158,7 @@ class ReindexSegmentsOperator(NightOperator):
     def _record(
         self, batch: Batch, before: dict[str, Any], read: Read, after: dict[str, list[Segment]]
     ) -> dict[str, Any]:
-        """What was served before and after; ``file_rows`` are those of files, None where nobody has counted them.
+        """What was served before and after, in bytes too; ``file_rows`` are those of files, None where nobody counted.
 
         Beside them, ``appended`` are the ids that others have added to an old version of a chunk since: they are hidden
         with it; ``built`` is what the ledger has of the batch's chunks, ``purge`` what a purge left out of it.
@@ -150,10 +169,10 @@ class ReindexSegmentsOperator(NightOperator):
             "submitted": self.settings.pipeline.submit.value,
             "rows_before": before["rows"],
             "file_rows": read.file_rows,
+            "manifests": [*read.manifests],
             "before": before["segments"],
-            "after": {
-                str(chunk): [segment.segment_id for segment in after.get(str(chunk), ())] for chunk in batch.intervals
-            },
+            "after": {str(chunk): _ids(after.get(str(chunk), [])) for chunk in batch.intervals},
+            "size_bytes": sum(segment.size_bytes for found in after.values() for segment in found),
         }
 
     def _job_of(self, work: Work) -> Job:
@@ -215,6 +234,10 @@ class ReindexSegmentsOperator(NightOperator):
                 remedy="look in the job's log for how many rows it read, and for another writer of these chunks",
             )
         return after
+
+
+def _ids(segments: Iterable[Segment]) -> list[str]:
+    return [segment.segment_id for segment in segments]
 
 
 def by_interval(sets: list[PartitionSet], intervals: tuple[Interval, ...]) -> dict[str, list[Segment]]:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from druid_reindex.evidence import lineage_tasks
+from druid_reindex.evidence.lineage import Lineage
 from druid_reindex.operators import links
+from druid_reindex.operators.lineage import site_of
 from druid_reindex.operators.night import NightOperator, planned
 from druid_reindex.operators.triggers.waits import DruidLoadTrigger
 from druid_reindex.operators.waiting import Wait
@@ -48,6 +51,10 @@ class RollbackSegmentsOperator(NightOperator):
             "rolled_back": [chunk for record in records for chunk in record["chunks"]],
             "serving": {chunk: served for record in records for chunk, served in record["serving"].items()},
         }
+
+    def lineage(self) -> Lineage:
+        """The datasource, where anything of it was taken back."""
+        return lineage_tasks.take_back(site_of(self), self.returned["serving"]) if self.returned else Lineage()
 
     def _batches(self, context: Context) -> list[BatchRollback]:
         from druid_reindex.clients.rollback import BatchRollback, Night  # noqa: PLC0415

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from druid_reindex.errors import DeadlineError, IntegrityError, Transient
+from druid_reindex.evidence import lineage_tasks
+from druid_reindex.evidence.lineage import Lineage
 from druid_reindex.operators import links
+from druid_reindex.operators.checked import joined, unjudged
 from druid_reindex.operators.judging import TOTALS, BatchJudge, Judgement, Loaded
+from druid_reindex.operators.lineage import site_of
 from druid_reindex.operators.loaded import await_load
 from druid_reindex.operators.night import NightOperator, planned
 from druid_reindex.operators.shadowed import compared
@@ -39,6 +43,10 @@ class ValidateSegmentsOperator(NightOperator):
 
     operator_extra_links = links.VALIDATE_LINKS
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._judged: list[Judgement] = []
+
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Wait for load, judge, keep the verdicts. Raises IntegrityError that names what does not hold."""
         night = planned(context)
@@ -53,14 +61,14 @@ class ValidateSegmentsOperator(NightOperator):
         judged = self._judge_all(context, run_id, loaded)
         self._tell(context, run_id, judged, round(time.monotonic() - began, 1))
         self._tell_shadow(context, loaded)
+        self._judged = judged
         self._refuse(run_id, [each for each in judged if each.stops])
-        return {
-            **{name: sum(each.totals[name] for each in judged) for name in TOTALS},
-            **{
-                name: sorted({value for each in judged for value in getattr(each, name)})
-                for name in ("kms_keys", "versions")
-            },
-        }
+        return _summed(judged)
+
+    def lineage(self) -> Lineage:
+        """The datasource, with what was checked of it."""
+        checks = joined(check for each in self._judged for check in (*each.checks, *unjudged(each)))
+        return lineage_tasks.judge(site_of(self), checks, _summed([each for each in self._judged if each.checks]))
 
     def _loaded(self, context: Context, run_id: RunId, batch: Batch) -> Loaded:
         """What is served of the batch; all are waited for before any is judged, for a wait begins the task anew."""
@@ -126,3 +134,16 @@ class ValidateSegmentsOperator(NightOperator):
             came_back="; ".join(findings[:_MOST_TOLD]) + more,
             remedy=f"read all findings at {kept}; find out whether something else wrote these chunks during the night",
         )
+
+
+def _summed(judged: list[Judgement]) -> dict[str, Any]:
+    """What is served of the batches; nothing of none."""
+    if not judged:
+        return {}
+    return {
+        **{name: sum(each.totals[name] for each in judged) for name in TOTALS},
+        **{
+            name: sorted({value for each in judged for value in getattr(each, name)})
+            for name in ("kms_keys", "versions")
+        },
+    }

@@ -96,3 +96,22 @@ def test_a_role_that_cannot_be_become_is_an_error_that_names_the_connection(
     (call,) = aws_calls_in(journal.path)
     assert (call.operation, call.access_key_id, call.status) == ("AssumeRole", "AKIDEXAMPLE", None)
     assert "canary" not in journal.path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("fields", "address"),
+    [
+        (
+            {"host": "router", "port": 9088, "extra": json.dumps({"broker_url": "https://broker:8282"})},
+            ("router", 9088),
+        ),
+        ({"extra": json.dumps({"broker_url": "https://broker:8282"})}, ("broker", 8282)),
+        ({"host": "router", "schema": "https"}, ("router", 443)),
+        ({"host": "router", "schema": "http"}, ("router", 80)),
+    ],
+)
+def test_druid_has_one_address_by_which_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, object], address: tuple[str, int]
+) -> None:
+    monkeypatch.setattr(BaseHook, "get_connection", lambda _conn_id: connection(**fields))
+    assert connections.druid_address("druid_phi") == address

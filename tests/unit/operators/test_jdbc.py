@@ -16,6 +16,7 @@ from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.identity import digest
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.uri import S3Uri
+from druid_reindex.operators import connections
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
 from druid_reindex.operators.inputs import read_inputs
 from druid_reindex.operators.jdbc import UnloadJdbcOperator
@@ -106,6 +107,20 @@ def test_rows_are_unloaded_once_and_the_batch_reads_them(
     assert read.file_rows == ROWS
     (path,) = read.pipeline.files[0].paths
     assert "/unload/visits/" in path
+
+
+def test_lineage_is_told_of_the_database_s_table_and_the_files(
+    world: World, settings: NightSettings, unload: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "druid_address", lambda _conn_id: ("druid.example.org", 9088))
+    task = make(UnloadJdbcOperator, "unload_visits", settings=settings, unload=VISITS)
+    task.returned = unload()
+    told = task.lineage()
+    (table,), (files,) = told.inputs, told.outputs
+    assert (table.name.namespace, table.name.name) == ("postgres://ehr.clinic.internal:5433", "ehr.clinic.visits")
+    assert set(files.facets["columnLineage"]["fields"]) == {"id", "patient_id", "timestamp"}
+    assert files.facets["outputStatistics"] == {"rowCount": ROWS, "size": 1, "fileCount": 1}
+    assert told.work == {}
 
 
 def test_the_step_is_the_script_beside_the_pipeline_and_knows_no_login(

@@ -1,0 +1,179 @@
+"""Lineage in the classes of OpenLineage's client, and SQL as OpenLineage's parser reads it; sends nothing by itself.
+
+The package ``openlineage`` is an extra: this module is imported when a listener asks a task, and not before.
+Source: https://openlineage.io/docs/client/python/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attr
+import openlineage_sql
+from openlineage.client.event_v2 import InputDataset, OutputDataset
+from openlineage.client.facet_v2 import (
+    DatasetFacet,
+    InputDatasetFacet,
+    OutputDatasetFacet,
+    RunFacet,
+    column_lineage_dataset,
+    data_quality_assertions_dataset,
+    data_quality_metrics_input_dataset,
+    dataset_version_dataset,
+    lifecycle_state_change_dataset,
+    output_statistics_output_dataset,
+    ownership_dataset,
+    schema_dataset,
+    storage_dataset,
+    tags_dataset,
+)
+
+from druid_reindex import __version__
+from druid_reindex.evidence import lineage_facets
+from druid_reindex.evidence.lineage import Dataset, Facets, Query
+
+PRODUCER = f"urn:druid-reindex:provider:{__version__}"
+
+
+@attr.define
+class DruidReindexNightRunFacet(RunFacet):
+    """The night that a task belongs to; its schema says what each field is."""
+
+    datasource: str
+    classification: str
+    submit: str
+    runId: str | None = None  # noqa: N815
+    dryRun: bool | None = None  # noqa: N815
+    planUri: str | None = None  # noqa: N815
+    planSha256: str | None = None  # noqa: N815
+    fence: int | None = None
+    batch: int | None = None
+    work: Mapping[str, str] | None = None
+    sqlFile: str | None = None  # noqa: N815
+    sqlSha256: str | None = None  # noqa: N815
+    keyVersionId: str | None = None  # noqa: N815
+
+    @staticmethod
+    def _get_schema() -> str:
+        return lineage_facets.schema_url(DruidReindexNightRunFacet.__name__)
+
+
+@attr.define
+class DruidReindexSegmentsDatasetFacet(DatasetFacet):
+    """Which segments of a datasource a task read, published, judged or took back; see its schema."""
+
+    action: str
+    versions: list[str]
+    chunks: list[dict[str, Any]]
+    idsLeftOut: int | None = None  # noqa: N815
+    kmsKeyArns: list[str] | None = None  # noqa: N815
+
+    @staticmethod
+    def _get_schema() -> str:
+        return lineage_facets.schema_url(DruidReindexSegmentsDatasetFacet.__name__)
+
+
+@attr.define
+class DruidReindexFilesDatasetFacet(DatasetFacet):
+    """Which files in S3 belong together, and how they are encrypted; see its schema."""
+
+    manifestUri: str  # noqa: N815
+    manifestSha256: str  # noqa: N815
+    kmsKeyArn: str  # noqa: N815
+
+    @staticmethod
+    def _get_schema() -> str:
+        return lineage_facets.schema_url(DruidReindexFilesDatasetFacet.__name__)
+
+
+_CLASSES: Mapping[str, type[Any]] = {
+    "schema": schema_dataset.SchemaDatasetFacet,
+    "ownership": ownership_dataset.OwnershipDatasetFacet,
+    "tags": tags_dataset.TagsDatasetFacet,
+    "storage": storage_dataset.StorageDatasetFacet,
+    "version": dataset_version_dataset.DatasetVersionDatasetFacet,
+    "lifecycleStateChange": lifecycle_state_change_dataset.LifecycleStateChangeDatasetFacet,
+    "columnLineage": column_lineage_dataset.ColumnLineageDatasetFacet,
+    "outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet,
+    "dataQualityMetrics": data_quality_metrics_input_dataset.DataQualityMetricsInputDatasetFacet,
+    "dataQualityAssertions": data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet,
+    lineage_facets.NIGHT: DruidReindexNightRunFacet,
+    lineage_facets.SEGMENTS: DruidReindexSegmentsDatasetFacet,
+    lineage_facets.FILES: DruidReindexFilesDatasetFacet,
+}
+# The lists whose items are classes too.
+_ITEMS: Mapping[str, tuple[str, type[Any]]] = {
+    "schema": ("fields", schema_dataset.SchemaDatasetFacetFields),
+    "ownership": ("owners", ownership_dataset.Owner),
+    "tags": ("tags", tags_dataset.TagsDatasetFacetFields),
+    "dataQualityAssertions": ("assertions", data_quality_assertions_dataset.Assertion),
+}
+
+
+def inputs(datasets: Iterable[Dataset]) -> list[InputDataset]:
+    """The datasets as what a run reads."""
+    return [
+        InputDataset(each.name.namespace, each.name.name, facets=plain, inputFacets=own)
+        for each in datasets
+        for plain, own in [_split(each.facets, InputDatasetFacet)]
+    ]
+
+
+def outputs(datasets: Iterable[Dataset]) -> list[OutputDataset]:
+    """The datasets as what a run writes."""
+    return [
+        OutputDataset(each.name.namespace, each.name.name, facets=plain, outputFacets=own)
+        for each in datasets
+        for plain, own in [_split(each.facets, OutputDatasetFacet)]
+    ]
+
+
+def run_facets(told: Facets) -> dict[str, RunFacet]:
+    """What is told of a run."""
+    return {key: _facet(key, facet) for key, facet in told.items()}
+
+
+def read_query(sql: str, dialect: str) -> Query:
+    """What the SELECT in ``sql`` reads; an empty Query where it cannot be read, whose text is told to nobody."""
+    try:
+        found = openlineage_sql.parse([sql], dialect=dialect)
+    except RuntimeError:
+        return Query()
+    if found is None or found.errors:
+        return Query()
+    columns = {
+        column.descendant.name: tuple((made.origin.qualified_name, made.name) for made in column.lineage if made.origin)
+        for column in found.column_lineage
+    }
+    return Query(tuple(table.qualified_name for table in found.in_tables), columns)
+
+
+def _split(facets: Facets, own: type[Any]) -> tuple[dict[str, DatasetFacet], dict[str, Any]]:
+    """The facets of a dataset, and apart from them those that it has as an input or output."""
+    made = {key: _facet(key, told) for key, told in facets.items()}
+    apart = {key: facet for key, facet in made.items() if isinstance(facet, own)}
+    return {key: facet for key, facet in made.items() if key not in apart}, apart
+
+
+def _facet(key: str, told: Mapping[str, Any]) -> Any:
+    arguments = dict(told)
+    if key in _ITEMS:
+        name, item = _ITEMS[key]
+        arguments[name] = [item(**each) for each in arguments[name]]
+    if key == "columnLineage":
+        # The redaction of Airflow's provider would hide a plain mapping below a name such as patient_token.
+        arguments["fields"] = {name: _made_of(fields) for name, fields in told["fields"].items()}
+    return _CLASSES[key](**arguments, producer=PRODUCER)
+
+
+def _made_of(fields: Mapping[str, Any]) -> column_lineage_dataset.Fields:
+    return column_lineage_dataset.Fields(
+        inputFields=[
+            column_lineage_dataset.InputField(
+                **each
+                | {"transformations": [column_lineage_dataset.Transformation(**how) for how in each["transformations"]]}
+            )
+            for each in fields["inputFields"]
+        ]
+    )

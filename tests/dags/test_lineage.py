@@ -1,0 +1,162 @@
+"""The lineage that whole nights send through Airflow's own provider: each event by the specification, all one graph."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lineage_graph import broken_runs, by_run, names, parts, unknown_columns
+from openlineage_spec import problems
+from own_airflow import told_by
+
+DRUID = ("druid://druid.example.org:9088", "patient_vitals")
+CONNECTION = {"conn_type": "druid_reindex_druid", "host": "druid.example.org", "port": 9088, "schema": "https"}
+Told = dict[str, Any]
+
+
+def switched_on(home: Path) -> dict[str, str]:
+    """OpenLineage with a file as its transport."""
+    file = home / "events.jsonl"
+    transport = {"type": "file", "log_file_path": str(file), "append": True}
+    return {
+        "LINEAGE_FILE": str(file),
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport),
+        "AIRFLOW_CONN_DRUID_PHI": json.dumps(CONNECTION),
+    }
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """What the nights of ``run_lineage.py`` were and sent."""
+    home = tmp_path_factory.mktemp("lineage")
+    found: Told = told_by("run_lineage.py", home, switched_on(home))
+    return found
+
+
+def of_night(sent: Told, night: str) -> list[Told]:
+    """The night's events, its DagRun's first."""
+    date = sent["nights"][night]["logical_date"]
+    runs = [events for events in by_run(sent["events"]).values() if date in json.dumps(events[0]["run"]["facets"])]
+    found = [event for events in runs for event in events]
+    return sorted(found, key=lambda event: (event["run"]["facets"].get("parent") is not None, event["eventTime"]))
+
+
+def ended(sent: Told, night: str, task: str) -> Told:
+    """The last event of a task."""
+    found = [event for event in of_night(sent, night) if event["job"]["name"].endswith(f".{task}")]
+    return found[-1]
+
+
+def test_every_event_is_one_by_the_specification_and_by_our_own_schemas(sent: Told) -> None:
+    assert len(sent["events"]) > 100
+    assert not [f"{event['job']['name']}: {found}" for event in sent["events"] for found in problems(event)]
+
+
+def test_nights_end_as_they_should_with_lineage_switched_on(sent: Told) -> None:
+    states = {name: night["state"] for name, night in sent["nights"].items()}
+    assert states == {
+        "green": "success", "empty": "success", "red": "failed", "rolled_back": "failed", "backfilled": "success",
+    }  # fmt: skip
+
+
+def test_each_run_begins_and_ends_once_below_its_night(sent: Told) -> None:
+    assert not broken_runs(sent["events"])
+    for night, told in sent["nights"].items():
+        events = of_night(sent, night)
+        tasks = {event["job"]["name"].partition(".")[2] for event in events}
+        ran = {task for task, state in told["tasks"].items() if state != "skipped"}
+        assert {"", *ran} <= tasks <= {"", *told["tasks"]}
+        assert len({event["run"]["runId"] for event in events}) == len(tasks)
+
+
+def test_all_nights_are_one_graph_which_the_datasource_holds_together(sent: Told) -> None:
+    assert parts(sent["events"]) == 1
+    apart = [{**event, "inputs": [], "outputs": []} for event in sent["events"]]
+    assert parts(apart) == len(sent["nights"])
+
+
+def test_each_column_is_one_of_a_schema_and_no_name_is_hidden(sent: Told) -> None:
+    assert not [found for event in sent["events"] for found in unknown_columns(event)]
+    assert "***" not in json.dumps(sent["events"])
+    (output,) = ended(sent, "green", "reindex")["outputs"]
+    (origin,) = output["facets"]["columnLineage"]["fields"]["patient_token"]["inputFields"]
+    assert (origin["namespace"], origin["name"], origin["field"]) == (*DRUID, "patient_token")
+
+
+@pytest.mark.parametrize("night", ["green", "backfilled"])
+def test_a_rebuild_tells_which_segments_became_which_and_how_much_they_are(sent: Told, night: str) -> None:
+    event = ended(sent, night, "reindex")
+    (read,), (written,) = event["inputs"], event["outputs"]
+    assert names([read, written]) == {DRUID}
+    before, after = (each["facets"]["druid_reindex_segments"] for each in (read, written))
+    assert (before["action"], before["versions"], before["chunks"][0]["segments"]) == (
+        "read", ["2026-09-02T00:00:00.000Z"], 10,
+    )  # fmt: skip
+    assert (after["action"], after["versions"]) == ("rebuilt", ["2026-10-06T02:30:00.000Z"])
+    assert written["facets"]["lifecycleStateChange"]["lifecycleStateChange"] == "OVERWRITE"
+    assert written["outputFacets"]["outputStatistics"]["fileCount"] == 1
+    assert read["facets"]["tags"]["tags"][0]["key"] == "phi"
+
+
+def test_a_verdict_tells_what_was_checked_and_under_which_key(sent: Told) -> None:
+    (seen,) = ended(sent, "green", "validate")["inputs"]
+    assertions = seen["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert {"rows", "expect_column_to_exist"} <= {each["assertion"] for each in assertions}
+    assert all(each["success"] for each in assertions)
+    assert seen["inputFacets"]["dataQualityMetrics"]["rowCount"] == 100
+    (key,) = seen["facets"]["druid_reindex_segments"]["kmsKeyArns"]
+    assert key.startswith("arn:aws:kms:")
+
+
+def test_a_red_night_tells_what_it_read_and_no_outcome(sent: Told) -> None:
+    event = ended(sent, "red", "reindex")
+    assert event["eventType"] == "FAIL"
+    assert event["inputs"][0]["facets"]["druid_reindex_segments"]["action"] == "read"
+    assert "druid_reindex_segments" not in event["outputs"][0]["facets"]
+    assert "outputStatistics" not in event["outputs"][0]["outputFacets"]
+    assert not ended(sent, "red", "validate")["inputs"][0]["inputFacets"]
+    assert not ended(sent, "red", "rollback")["outputs"]
+
+
+def test_what_was_taken_back_is_told_with_what_serves_again(sent: Told) -> None:
+    judged = ended(sent, "rolled_back", "validate")
+    assertions = judged["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert judged["eventType"] == "FAIL"
+    assert [each["success"] for each in assertions if each["assertion"] == "rows"] == [False]
+    (served,) = ended(sent, "rolled_back", "rollback")["outputs"]
+    facet = served["facets"]["druid_reindex_segments"]
+    assert (facet["action"], facet["versions"]) == ("taken back", ["2026-09-02T00:00:00.000Z"])
+    assert served["facets"]["lifecycleStateChange"]["lifecycleStateChange"] == "OVERWRITE"
+
+
+def test_an_empty_night_moves_nothing_and_tells_so(sent: Told) -> None:
+    moved = {
+        event["job"]["name"].partition(".")[2]
+        for event in of_night(sent, "empty")
+        if names([*event["inputs"], *event["outputs"]])
+    }
+    assert moved == {"verdict"}
+
+
+def test_the_asset_of_the_night_is_the_dataset_that_it_rebuilt(sent: Told) -> None:
+    assert names(ended(sent, "green", "verdict")["outputs"]) == {DRUID}
+    (outlet,) = json.loads(
+        ended(sent, "green", "verdict")["run"]["facets"]["airflow"]["task"]["outlets"].replace("'", '"')
+    )
+    assert outlet["uri"] == "x-druid://datasource/patient_vitals"
+
+
+def test_each_task_of_a_night_tells_whose_it_is(sent: Told) -> None:
+    told = [
+        event["run"]["facets"]["druid_reindex_night"]
+        for event in of_night(sent, "green")
+        if event["eventType"] == "COMPLETE" and "druid_reindex_night" in event["run"]["facets"]
+    ]
+    assert len(told) == 9
+    assert len({each["runId"] for each in told}) == 1
+    assert {each["classification"] for each in told} == {"phi"}
+    (work,) = [each["work"] for each in told if each.get("batch") == 0]
+    assert work["task_id"].startswith("drx_patient_vitals_")

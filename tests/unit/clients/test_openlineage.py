@@ -1,0 +1,104 @@
+"""Lineage in OpenLineage's classes: by the specification, whole after Airflow's redaction; SQL read for its names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from airflow.providers.openlineage.utils.utils import OpenLineageRedactor
+from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
+from openlineage.client.serde import Serde
+
+from druid_reindex.clients import openlineage
+from druid_reindex.evidence import lineage_facets as facets
+from druid_reindex.evidence.lineage import Dataset, DatasetName, Facets, Query
+from druid_reindex.evidence.lineage_facets import Check, Origin
+from openlineage_spec import problems
+
+SQL = Path(__file__).parents[3] / "sql"
+NAME = DatasetName("druid://h:1", "patient_vitals")
+CHUNK = "2026-09-01T00:00:00.000Z/2026-09-02T00:00:00.000Z"
+IDS = {CHUNK: [f"d_{CHUNK.replace('/', '_')}_v"]}
+EVERY: Facets = {
+    **facets.schema({"patient_token": "STRING"}),
+    **facets.column_lineage({"patient_token": [Origin(NAME, "patient_id", "TRANSFORMATION", masking=True)]}),
+    **facets.standing("clinical-data", "phi", "s3", "json"),
+    **facets.changed(facets.CREATE),
+    **facets.version(["1"]),
+    **facets.segments("rebuilt", IDS, "d"),
+    **facets.files(manifest_uri="s3://b/m", manifest_sha256="a" * 64, kms_key_arn="arn:aws:kms:us-east-1:1:key/k"),
+}
+INPUT = {**EVERY, **facets.assertions([Check("rows", "a", 1, 0)]), **facets.amount(rows=1, size_bytes=2, files=3)}
+OUTPUT = {**EVERY, **facets.written(rows=1, size_bytes=2, files=3)}
+NIGHT = facets.night(
+    runId="63277489-6713-5aed-a80c-5b701e3a7353", datasource="d", classification="phi", submit="overlord", dryRun=False,
+    planUri="s3://b/plan.json", planSha256="a" * 64, fence=1, batch=0, work={"task_id": "drx_1"},
+    sqlFile="unload/a.sql", sqlSha256="b" * 64, keyVersionId="1",
+)  # fmt: skip
+
+
+def event() -> dict[str, object]:
+    """An event with every facet, as Airflow's provider sends it."""
+    made = RunEvent(
+        eventTime="2026-11-22T05:00:00+00:00",
+        producer="https://example.org/p",
+        eventType=RunState.COMPLETE,
+        run=Run("63277489-6713-5aed-a80c-5b701e3a7353", openlineage.run_facets(NIGHT)),
+        job=Job("n", "j"),
+        inputs=openlineage.inputs([Dataset(NAME, INPUT)]),
+        outputs=openlineage.outputs([Dataset(NAME, OUTPUT)]),
+    )
+    redacted = OpenLineageRedactor().redact(made, max_depth=20)
+    return dict(json.loads(Serde.to_json(redacted)))
+
+
+def test_every_facet_is_one_by_its_schema() -> None:
+    assert problems(event()) == []
+
+
+def test_what_is_told_arrives_whole() -> None:
+    sent = json.loads(json.dumps(event()))
+    assert "***" not in json.dumps(sent)
+    assert "non-serializable" not in json.dumps(sent)
+    night = sent["run"]["facets"][facets.NIGHT]
+    assert {key: night[key] for key in NIGHT[facets.NIGHT]} == NIGHT[facets.NIGHT]
+    for side, told in (("inputs", INPUT), ("outputs", OUTPUT)):
+        (dataset,) = sent[side]
+        found = {**dataset["facets"], **dataset.get("inputFacets", {}), **dataset.get("outputFacets", {})}
+        assert found.keys() == told.keys()
+        for key in (facets.SEGMENTS, facets.FILES):
+            assert {name: found[key][name] for name in told[key]} == told[key]
+
+
+def test_what_is_told_of_an_input_or_output_alone_stands_apart() -> None:
+    (read,), (written,) = openlineage.inputs([Dataset(NAME, INPUT)]), openlineage.outputs([Dataset(NAME, OUTPUT)])
+    assert set(read.inputFacets or {}) == {"dataQualityAssertions", "dataQualityMetrics"}
+    assert set(written.outputFacets or {}) == {"outputStatistics"}
+    assert set(read.facets or {}) == set(written.facets or {}) == set(EVERY)
+
+
+def test_a_facet_names_us_and_its_own_schema() -> None:
+    facet = openlineage.run_facets(NIGHT)[facets.NIGHT]
+    assert facet._producer == openlineage.PRODUCER
+    assert facet._schemaURL == facets.schema_url("DruidReindexNightRunFacet")
+
+
+def test_the_shipped_selects_are_read() -> None:
+    claims = openlineage.read_query((SQL / "unload/patient_claims.sql").read_text(), "redshift")
+    assert claims.tables == ("billing.claims",)
+    assert claims.columns["timestamp"] == (("billing.claims", "service_date"),)
+    assert "category" not in claims.columns, "a constant has no origin"
+    both = openlineage.read_query((SQL / "unload/patient_conditions.sql").read_text(), "redshift")
+    assert set(both.tables) == {"records.conditions", "records.devices"}
+    assert set(both.columns["patient_id"]) == {("records.conditions", "patient_id"), ("records.devices", "patient_id")}
+
+
+def test_a_query_within_another_is_followed_to_its_table() -> None:
+    sql = "WITH recent AS (SELECT id AS who FROM a.b) SELECT upper(who) AS whom FROM recent"
+    assert openlineage.read_query(sql, "postgres") == Query(("a.b",), {"whom": (("a.b", "id"),)})
+
+
+@pytest.mark.parametrize("sql", ["", "SELECT FROM WHERE", "{% if ward %} SELECT 1 {% endif %}"])
+def test_what_cannot_be_read_is_not_guessed(sql: str) -> None:
+    assert openlineage.read_query(sql, "redshift") == Query()
