@@ -61,11 +61,11 @@ lint: $(INSTALLED) ## format, lint, types, import law, shell scripts, templates
 test: lint test-core test-fast package test-engines ## every test but soak and bench, with its own set-up
 
 test-core: $(CORE) ## the pure rooms in an environment without Airflow, boto3 or httpx
-	$(VENV)/core/bin/python -m pytest -q -p no:cacheprovider tests/unit/model tests/unit/plan tests/unit/posture tests/unit/quality tests/unit/test_errors.py
+	$(VENV)/core/bin/python -m pytest -q -p no:cacheprovider tests/unit/model tests/unit/plan tests/unit/posture tests/unit/quality tests/unit/evidence tests/unit/test_errors.py
 
 $(CORE): $(INSTALLED)
 	@uv venv --quiet --clear --python $(BIN)/python $(VENV)/core
-	@uv pip install --quiet --python $(VENV)/core/bin/python -c requirements.lock jinja2 pydantic pyyaml pytest pytest-timeout hypothesis jsonschema
+	@uv pip install --quiet --python $(VENV)/core/bin/python -c requirements.lock cryptography deflate hyperscan jinja2 msgspec pydantic pyyaml pytest pytest-timeout hypothesis jsonschema
 	@echo "$(CURDIR)/provider" > "$$($(VENV)/core/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/druid_reindex.pth"
 	@touch $@
 

@@ -8,7 +8,16 @@ from typing import get_type_hints
 import pytest
 
 from druid_reindex import ports
-from twins import FakeClusterSurvey, FakeDruid, FakeEmr, FakeExpectations, FakeRedshift, FakeSecrets, FakeStore
+from twins import (
+    FakeClusterSurvey,
+    FakeDruid,
+    FakeEmr,
+    FakeExpectations,
+    FakeRedshift,
+    FakeSecrets,
+    FakeStore,
+    FakeTrail,
+)
 
 PORTS = {
     ports.DruidPort: FakeDruid,
@@ -17,6 +26,7 @@ PORTS = {
     ports.ClusterSurveyPort: FakeClusterSurvey,
     ports.RedshiftPort: FakeRedshift,
     ports.SecretsPort: FakeSecrets,
+    ports.TrailPort: FakeTrail,
     ports.RecordStorePort: FakeStore,
     ports.ObjectStorePort: FakeStore,
 }

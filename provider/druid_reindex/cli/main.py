@@ -16,6 +16,7 @@ from druid_reindex.cli import (
     certificates,
     doctor,
     druid_user,
+    evidence,
     init,
     lease,
     orphans,
@@ -66,6 +67,7 @@ doctor.register(app)
 aws_smoke.register(app)
 posture.register(app)
 druid_user.register(app)
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(lease.app, name="lease")
 app.add_typer(certificates.app, name="certificates")
 app.add_typer(security_config.app, name="security-config")
