@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from druid_reindex.evidence.trail_chain import Gap, Link, Verdict
 from druid_reindex.evidence.trail_log import LogCheck
-from druid_reindex.model.trail import Window
+from druid_reindex.model.trail import Window, digest_end
+from druid_reindex.model.uri import S3Uri
+
+_HOUR = timedelta(hours=1)
 
 
 @dataclass
 class TrailReport:
-    """What has been seen of a trail so far, in one Region; of valid files counts alone are kept."""
+    """What has been seen of a trail so far, in one Region; of valid files counts alone are kept.
+
+    ``covered`` are the times of which valid digests tell, ``damaged`` those in which a digest or a log file is missing
+    or invalid, or nothing was recorded: what happened then cannot be shown to have been absent.
+    """
 
     region: str
     digests: Counter[Verdict] = field(default_factory=Counter)
@@ -21,22 +29,36 @@ class TrailReport:
     wrong: list[Link | LogCheck] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     covered: list[Window] = field(default_factory=list)
+    damaged: list[Window] = field(default_factory=list)
     size_bytes: int = 0
+    _hours: dict[S3Uri, Window] = field(default_factory=dict)
 
     def add(self, seen: Link | Gap | LogCheck) -> None:
         """Take one more digest, gap or log file into account."""
         match seen:
             case Gap():
                 self.gaps.append(seen)
+                self.damaged.append(Window(seen.since, seen.until))
             case Link():
                 self.digests[seen.verdict] += 1
-                if seen.digest is not None:
-                    self.covered.append(Window(seen.digest.digest_start_time, seen.digest.ends_at))
+                self._digest(seen)
             case LogCheck():
                 self.logs[seen.verdict] += 1
                 self.size_bytes += seen.size_bytes
-        if not isinstance(seen, Gap) and seen.verdict is not Verdict.VALID:
-            self.wrong.append(seen)
+                hour = self._hours.pop(seen.uri, None)
+                if seen.verdict is not Verdict.VALID:
+                    self.wrong.append(seen)
+                    self.damaged += [hour] if hour is not None else []
+
+    def _digest(self, link: Link) -> None:
+        ended = digest_end(link.uri.key)
+        if link.digest is not None:
+            hour = Window(link.digest.digest_start_time, link.digest.ends_at)
+            self.covered.append(hour)
+            self._hours |= {log.uri: hour for log in link.digest.log_files}
+        else:
+            self.wrong.append(link)
+            self.damaged += [Window(ended - _HOUR, ended)] if ended is not None else []
 
     @property
     def is_sound(self) -> bool:
