@@ -68,11 +68,11 @@ test: $(INSTALLED) ## every test but soak and bench, with its own set-up; what t
 	$(MAKE) --no-print-directory test-engines
 
 test-core: $(CORE) ## the pure rooms in an environment without Airflow, boto3 or httpx
-	$(VENV)/core/bin/python -m pytest -q -p no:cacheprovider tests/unit/model tests/unit/plan tests/unit/posture tests/unit/quality tests/unit/test_errors.py
+	$(VENV)/core/bin/python -m pytest -q -p no:cacheprovider tests/unit/model tests/unit/plan tests/unit/posture tests/unit/quality tests/unit/evidence tests/unit/test_errors.py
 
 $(CORE): $(INSTALLED)
 	@uv venv --quiet --clear --python $(BIN)/python $(VENV)/core
-	@uv pip install --quiet --python $(VENV)/core/bin/python -c requirements.lock jinja2 pydantic pyyaml pytest pytest-timeout hypothesis jsonschema
+	@uv pip install --quiet --python $(VENV)/core/bin/python -c requirements.lock cryptography deflate hyperscan jinja2 msgspec pydantic pypdf pyyaml reportlab pytest pytest-timeout hypothesis jsonschema
 	@echo "$(CURDIR)/provider" > "$$($(VENV)/core/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/druid_reindex.pth"
 	@touch $@
 
@@ -102,4 +102,4 @@ policies: $(INSTALLED) ## write emr_configs/iam anew from the templates in emr_c
 	@python tests/shipped_policies.py
 
 lock: ## resolve requirements.lock anew
-	uv pip compile pyproject.toml --extra sandbox --group dev --generate-hashes --no-annotate --no-header --no-emit-index-url --universal --python-version 3.11 --quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra openlineage --extra sandbox --group dev --generate-hashes --no-annotate --no-header --no-emit-index-url --universal --python-version 3.11 --quiet -o requirements.lock

@@ -25,6 +25,7 @@ from druid_reindex.model.expectation import Expectation, Report, Result
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import Segment
+from druid_reindex.model.trail import StoredDigest, TrailKey, TrailScope, Window, digest_end
 from druid_reindex.model.uri import ObjectVersion, S3Uri, StoredObject
 from druid_reindex.model.used_set import UsedSet, count_sets
 from druid_reindex.model.warehouse import Statement, StatementState, SubStatement
@@ -636,3 +637,44 @@ class FakeLockedStore(FakeStore):
     def lock_of(self, uri: S3Uri) -> ObjectLock | None:
         self._known(uri)
         return self.locks.get(uri)
+
+
+class FakeTrail:
+    """A trail's files by their address; ``keys`` signed its digests."""
+
+    scopes: list[TrailScope] = field(default_factory=list)
+    objects: dict[S3Uri, StoredDigest] = field(default_factory=dict)
+    keys: dict[str, TrailKey] = field(default_factory=dict)
+
+    def trail(self, name_or_arn: str) -> TrailScope:
+        for each in self.scopes:
+            if each.name == name_or_arn.rpartition("/")[2]:
+                return each
+        raise NotFoundError("find a trail", resource=name_or_arn, came_back="there is none", remedy="check its name")
+
+    def trails(self) -> list[TrailScope]:
+        return self.scopes
+
+    def regions(self, scope: TrailScope) -> list[str]:
+        folder = scope.regions_folder
+        below = (uri.key.removeprefix(folder.key) for uri in self.objects if folder.covers(uri))
+        return sorted({rest.partition("/")[0] for rest in below})
+
+    def digest_keys(self, scope: TrailScope, window: Window) -> list[str]:
+        owned = sorted(uri.key for uri in self.objects if uri.bucket == scope.bucket and scope.owns(uri.key))
+        ended = {key: digest_end(key) for key in owned}
+        last = window.end + timedelta(hours=1)
+        return [key for key, end in ended.items() if end is not None and window.start <= end <= last]
+
+    def digest(self, uri: S3Uri) -> StoredDigest | None:
+        return self.objects.get(uri)
+
+    def log(self, uri: S3Uri) -> bytes | None:
+        found = self.objects.get(uri)
+        return None if found is None else found.body
+
+    def public_keys(self, window: Window) -> dict[str, TrailKey]:
+        within = (
+            each for each in self.keys.values() if each.valid_from <= window.end and window.start <= each.valid_until
+        )
+        return {each.fingerprint: each for each in within}

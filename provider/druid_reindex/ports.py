@@ -20,6 +20,7 @@ from druid_reindex.model.expectation import Expectation, Report
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import Segment
+from druid_reindex.model.trail import StoredDigest, TrailKey, TrailScope, Window
 from druid_reindex.model.uri import ObjectVersion, S3Uri, StoredObject
 from druid_reindex.model.used_set import UsedSet
 from druid_reindex.model.warehouse import Statement
@@ -202,6 +203,31 @@ class SigningPort(Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """Its ECDSA signature, in DER, over the SHA-256 of ``message``."""
+
+
+class TrailPort(Protocol):
+    """AWS CloudTrail, and the files that it has delivered; read-only."""
+
+    def trail(self, name_or_arn: str) -> TrailScope:
+        """The trail's own scope: where its digests lie, in its home Region. Raises NotFoundError."""
+
+    def trails(self) -> list[TrailScope]:
+        """The trails that deliver events of this account and Region."""
+
+    def regions(self, scope: TrailScope) -> list[str]:
+        """The Regions of which the trail has ever delivered a digest, in order."""
+
+    def digest_keys(self, scope: TrailScope, window: Window) -> list[str]:
+        """The keys of the digests that end in ``window`` or in the hour after it, those of backfills among them."""
+
+    def digest(self, uri: S3Uri) -> StoredDigest | None:
+        """The digest's bytes and metadata; None where there is none."""
+
+    def log(self, uri: S3Uri) -> bytes | None:
+        """The log file's bytes; None where there is none."""
+
+    def public_keys(self, window: Window) -> dict[str, TrailKey]:
+        """The keys that CloudTrail signed digests with in ``window``, by fingerprint."""
 
 
 class RecordStorePort(Protocol):

@@ -16,6 +16,7 @@ from twins import (
     FakeRedshift,
     FakeSecrets,
     FakeStore,
+    FakeTrail,
     FakeVersions,
 )
 
@@ -26,6 +27,7 @@ PORTS = {
     ports.ClusterSurveyPort: FakeClusterSurvey,
     ports.RedshiftPort: FakeRedshift,
     ports.SecretsPort: FakeSecrets,
+    ports.TrailPort: FakeTrail,
     ports.RecordStorePort: FakeStore,
     ports.ObjectStorePort: FakeStore,
     ports.ObjectVersionsPort: FakeVersions,

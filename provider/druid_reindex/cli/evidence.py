@@ -1,12 +1,13 @@
-"""``druid-reindex evidence``: what a night left for the auditor, verified and shown."""
+"""``druid-reindex evidence``: what a night left for the auditor, verified and shown; whether CloudTrail is whole."""
 
 from __future__ import annotations
 
 import typer
 
-from druid_reindex.cli import evidence_report, evidence_sign_off, evidence_verify
+from druid_reindex.cli import evidence_report, evidence_sign_off, evidence_trail, evidence_verify
 
 app = typer.Typer(no_args_is_help=True, help="Verify and show the evidence that nights leave, and decide on it.")
 evidence_verify.register(app)
 evidence_report.register(app)
 evidence_sign_off.register(app)
+evidence_trail.register(app)

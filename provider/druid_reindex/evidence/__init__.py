@@ -2,14 +2,18 @@
 
 In → out: what was read of Airflow, Druid, EMR and S3, each part as its own value or as ``Unread`` → a ``NightState``
 (``night_state``) → the text that a person is shown (``render``) and the next command that cannot do harm
-(``safe_next``). A pipeline and the record that a task left → a ``Lineage`` (``lineage_tasks``): datasets by OpenLineage's
-names (``lineage``), with its facets and ours (``lineage_facets``, whose schemas lie in ``facets/``). Typed ``parts`` →
-``chain``ed lines → a ``pack``, whose in-toto statement (``dsse``) somebody above signs → ``verify``, which names the
-first thing that was changed; a run's packs → ``report_read`` → one ``Report`` of a night (``report_night``) → page, PDF,
-tables. May import ``model`` and ``errors``; ``public_key`` cryptography, ``report_html`` jinja2, ``report_pdf``
-reportlab. Pure: whoever gathers the facts, and whoever sends them, sits above.
+(``safe_next``). A pipeline and the record that a task left → a ``Lineage`` (``lineage_tasks``): datasets by
+OpenLineage's names (``lineage``), with its facets and ours (``lineage_facets``, whose schemas lie in ``facets/``).
+Typed ``parts`` → ``chain``ed lines → a ``pack``, whose in-toto statement (``dsse``) somebody above signs → ``verify``,
+which names the first thing that was changed; a run's packs → ``report_read`` → one ``Report`` of a night
+(``report_night``) → page, PDF, tables. A trail's digests and log files as bytes → which of them are whole
+(``trail_chain``, ``trail_log``), the events in them that mention a run's keys (``trail_search``), whose they are
+(``attribution``), and a journal of calls laid beside them, both ways (``reconcile``).
+
+May import ``model`` and ``errors``; of others' packages ``msgspec``, ``cryptography``, ``deflate``, ``hyperscan``,
+``jinja2`` and ``reportlab``. Pure: whoever gathers the facts and reads the files, and whoever sends them, sits above.
 
 What it costs: a fact that the state or a part has no field for is not told; a kind of part that is added is told by
-every pack from then on, if only as absent; a command that is renamed is renamed here too; and a record that a task
-leaves is read a second time here, by the names of its fields.
+every pack from then on, if only as absent; a command that is renamed is renamed here too; a record that a task leaves
+is read a second time here, by the names of its fields; an event's field that ``trail_event`` does not name is not seen.
 """

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from druid_reindex.model.aggregators import AGGREGATORS
+from druid_reindex.model.declared_actor import DeclaredActor
 from druid_reindex.model.expectation import Expectation
 from druid_reindex.model.frozen import Frozen
 from druid_reindex.model.interval import Granularity, Interval
@@ -275,6 +276,9 @@ class Pipeline(Frozen):
     )
     expectations: tuple[Expectation, ...] = Field(
         (), description="what must hold of each rebuilt batch, in Great Expectations' words: {type, column, …}"
+    )
+    declared_actors: tuple[DeclaredActor, ...] = Field(
+        (), description="who else touches the data, so that it is no finding: `- name:`, principal, verbs, prefix, …"
     )
 
     @field_validator("lookback", "streaming_window", mode="before")

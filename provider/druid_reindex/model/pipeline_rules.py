@@ -12,6 +12,7 @@ from datetime import timedelta
 from druid_reindex.model.aggregators import AGGREGATORS
 from druid_reindex.model.boundary import Boundaries
 from druid_reindex.model.cron import cron_defect
+from druid_reindex.model.declared_actor_rules import sound_actors
 from druid_reindex.model.expectation_rules import sound_expectations
 from druid_reindex.model.export_rules import sound_exports
 from druid_reindex.model.field_errors import did_you_mean
@@ -171,4 +172,5 @@ RULES = (
     Rule(frozenset({"unloads", "loads"}), sound_loads),
     Rule(frozenset({"loads", "dimensions", "metrics", "granularity"}), sound_exports),
     Rule(frozenset({"expectations", "dimensions", "metrics"}), sound_expectations),
+    Rule(frozenset({"declared_actors", "classification"}), sound_actors),
 )

@@ -1,0 +1,203 @@
+"""`druid-reindex evidence trail` and the real `aws cloudtrail validate-logs` on the same bucket, whole and tampered."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from druid_reindex.model.uri import S3Uri
+from trail_account import BUCKET, HOUR, NIGHT, TRAIL, TrailFiles, a_night, event, key_service, log_text
+
+BIN = Path(sys.executable).parent
+SINCE, UNTIL = f"{NIGHT:%Y-%m-%dT%H:%M:%SZ}", f"{NIGHT + 6 * HOUR:%Y-%m-%dT%H:%M:%SZ}"
+
+
+@dataclass
+class Account:
+    """An emulated S3, a stand-in for CloudTrail's keys, and the two programs."""
+
+    environment: dict[str, str]
+    s3: Any
+
+    def hold(self, files: TrailFiles) -> None:
+        self.s3.create_bucket(Bucket=BUCKET)
+        for uri, stored in files.objects.items():
+            self.s3.put_object(Bucket=BUCKET, Key=uri.key, Body=stored.body, Metadata=dict(stored.metadata))
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [str(BIN / words[0]), *words[1:]]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )  # fmt: skip
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    try:
+        with key_service(TrailFiles().public_keys()) as keys:
+            url = "http://{}:{}".format(*server.get_host_and_port())
+            environment = {
+                "PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+                "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL_S3": url,
+                "AWS_ENDPOINT_URL_CLOUDTRAIL": keys, "NO_PROXY": "127.0.0.1", "AWS_CONFIG_FILE": "/dev/null",
+                "COLUMNS": "200", "TERM": "dumb",
+            }  # fmt: skip
+            s3 = boto3.client(
+                "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+            )
+            forget(url)
+            yield Account(environment, s3)
+    finally:
+        server.stop()
+
+
+def forget(url: str) -> None:
+    """Empty the emulator, whose state outlives a server."""
+    import httpx
+
+    httpx.post(f"{url}/moto-api/reset", trust_env=False).raise_for_status()
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What a program says: digests and logs that are valid, of how many, what is wrong by file, gaps, exit status."""
+
+    digests: tuple[int, int]
+    logs: tuple[int, int]
+    wrong: frozenset[str]
+    gaps: int
+    status: int
+
+
+def of_aws(account: Account) -> Verdicts:
+    done = account.run(
+        "aws", "cloudtrail", "validate-logs", "--trail-arn", TRAIL, "--s3-bucket", BUCKET, "--start-time", SINCE,
+        "--end-time", UNTIL,
+    )  # fmt: skip
+
+    def counted(kind: str) -> tuple[int, int]:
+        found = re.findall(rf"(\d+)/(\d+) (?:backfill )?{kind} files valid", done.stdout)
+        return sum(int(good) for good, _ in found), sum(int(total) for _, total in found)
+
+    wrong = frozenset(re.findall(r"(s3://\S+)\tINVALID", done.stderr))
+    return Verdicts(counted("digest"), counted("log"), wrong, done.stderr.count("No log files were"), done.returncode)
+
+
+def of_ours(account: Account) -> Verdicts:
+    done = account.run(
+        "druid-reindex", "evidence", "trail", "--trail", TRAIL, "--bucket", BUCKET, "--since", SINCE[:-1],
+        "--until", UNTIL[:-1],
+    )  # fmt: skip
+    counts = re.search(r"(\d+) of (\d+) digests, (\d+) of (\d+) log files valid in us-east-1", done.stdout)
+    assert counts is not None, done.stdout + done.stderr
+    good, all_, logs, all_logs = map(int, counts.groups())
+    wrong = frozenset(re.findall(r"^✗ (?:digest|log) (s3://\S+): (?:not found|INVALID)", done.stdout, re.MULTILINE))
+    return Verdicts((good, all_), (logs, all_logs), wrong, done.stdout.count("! no log files were"), done.returncode)
+
+
+Tampering = Callable[[TrailFiles, list[S3Uri], list[S3Uri]], object]
+
+
+def nothing(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    """Leave it as it is."""
+
+
+def one_byte_of_a_log(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    text = gzip.decompress(files.objects[logs[4]].body)
+    files.change(logs[4], gzip.compress(text.replace(b"GetObject", b"PutObject", 1)))
+
+
+def one_byte_of_the_compressed_log(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    body = bytearray(files.objects[logs[4]].body)
+    body[len(body) // 2] ^= 1
+    files.change(logs[4], bytes(body))
+
+
+def a_log_cut_off(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    files.change(logs[0], files.objects[logs[0]].body[:-20])
+
+
+def a_log_followed_by_itself(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    files.change(logs[0], files.objects[logs[0]].body * 2)
+
+
+def a_log_removed(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    del files.objects[logs[7]]
+
+
+def a_digest_removed(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    del files.objects[digests[2]]
+
+
+def the_first_digest_removed(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    del files.objects[digests[0]]
+
+
+def one_byte_of_a_digest(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    text = gzip.decompress(files.objects[digests[1]].body)
+    files.change(digests[1], gzip.compress(text.replace(b'"hashValue": "', b'"hashValue": "0', 1)))
+
+
+def a_digest_of_no_signature(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    stored = files.objects[digests[1]]
+    files.objects[digests[1]] = type(stored)(stored.body, {})
+
+
+def a_digest_that_is_no_gzip(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    files.change(digests[3], b"no gzip at all")
+
+
+def a_digest_at_another_place(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    files.objects[digests[1]] = files.objects[digests[2]]
+
+
+def stopped_for_an_hour(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    files.start_anew()
+    files.deliver(log_text(event(901, NIGHT + 5 * HOUR)), NIGHT + 5 * HOUR)
+    files.close(NIGHT + 6 * HOUR)
+
+
+def a_new_key_and_a_backfill(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    files.key = 1
+    files.deliver(log_text(event(902, NIGHT + 4 * HOUR)), NIGHT + 4 * HOUR)
+    files.close(NIGHT + 5 * HOUR)
+    files.deliver(log_text(event(903, NIGHT + HOUR)), NIGHT + 5 * HOUR)
+    files.close(NIGHT + 2 * HOUR, backfill=True)
+
+
+def signed_by_a_stranger(files: TrailFiles, digests: list[S3Uri], logs: list[S3Uri]) -> None:
+    files.key = 2
+    files.close(NIGHT + 5 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("tampering", "status"),
+    [
+        (nothing, 0), (stopped_for_an_hour, 0), (a_new_key_and_a_backfill, 0), (one_byte_of_a_log, 1),
+        (one_byte_of_the_compressed_log, 1), (a_log_cut_off, 1), (a_log_followed_by_itself, 1), (a_log_removed, 1),
+        (a_digest_removed, 1), (the_first_digest_removed, 1), (one_byte_of_a_digest, 1), (a_digest_of_no_signature, 1),
+        (a_digest_that_is_no_gzip, 1), (a_digest_at_another_place, 1), (signed_by_a_stranger, 1),
+    ],
+    ids=lambda each: getattr(each, "__name__", each),
+)  # fmt: skip
+def test_the_verdicts_are_those_of_aws(account: Account, tampering: Tampering, status: int) -> None:
+    files, digests, logs = a_night()
+    tampering(files, digests, logs)
+    account.hold(files)
+    theirs, ours = of_aws(account), of_ours(account)
+    assert ours == theirs
+    assert ours.status == status
+    assert ours.digests[1] >= 4, "all were looked at"
