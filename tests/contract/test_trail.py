@@ -249,3 +249,25 @@ def test_only_who_has_the_secrets_may_tell_the_trail(account: Emulator, monkeypa
     monkeypatch.setattr(command, "token", lambda _: "a guess")
     with pytest.raises(NotFoundError, match="token"):
         command.ask(account.home, "deliver")
+
+
+def test_the_templates_policies_let_cloudtrail_deliver(tmp_path: Path) -> None:
+    """Bucket and key of the trail as `emr_configs/cloudformation` makes them, in an account that enforces."""
+    enforcing = start(
+        SandboxHome(tmp_path / "home", SandboxHome.from_environment().cache), Daemons.NONE, enforcing=True
+    )
+    try:
+        airflow = enforcing.client("sts")
+        airflow.get_caller_identity()
+        airflow.close()
+        made = command.ask(enforcing.home, "deliver")
+        assert (len(made["files"]), len(made["digests"])) == (1, 1)
+        owner = Emulator(enforcing.home, None, service.user_environment(enforcing.home, "owner")).client("cloudtrail")
+        status = owner.get_trail_status(Name="drx")
+        owner.close()
+        assert {"LatestDeliveryTime", "LatestDigestDeliveryTime"} <= status.keys()
+        assert not {"LatestDeliveryError", "LatestDigestDeliveryError"} & status.keys()
+        touched = command.ask(enforcing.home, "decrypt", key=PHI_KEY)
+        assert touched["error"] == ""
+    finally:
+        assert enforcing.process.stop() == 0

@@ -8,7 +8,6 @@ in no order), https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtr
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import secrets
 import string
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from druid_reindex.sandbox.aws.site import ACCOUNT
 from druid_reindex.sandbox.aws.trail import bucket
 from druid_reindex.sandbox.aws.trail.bucket import NotDelivered
 from druid_reindex.sandbox.aws.trail.digests import Chain, File, Signer, folder
@@ -134,23 +134,21 @@ class Delivery:
                 yield self._file(trail, region, part, now)
             except NotDelivered as refused:
                 self._progress(trail).error = refused.code
-                for waiting in part if part is group else ():
-                    self._spool.wait(waiting)
+                self._spool.keep(part if part is group else ())
                 return
 
     def _file(self, trail: Any, region: str, group: list[Waiting], now: datetime) -> str:
-        records = [waiting.record for waiting in group]
-        self._random.shuffle(records)
-        content = json.dumps({"Records": records}, separators=(",", ":")).encode()
+        shuffled = self._random.sample(group, len(group))
+        content = b'{"Records":[%b]}' % b",".join(each.text for each in shuffled)
         if self._random.random() < self.pace.escaped:
             content = content.replace(b"/", rb"\/")
         day, minute = now.strftime("%Y/%m/%d"), now.strftime("%Y%m%dT%H%MZ")
         unique = "".join(secrets.choice(_LETTERS) for _ in range(16))
         base = folder(trail, "CloudTrail", region)
-        key = f"{base}{day}/{records[0]['recipientAccountId']}_CloudTrail_{region}_{minute}_{unique}.json.gz"
+        key = f"{base}{day}/{ACCOUNT}_CloudTrail_{region}_{minute}_{unique}.json.gz"
         pairs = bucket.put_log(trail, key, content, enforcing=self._enforcing)
-        times = sorted(each["eventTime"] for each in records)
-        entry = File(trail.bucket_name, key, hashlib.sha256(content).hexdigest(), times[0], times[-1])
+        times = [each.at for each in group]
+        entry = File(trail.bucket_name, key, hashlib.sha256(content).hexdigest(), min(times), max(times))
         self._chain(trail, region, now).files.append(entry)
         self._progress(trail).logs, self._progress(trail).error = now, ""
         if pairs is not None:

@@ -9,7 +9,6 @@ a prefix, and the keys of DeleteObjects are not recorded)
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,11 +22,13 @@ Json = dict[str, Any]
 BUCKET = "AWS::S3::Bucket"
 # Of a presigned query, what would let somebody else use it is not recorded.
 UNRECORDED = frozenset({"X-Amz-Credential", "X-Amz-Security-Token", "X-Amz-Signature", "delete", "x-id"})
-HEADERS = (
+_HEADERS = (
     "x-amz-acl", "x-amz-copy-source", "x-amz-metadata-directive", "x-amz-storage-class", SSE,
     f"{SSE}-aws-kms-key-id", f"{SSE}-bucket-key-enabled", "x-amz-object-lock-mode", "x-amz-object-lock-legal-hold",
     "x-amz-object-lock-retain-until-date",
 )  # fmt: skip
+# The names with which a WSGI request has them.
+HEADERS = {f"HTTP_{name.upper().replace('-', '_')}": name for name in _HEADERS}
 ANSWERED = (SSE, f"{SSE}-aws-kms-key-id", f"{SSE}-bucket-key-enabled", "x-amz-version-id", "x-amz-delete-marker")
 SSE_NAMES = {"AES256": "SSE_S3", encryption.KMS: "SSE_KMS"}
 
@@ -41,7 +42,8 @@ def parameters(call: ObjectCall) -> Json:
     found["Host"] = incoming.header("host") or ""
     if call.key:
         found["key"] = call.key
-    return found | {name: value for name in HEADERS if (value := incoming.header(name)) is not None}
+    environ = incoming.environ
+    return found | {name: str(environ[key]) for key, name in HEADERS.items() if key in environ}
 
 
 def answer(event: Event, headers: Mapping[str, str]) -> Json | None:
@@ -82,7 +84,7 @@ def subject(call: ObjectCall) -> str:
 
 def extended_id(request_id: str) -> str:
     """Return the second id of an answer of S3's."""
-    return base64.b64encode(hashlib.sha384(request_id.encode()).digest()).decode()
+    return base64.b64encode(request_id.encode()).decode()
 
 
 def _applied(call: ObjectCall) -> str:

@@ -11,9 +11,9 @@ Error codes lose the ending `Exception` of a refusal, as in AWS's samples; that 
 from __future__ import annotations
 
 import json
+import random
 import re
 import ssl
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +36,8 @@ DENIED = {"AccessDeniedException": "AccessDenied", "UnauthorizedOperation": "Cli
 VIA = {encryption.VIA_S3: "fas.s3.amazonaws.com", sealed.VIA_SECRETS_MANAGER: "secretsmanager.amazonaws.com"}
 TYPES = {"kms": "AWS::KMS::Key", "sts": "AWS::IAM::Role"}
 CONTEXT, NAMES, VIA_KEY = "kms:encryptioncontext:", "kms:encryptioncontextkeys", "kms:viaservice"
+# Ids are unique and no secret, and there are several in each request.
+_RANDOM = random.Random()  # noqa: S311
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 
@@ -88,7 +90,7 @@ class Seen:
         code, said = (refusal.code, refusal.said) if refusal is not None else _told(self)
         return DENIED.get(code, code), said
 
-    @property
+    @cached_property
     def user(self) -> Json:
         """Who asked."""
         assert self.noted.caller is not None
@@ -117,7 +119,7 @@ def key_use(seen: Seen, check: Check, denied: str) -> Json:
         found |= {"errorCode": "AccessDenied", "errorMessage": denied, "requestParameters": None}
     else:
         found["requestParameters"] = asked
-    found["requestID"] = str(uuid.uuid4())
+    found["requestID"] = _new_id()
     found["resources"] = [{"accountId": ACCOUNT, "type": TYPES["kms"], "ARN": check.resource}]
     return found
 
@@ -134,7 +136,7 @@ def of_service(made: Event, by: str, at: datetime, **more: Any) -> Json:
     """Return the record of what a service did for itself, in the account's Region."""
     found = _common(made, at, REGION)
     found |= {"userIdentity": users.service(by), "sourceIPAddress": by, "userAgent": by}
-    return found | {"requestID": str(uuid.uuid4()), "sharedEventID": str(uuid.uuid4())} | more
+    return found | {"requestID": _new_id(), "sharedEventID": _new_id()} | more
 
 
 def _common(made: Event, at: datetime, region: str) -> Json:
@@ -143,7 +145,7 @@ def _common(made: Event, at: datetime, region: str) -> Json:
     return {
         "eventVersion": VERSION,
         "userIdentity": None,
-        "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "eventTime": f"{at.isoformat()[:19]}Z",
         "eventSource": made.source,
         "eventName": made.name,
         "awsRegion": region,
@@ -152,13 +154,19 @@ def _common(made: Event, at: datetime, region: str) -> Json:
         "requestParameters": None,
         "responseElements": None,
         "requestID": "",
-        "eventID": str(uuid.uuid4()),
+        "eventID": _new_id(),
         "readOnly": made.reads,
         "eventType": "AwsApiCall",
         "managementEvent": made.is_management,
         "recipientAccountId": ACCOUNT,
         "eventCategory": category,
     }
+
+
+def _new_id() -> str:
+    """A random UUID."""
+    text = f"{_RANDOM.getrandbits(128):032x}"
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
 def _own(seen: Seen) -> Recorded:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from moto.cloudtrail.models import cloudtrail_backends
 
 from druid_reindex.sandbox.aws.gate import noted
@@ -32,6 +33,7 @@ CLOUDTRAIL = "cloudtrail"
 # For how long S3 keeps a bucket's key for one requester. AWS says that the time is limited, and not how.
 BUCKET_KEY_SECONDS = 300.0
 MOST_BUCKET_KEYS = 10_000
+_encode = msgspec.json.Encoder().encode
 
 
 class Recorder:
@@ -59,14 +61,22 @@ class Recorder:
 
         return recorded
 
-    def keep(self, found: Recorded, *, quiet: bool = False) -> None:
-        """Keep a record for the trails that want it and, a management event, for LookupEvents."""
-        if found.kind == MANAGEMENT:
-            self._spool.remember(found.record)
+    def keep(self, *found: Recorded, quiet: bool = False) -> None:
+        """Keep records for the trails that want them and, management events, for LookupEvents."""
         due = time.time() + self._random.uniform(0, self.late_seconds)
-        for trail in trails():
-            if selectors.wants(trail, found):
-                self._spool.wait(Waiting(due, trail.arn, found.record["awsRegion"], found.record, quiet))
+        known = trails()
+        waiting: list[Waiting] = []
+        history: list[bytes] = []
+        for each in found:
+            made, text = each.record, _encode(each.record)
+            if each.kind == MANAGEMENT:
+                history.append(text)
+            waiting += [
+                Waiting(due, trail.arn, made["awsRegion"], quiet, made["eventTime"], text)
+                for trail in known
+                if selectors.wants(trail, each)
+            ]
+        self._spool.keep(waiting, history)
 
     def _kept(self, environ: WSGIEnvironment, answered: _Answered, body: Iterable[bytes]) -> Iterable[bytes]:
         note = noted.of(environ)
@@ -78,8 +88,7 @@ class Recorder:
             getattr(body, "close", lambda: None)()
             body, seen = [content], Seen(seen.incoming, note, seen.status, seen.headers, content, seen.at)
         note.asked = [each for each in note.asked if self._is_used(seen, each)]
-        for found in record.records(seen):
-            self.keep(found)
+        self.keep(*record.records(seen))
         if self.after is not None and note.service == CLOUDTRAIL:
             self.after(seen)
         return body

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
+
 Json = dict[str, Any]
 
 _BLOCK = 1 << 16
+_LINE = msgspec.json.Decoder(tuple[float, str, str, bool, str, msgspec.Raw])
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A record that waits until `due`, in epoch seconds; `quiet` ones are no reason for a delivery by themselves."""
+    """A record that waits until `due`, in epoch seconds; `quiet` ones are no reason for a delivery by themselves.
+
+    `text` is the record as JSON, `at` its event's time.
+    """
 
     due: float
     trail: str
     region: str
-    record: Json
-    quiet: bool = False
+    quiet: bool
+    at: str
+    text: bytes
 
-    def line(self) -> str:
+    def line(self) -> bytes:
         """The record as a line of the file."""
-        return json.dumps([self.due, self.trail, self.region, self.quiet, self.record], separators=(",", ":")) + "\n"
+        head = _encode((self.due, self.trail, self.region, self.quiet, self.at))
+        return b"%b,%b]\n" % (head[:-1], self.text)
 
 
 class Spool:
@@ -48,59 +56,53 @@ class Spool:
         """Whether nothing waits that is worth a delivery."""
         return self._loud == 0
 
-    def wait(self, waiting: Waiting) -> None:
-        """Keep a record until it is taken."""
+    def keep(self, waiting: Sequence[Waiting], history: Sequence[bytes] = ()) -> None:
+        """Keep records until they are taken, and management events, as JSON, for LookupEvents."""
+        lines, remembered = [each.line() for each in waiting], [b"%b\n" % each for each in history]
+        loud = sum(not each.quiet for each in waiting)
         with self._lock:
-            self._append(waiting)
-
-    def remember(self, record: Json) -> None:
-        """Keep a management event for LookupEvents."""
-        line = json.dumps(record, separators=(",", ":")) + "\n"
-        with self._lock:
-            self._kept.write(line)
-            self._kept.flush()
+            if lines:
+                os.write(self._appended, b"".join(lines))
+                self._loud += loud
+            if remembered:
+                os.write(self._kept, b"".join(remembered))
 
     def take(self, until: float) -> Iterator[Waiting]:
         """Yield the records that are due, each once; what is not due, or not read by the caller, waits on."""
         with self._lock:
-            self._appended.close()
+            os.close(self._appended)
             taken = self._pending.with_suffix(".taken")
             self._pending.rename(taken)
             self._appended, self._loud = self._opened(self._pending), 0
-        with taken.open(encoding="utf-8") as lines:
+        with taken.open("rb") as lines:
             for line in lines:
                 waiting = _read(line)
                 if waiting.due <= until:
                     yield waiting
                 else:
-                    self.wait(waiting)
+                    self.keep([waiting])
         taken.unlink()
 
     def history(self) -> Iterator[Json]:
         """Yield the management events, the newest first."""
         with self._history.open("rb") as handle:
             for line in _backwards(handle):
-                yield json.loads(line)
+                yield _decode(line)
 
     def close(self) -> None:
         """Close the files."""
         with self._lock:
-            self._appended.close()
-            self._kept.close()
-
-    def _append(self, waiting: Waiting) -> None:
-        self._appended.write(waiting.line())
-        self._appended.flush()
-        self._loud += not waiting.quiet
+            os.close(self._appended)
+            os.close(self._kept)
 
     @staticmethod
-    def _opened(path: Path) -> IO[str]:
-        return os.fdopen(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "a", encoding="utf-8")
+    def _opened(path: Path) -> int:
+        return os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
 
 
-def _read(line: str) -> Waiting:
-    due, trail, region, quiet, record = json.loads(line)
-    return Waiting(due, trail, region, record, quiet)
+def _read(line: bytes) -> Waiting:
+    due, trail, region, quiet, at, text = _LINE.decode(line)
+    return Waiting(due, trail, region, quiet, at, bytes(text))
 
 
 def _backwards(handle: IO[bytes]) -> Iterator[bytes]:
