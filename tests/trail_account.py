@@ -83,3 +83,4 @@ def recorded_account(folder: Path, *, enforcing: bool = False) -> Iterator[Recor
             yield made
         finally:
             made.service.stop()
+            made.service.spool.close()

@@ -73,6 +73,7 @@ def start(site: Site, port: int, *, enforcing: bool = False) -> tuple[TlsServer,
     gate = Gate(kept, enforcing=enforcing)
     application = wsgi.application((Control(trail, site), trail.recorder, gate, Api(trail), redshift))
     server = TlsServer(addresses.LOOPBACK, port, application, certificate.certificate, certificate.key)
+    server.after.append(trail.stop)
     threading.Thread(target=server.serve_forever, name="aws-endpoint", daemon=True).start()
     log.info("the account answers at %s", site.endpoint_url)
     return server, redshift

@@ -142,6 +142,7 @@ class Gate:
         try:
             said = self._denial(asked, list(encryption.checks(call)), f"s3:{call.operation}")
         except KeyUnusable as error:
+            noted.of(asked.incoming.environ).asked.append((error.check, error.said))
             return Refusal(error.code, HTTPStatus.BAD_REQUEST, error.said)
         return refusals.denied(Protocol.S3, said) if said is not None and self._enforcing else None
 

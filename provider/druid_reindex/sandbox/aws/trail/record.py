@@ -104,24 +104,29 @@ def records(seen: Seen) -> Iterator[Recorded]:
     yield _own(seen)
     for check, said in seen.noted.asked:
         if VIA_KEY in check.context:
-            denied = said if seen.noted.refusal is not None else ""
-            yield Recorded(key_use(seen, check, denied), event("kms", "Decrypt").kind)
+            refused = (_key_code(seen), said) if said and seen.noted.refusal is not None else None
+            yield Recorded(key_use(seen, check, refused), event("kms", "Decrypt").kind)
 
 
-def key_use(seen: Seen, check: Check, denied: str) -> Json:
-    """Return the record of the use of a key that a service made on behalf of who asked it."""
+def key_use(seen: Seen, check: Check, refused: tuple[str, str] | None) -> Json:
+    """Return the record of the use of a key that a service made on behalf of who asked it, or was refused."""
     via = VIA[check.context[VIA_KEY][0]]
     name = check.action.partition(":")[2]
     found = _common(event("kms", name), seen.at, seen.region)
     found |= {"userIdentity": {**seen.user, "invokedBy": via}, "sourceIPAddress": via, "userAgent": via}
-    asked = key_parameters(name, check)
-    if denied:
-        found |= {"errorCode": "AccessDenied", "errorMessage": denied, "requestParameters": None}
-    else:
-        found["requestParameters"] = asked
+    if refused is not None:
+        found["errorCode"], found["errorMessage"] = refused
+    if refused is None or "Denied" not in refused[0]:
+        found["requestParameters"] = key_parameters(name, check)
     found["requestID"] = _new_id()
     found["resources"] = [{"accountId": ACCOUNT, "type": TYPES["kms"], "ARN": check.resource}]
     return found
+
+
+def _key_code(seen: Seen) -> str:
+    """KMS's own word for what S3 tells as `KMS.…`."""
+    assert seen.noted.refusal is not None
+    return seen.noted.refusal.code.removeprefix("KMS.")
 
 
 def key_parameters(name: str, check: Check) -> Json:

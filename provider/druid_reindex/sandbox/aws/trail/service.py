@@ -59,10 +59,9 @@ class CloudTrail:
         self.recorder.keep(Recorded(found, made.kind))
 
     def stop(self) -> None:
-        """Deliver nothing more."""
+        """Deliver nothing more by itself; requests that are still answered are recorded."""
         if self._clock is not None:
             self._clock.stop()
-        self.spool.close()
 
     def _changed(self, seen: Seen) -> None:
         """Begin or end a trail's chain, as it was just told to log or to stop."""

@@ -85,6 +85,17 @@ def test_a_key_that_kms_denies_is_a_denial_of_both(trail: Recorded) -> None:
     assert next(each for each in theirs if each["eventName"] == "Decrypt")["requestParameters"] is None
 
 
+def test_a_key_that_is_disabled_is_kmss_own_error(trail: Recorded) -> None:
+    trail.encrypt()
+    trail.account.s3_ask(trail.alice, "PUT", f"/{DATA}/x", b"content")
+    trail.key.key_state = "Disabled"
+    trail.account.s3_ask(trail.alice, "GET", f"/{DATA}/x")
+    records = {each["eventName"]: each for each in trail.delivered()}
+    assert records["GetObject"]["errorCode"] == "KMS.DisabledException"
+    assert records["Decrypt"]["errorCode"] == "DisabledException"
+    assert records["Decrypt"]["requestParameters"]["encryptionContext"]
+
+
 def test_who_is_not_known_leaves_no_record_and_nobody_does(trail: Recorded) -> None:
     trail.account.s3_ask(Credentials("AKIAUNKNOWN", "x"), "GET", f"/{DATA}/stranger")
     trail.account.s3_ask(Credentials(trail.alice.access_key, "x"), "GET", f"/{DATA}/forger")
