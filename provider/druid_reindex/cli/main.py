@@ -85,7 +85,8 @@ def _sandbox() -> TyperGroup:
     """The real group of commands. Raises ConfigurationError when the extra is not installed."""
     try:
         sandbox = import_module("druid_reindex.cli.sandbox")
-        import_module("druid_reindex.cli.sandbox_night").register(sandbox.app)
+        for more in ("sandbox_night", "sandbox_trail"):
+            import_module(f"druid_reindex.cli.{more}").register(sandbox.app)
     except ModuleNotFoundError as missing:
         raise ConfigurationError(
             "start the sandbox's commands",

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 
 from druid_reindex.sandbox import addresses, pki
-from druid_reindex.sandbox.aws import account, protection, simulation, wsgi
+from druid_reindex.sandbox.aws import account, protection, roles, simulation, wsgi
 from druid_reindex.sandbox.aws.emr.api import install
 from druid_reindex.sandbox.aws.emr.backend import EmrBackend
 from druid_reindex.sandbox.aws.emr.service_role import ServiceCalls
@@ -19,6 +19,10 @@ from druid_reindex.sandbox.aws.gate.services import ServiceAccess
 from druid_reindex.sandbox.aws.redshift.api import Redshift
 from druid_reindex.sandbox.aws.site import Daemons, Site
 from druid_reindex.sandbox.aws.tls import TlsServer
+from druid_reindex.sandbox.aws.trail.api import Api
+from druid_reindex.sandbox.aws.trail.control import Control
+from druid_reindex.sandbox.aws.trail.delivery import Pace
+from druid_reindex.sandbox.aws.trail.service import CloudTrail
 from druid_reindex.sandbox.guard import become_subreaper, kill_descendants
 from druid_reindex.sandbox.home import SandboxHome
 
@@ -64,8 +68,12 @@ def start(site: Site, port: int, *, enforcing: bool = False) -> tuple[TlsServer,
     account.create(site.home)
     certificate = pki.server_certificate(site.home, "aws")
     redshift = Redshift(site, ServiceAccess(kept, enforcing=enforcing))
-    application = wsgi.application((Gate(kept, enforcing=enforcing), redshift))
+    trail = CloudTrail(site.home.data("aws") / "trail", enforcing=enforcing, pace=Pace())
+    roles.install(trail.assumed)
+    gate = Gate(kept, enforcing=enforcing)
+    application = wsgi.application((Control(trail, site), trail.recorder, gate, Api(trail), redshift))
     server = TlsServer(addresses.LOOPBACK, port, application, certificate.certificate, certificate.key)
+    server.after.append(trail.stop)
     threading.Thread(target=server.serve_forever, name="aws-endpoint", daemon=True).start()
     log.info("the account answers at %s", site.endpoint_url)
     return server, redshift

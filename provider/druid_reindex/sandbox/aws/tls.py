@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ class RequestHandler(MotoRequestHandler):
 
 
 class TlsServer(ThreadedWSGIServer):
-    """Serves `app`; each connection makes its TLS handshake in its own thread."""
+    """Serves `app`; each connection makes its TLS handshake in its own thread. `after` is called at its end."""
 
     daemon_threads = True
 
@@ -48,6 +49,13 @@ class TlsServer(ThreadedWSGIServer):
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(certificate, key)
         self.ssl_context = context
+        self.after: list[Callable[[], None]] = []
+
+    def shutdown(self) -> None:
+        """Serve nothing more, and end what was to end after that."""
+        super().shutdown()
+        for end in self.after:
+            end()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection; a client that gives up during the handshake is not an error of ours."""

@@ -36,3 +36,16 @@ def test_credentials_belong_to_the_session_and_expire(role_arn: str) -> None:
     assert assumed.arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/Node/i-0123"
     expires = datetime.strptime(issued.expiration, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     assert timedelta(minutes=55) < expires - datetime.now(UTC) <= timedelta(hours=1)
+
+
+def test_who_is_told_of_sessions_knows_their_service_and_their_key(
+    role_arn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roles, "_told", [])
+    told: list[tuple[str, ...]] = []
+    roles.install(lambda *session: told.append(session))
+    first, second = roles.assume(role_arn, "i-0123"), roles.assume(role_arn, "copy", "redshift.amazonaws.com")
+    assert told == [
+        ("ec2.amazonaws.com", role_arn, "i-0123", first.access_key_id),
+        ("redshift.amazonaws.com", role_arn, "copy", second.access_key_id),
+    ]

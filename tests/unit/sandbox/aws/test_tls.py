@@ -58,3 +58,15 @@ def test_a_client_that_never_shakes_hands_holds_nobody_up(home: SandboxHome, por
     with socket.create_connection(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)) as rude:
         rude.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert put(home, port, b"body") == b"body"
+
+
+def test_what_is_to_end_with_the_server_ends(home: SandboxHome) -> None:
+    certificate = pki.server_certificate(home, "test")
+    server = TlsServer("127.0.0.1", free_port(), echo, certificate.certificate, certificate.key)
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+    ended: list[bool] = []
+    server.after.append(lambda: ended.append(True))
+    server.shutdown()
+    server.server_close()
+    assert ended == [True]

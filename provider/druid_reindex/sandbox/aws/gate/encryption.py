@@ -28,12 +28,13 @@ PARTS = {"UploadPart", "CompleteMultipartUpload"}
 
 
 class KeyUnusable(Exception):
-    """KMS refused S3 the use of a key: `code` and `said` are S3's."""
+    """KMS refused S3 the use of a key, which `check` is about: `code` and `said` are S3's."""
 
-    def __init__(self, code: str, said: str) -> None:
+    def __init__(self, code: str, said: str, check: Check) -> None:
         super().__init__(said)
         self.code = code
         self.said = said
+        self.check = check
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,13 @@ def _check(action: str, use: Use | None) -> Iterator[Check]:
     """The check of one use. S3's own key (`aws/s3`) allows everybody in the account, through S3."""
     if use is None or use.key is None:
         return
-    found = keys.key(use.key)
-    if found is None:
-        raise KeyUnusable("KMS.NotFoundException", f"Key '{keys.key_arn(use.key)}' does not exist")
-    if found.key_state == keys.DISABLED:
-        raise KeyUnusable("KMS.DisabledException", f"{found.arn} is disabled.")
-    if found.key_state != keys.ENABLED:
-        raise KeyUnusable("KMS.KMSInvalidStateException", f"{found.arn} is pending deletion.")
+    found, arn = keys.key(use.key), keys.key_arn(use.key)
     context = encryption_context(use.context) | {"kms:viaservice": (VIA_S3,), "aws:viaawsservice": ("true",)}
-    yield Check(action, str(found.arn), context, Owner.KEY, str(found.arn))
+    check = Check(action, arn, context, Owner.KEY, arn)
+    if found is None:
+        raise KeyUnusable("KMS.NotFoundException", f"Key '{arn}' does not exist", check)
+    if found.key_state == keys.DISABLED:
+        raise KeyUnusable("KMS.DisabledException", f"{arn} is disabled.", check)
+    if found.key_state != keys.ENABLED:
+        raise KeyUnusable("KMS.KMSInvalidStateException", f"{arn} is pending deletion.", check)
+    yield check

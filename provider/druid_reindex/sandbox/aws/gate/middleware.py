@@ -20,6 +20,7 @@ from druid_reindex.sandbox.aws.gate import (
     databases,
     encryption,
     identities,
+    noted,
     objects,
     operations,
     refusals,
@@ -85,16 +86,20 @@ class Gate:
         now = self._now()
         signed: Signed | None = None
         caller = ANONYMOUS
+        note = noted.of(incoming.environ)
         try:
             signed = sigv4.read(incoming)
             caller = identities.caller(signed.access_key_id, signed.token, now)
             sigv4.verify(signed, incoming, caller.secret, now)
+            note.signed, note.caller = signed, caller
         except SignatureError as error:
             protocol = _protocol(incoming, signed)
             if error.fault is not Fault.MISSING or protocol is not Protocol.S3:
                 self._note_unsigned(incoming, error.fault, now)
                 if self._enforcing:
                     return refusals.unsigned(protocol, error.fault)
+            else:
+                note.caller = ANONYMOUS
         protocol = _protocol(incoming, signed)
         about = authorisation.surroundings(incoming, signed, now)
         if protocol is Protocol.S3:
@@ -104,6 +109,8 @@ class Gate:
     def _service(self, asked: Asked, inner: WSGIApplication, start_response: StartResponse) -> Iterable[bytes]:
         incoming = asked.incoming
         operation, parameters = calls.read(incoming)
+        note = noted.of(incoming.environ)
+        note.service, note.operation, note.parameters = asked.service, operation, parameters
         checks = operations.checks(asked.service, operation, parameters)
         if checks is not None and asked.service == sealed.SERVICE:
             checks += sealed.checks(operation, parameters)
@@ -117,6 +124,7 @@ class Gate:
     def _s3(self, asked: Asked, inner: WSGIApplication, start_response: StartResponse) -> Iterable[bytes]:
         incoming = asked.incoming
         call = objects.read(incoming)
+        noted.of(incoming.environ).call = call
         if call.operation == MULTIPART_DELETE:
             return self._deletions(asked, call, inner, start_response)
         asked = replace(asked, about={**asked.about, **encryption.upload_keys(call)})
@@ -134,6 +142,7 @@ class Gate:
         try:
             said = self._denial(asked, list(encryption.checks(call)), f"s3:{call.operation}")
         except KeyUnusable as error:
+            noted.of(asked.incoming.environ).asked.append((error.check, error.said))
             return Refusal(error.code, HTTPStatus.BAD_REQUEST, error.said)
         return refusals.denied(Protocol.S3, said) if said is not None and self._enforcing else None
 
@@ -146,6 +155,7 @@ class Gate:
                 continue
             judged = authorisation.judge(asked.caller, check, asked.about, operation)
             self._records.keep(judged.recorded, judged.documents)
+            noted.of(asked.incoming.environ).asked.append((check, judged.recorded.said))
             if not judged.decision.allowed:
                 return judged.recorded.said
         return None
@@ -214,6 +224,7 @@ def _refused(
     protocol: Protocol, refusal: Refusal, incoming: Incoming, start_response: StartResponse
 ) -> Iterable[bytes]:
     headers: dict[str, str] = {}
+    noted.of(incoming.environ).refusal = refusal
     number = request_id(headers)
     content_type, body = refusals.body(protocol, refusal, number)
     # What is left of the request would be read as the connection's next one.

@@ -72,7 +72,7 @@ class Identities:
         about = {"aws:sourceaccount": (ACCOUNT,), "aws:sourcearn": (arn,), "sts:rolesessionname": (SESSION,)}
         if first not in target.roles or not self._access.may_assume(SERVICE, first, about):
             raise _not_assumable(target, user, first)
-        found = roles.assume(first, SESSION)
+        found = roles.assume(first, SESSION, SERVICE)
         for role in chain[1:]:
             found = self._next(found, role, partial(_not_assumable, target, user, role))
         return found

@@ -34,7 +34,7 @@ def test_places() -> None:
 
 
 def test_a_role_has_to_be_the_clusters_and_trust_redshift(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage.roles, "assume", lambda role, session: (role, session))
+    monkeypatch.setattr(storage.roles, "assume", lambda role, session, _: (role, session))
     access = Access(allowed=True)
     made: Any = Identities(None, access).credentials(target, "IAMR:X", target.roles)  # type: ignore[arg-type]
     assert made == (target.roles[0], "RedshiftIamRoleSession")
