@@ -22,6 +22,7 @@ from druid_reindex.cli import (
     pipeline,
     plan,
     posture,
+    retire,
     rollback,
     runs,
     security_config,
@@ -61,6 +62,7 @@ plan.register(app)
 status.register(app)
 runs.register(app)
 rollback.register(app)
+retire.register(app)
 orphans.register(app)
 doctor.register(app)
 aws_smoke.register(app)

@@ -8,7 +8,8 @@ that the command line uses the same clients as the operators.
 repetition; ``druid_answers.py`` reads answers, ``druid_errors.py`` says what failures mean; ``task_failure.py`` finds a
 failed task's real reason in its report and log; ``druid_versions.py`` is the one table of what differs between Druid's
 releases. ``session.py`` makes the one boto3 session; ``emr.py``, ``s3.py`` and ``redshift.py`` use it;
-``aws_errors.py``, ``emr_states.py`` and ``redshift_errors.py`` translate what AWS says.
+``aws_errors.py``, ``emr_states.py`` and ``redshift_errors.py`` translate what AWS says. ``retire.py`` disposes of
+segments in Druid and S3, and ``retirable.py`` of those that nights have replaced.
 
 What it costs: AWS's and Druid's answers are spelt a second time, so an attribute that ``model`` does not name is lost
 here. A request is repeated only when its repetition cannot do something twice; an unanswered RunJobFlow or
