@@ -15,7 +15,7 @@ from druid_reindex.cli.nights import Desk
 from druid_reindex.clients.airflow import ANY_DAG, DagRun, TaskInstance
 from druid_reindex.clients.night_facts import Sources
 from druid_reindex.errors import DruidReindexError
-from twins import EPOCH, FakeDruid, FakeEmr, FakeRedshift, FakeStore
+from twins import EPOCH, FakeDruid, FakeEmr, FakeRedshift, FakeStore, FakeVersions
 
 ROOT = Path(__file__).parents[1]
 DAG = "nightly_reindex__patient_vitals"
@@ -131,13 +131,14 @@ class Outside:
     emr: FakeEmr = field(default_factory=FakeEmr)
     store: FakeStore = field(default_factory=FakeStore)
     redshift: FakeRedshift = field(default_factory=FakeRedshift)
+    versions: FakeVersions = field(default_factory=FakeVersions)
     away: dict[str, DruidReindexError] = field(default_factory=dict)
 
     @property
     def sources(self) -> Sources:
         return Sources(
             lambda: self._there("druid"), lambda: self._there("emr"), lambda: self._there("store"),
-            lambda _warehouse: self._there("redshift"),
+            lambda _warehouse: self._there("redshift"), lambda: self._there("versions"),
         )  # fmt: skip
 
     def connect(self, patch: pytest.MonkeyPatch, *modules: Any) -> Outside:

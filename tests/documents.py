@@ -62,6 +62,7 @@ ON_THE_SANDBOX = frozenset({
     "druid-reindex plan patient_vitals --interval 2026-09-01/2026-09-08 --force --json",
     "druid-reindex orphans",
     "druid-reindex orphans --reap",
+    "druid-reindex retire patient_vitals --dry-run",
 })  # fmt: skip
 # Run in a fresh home by the soak test of tests/sandbox/test_documents.py.
 IN_A_FRESH_HOME = frozenset({"make nightly", "make down"})

@@ -38,6 +38,7 @@ from twins import (
     FakeSecrets,
     FakeSigner,
     FakeStore,
+    FakeVersions,
     Outcome,
     segment,
 )
@@ -105,6 +106,8 @@ class World:
     states: dict[str, str] = field(default_factory=dict)
     conf: dict[str, Any] = field(default_factory=lambda: {"interval": "2026-09-01/2026-09-03", "reason": "a test"})
     deferred: list[TaskDeferred] = field(default_factory=list)
+    params: dict[str, Any] = field(default_factory=dict)
+    archive: FakeVersions = field(default_factory=FakeVersions)
     run_id: str = "manual__1"
     dead: set[str] = field(default_factory=set)
     rows: int = 100
@@ -128,7 +131,7 @@ class World:
             get_task_states=lambda dag_id, run_ids: {run_ids[0]: self.states},
             get_dr_count=lambda dag_id, run_ids, states: len({*run_ids} - self.dead),
         )
-        return {"dag_run": run, "ti": ti}
+        return {"dag_run": run, "ti": ti, "params": self.params}
 
     def run(self, operator: NightOperator) -> Any:
         """What the task returns, kept as its XCom."""
@@ -202,6 +205,7 @@ def connect(world: World, patch: pytest.MonkeyPatch) -> World:
     patch.setattr(connections, "expectations_client", lambda _conn_id, **_: world.expectations)
     patch.setattr(connection_types, "console_url", lambda _conn_id: "https://druid.example.org")
     patch.setattr(connections, "emr_client", lambda _conn_id, _region: world.emr)
+    patch.setattr(connections, "s3_versions", lambda _conn_id, _region: world.archive)
     patch.setattr(connections, "cluster_survey", lambda _conn_id, _region: world.survey)
     patch.setattr(connections, "async_druid", opened(AsyncFakeDruid(world.druid)))
     patch.setattr(connections, "async_emr", opened(AsyncFakeEmr(world.emr)))

@@ -27,7 +27,7 @@ OWN = re.compile(r"arn:aws:s3:::[a-z0-9-]+/landing/.*")
 # Different in each request, and in no policy of the product.
 PASSING = {
     "aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:useragent", "aws:userid", "s3:signatureage",
-    "s3:if-match", "s3:x-amz-content-sha256", "kms:encryptioncontext:secretversionid",
+    "s3:if-match", "s3:versionid", "s3:x-amz-content-sha256", "kms:encryptioncontext:secretversionid",
     "sts:durationseconds", "sts:rolesessionname", "secretsmanager:secretid", "secretsmanager:resource",
     "redshift-data:statement-owner-iam-userid", "aws:sourceidentity", "sts:sourceidentity",
     *(f"aws:{of}tag/druid-reindex:{name}" for of in ("principal", "request") for name in ("run", "dag", "datasource")),

@@ -24,6 +24,7 @@ from druid_reindex.cli import (
     plan,
     posture,
     purge,
+    retire,
     rollback,
     runs,
     security_config,
@@ -64,6 +65,7 @@ status.register(app)
 runs.register(app)
 rollback.register(app)
 purge.register(app)
+retire.register(app)
 orphans.register(app)
 doctor.register(app)
 aws_smoke.register(app)

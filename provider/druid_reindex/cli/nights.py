@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -25,7 +25,10 @@ from druid_reindex.model.pipeline import Classification, Pipeline
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.prices import load_prices
 from druid_reindex.model.warehouse import Warehouse
-from druid_reindex.ports import EmrPort, ObjectStorePort, RedshiftPort
+from druid_reindex.ports import EmrPort, RedshiftPort
+
+if TYPE_CHECKING:
+    from druid_reindex.clients.s3 import S3Client
 
 RunArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's id, or a pipeline for its latest run: datasource, file or DAG id.")
@@ -136,7 +139,9 @@ class Desk:
         """Yield Druid, EMR, S3 and Redshift as the environment names them; none is reached before it is asked."""
         opened = _Opened(self.boundaries.region, protected=self.protected)
         try:
-            yield Sources(lambda: opened.druid, lambda: opened.emr, lambda: opened.store, opened.redshift)
+            yield Sources(
+                lambda: opened.druid, lambda: opened.emr, lambda: opened.store, opened.redshift, lambda: opened.store
+            )
         finally:
             opened.close()
 
@@ -182,7 +187,7 @@ class _Opened:
         return EmrClient(build_session(region=self._region), attempts=AWS_ATTEMPTS)
 
     @cached_property
-    def store(self) -> ObjectStorePort:
+    def store(self) -> S3Client:
         """S3 by boto3's chain."""
         from druid_reindex.clients.s3 import S3Client  # noqa: PLC0415
         from druid_reindex.clients.session import build_session  # noqa: PLC0415

@@ -38,7 +38,7 @@ from druid_reindex.plan import document, names
 from druid_reindex.plan.group import is_open, of_run
 from druid_reindex.plan.night import Batch, Chunk
 from druid_reindex.plan.timeline import visible
-from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort, RedshiftPort
+from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort, ObjectVersionsPort, RedshiftPort
 
 T = TypeVar("T")
 
@@ -47,13 +47,15 @@ T = TypeVar("T")
 class Sources:
     """Whom to ask; each is made when it is first needed, so that one that cannot be made hides no other.
 
-    ``redshift`` is asked for by the warehouse; None for those who only look.
+    ``redshift`` is asked for by the warehouse; it and ``versions``, S3 with what it keeps of deleted objects, are None
+    for those who only look.
     """
 
     druid: Callable[[], DruidPort]
     emr: Callable[[], EmrPort]
     store: Callable[[], ObjectStorePort]
     redshift: Callable[[Warehouse], RedshiftPort] | None = None
+    versions: Callable[[], ObjectVersionsPort] | None = None
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,10 @@ class SegmentDisposal:
         left = sum(state is not TaskState.SUCCESS for state in states.values())
         return f"{left} of {len(states)} kill tasks have not ended" if left else ""
 
+    def living(self, record: Disposal) -> list[str]:
+        """The kill tasks that have not ended."""
+        return [each for each in record.kills if not self.druid.task_status(each).state.is_ended]
+
     def finish(self, record: Disposal) -> Disposal:
         """The record, once no version of any object of the segments is left in any of the places.
 

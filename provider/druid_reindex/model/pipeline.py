@@ -222,6 +222,9 @@ class Policy(Frozen):
     max_cost_usd: float | None = Field(
         None, gt=0, strict=True, description="estimated US dollars above which a night waits for approval, or null"
     )
+    rollback_days: int = Field(
+        14, ge=1, le=3_650, strict=True, description="days for which what a night replaced is kept, 1 to 3650"
+    )
     retries: int = Field(2, ge=0, le=10, strict=True, description="how often Airflow tries a task again, 0 to 10")
 
 

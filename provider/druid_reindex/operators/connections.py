@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from druid_reindex.clients.survey_emr import EmrSurvey
     from druid_reindex.clients.survey_facts import Night
     from druid_reindex.model.warehouse import Warehouse
+    from druid_reindex.ports import ObjectVersionsPort
     from druid_reindex.posture.facts import Facts, Intent
 
 _PORTS = {"https": 443, "http": 80}
@@ -144,6 +145,11 @@ def s3_client(conn_id: str, region: str) -> S3Client:
     from druid_reindex.clients.s3 import S3Client  # noqa: PLC0415
 
     return S3Client(aws_session(conn_id, region))
+
+
+def s3_versions(conn_id: str, region: str) -> ObjectVersionsPort:
+    """S3 with the versions that it keeps of deleted and replaced objects, by the connection."""
+    return s3_client(conn_id, region)
 
 
 def cluster_survey(conn_id: str, region: str) -> EmrSurvey:

@@ -60,6 +60,7 @@ def get_provider_info() -> dict[str, Any]:
                         "redshift",
                         "validate",
                         "rollback",
+                        "retire",
                         "verdict",
                     )
                 ],

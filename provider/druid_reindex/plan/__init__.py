@@ -7,8 +7,9 @@ built (``changes``, from the ledger of ``built``, the pipeline's ``definition`` 
 (``settled``). A batch of it → an ``index_hadoop`` task or a CLI spec (``hadoop``); a run → a RunJobFlow request and its
 steps (``emr``); a file of keys → what a purge's steps and job are told (``purge``), and which versions are old when it
 is over (``superseded``); an unload or a load → batches of statements (``redshift``, quoted by ``sql``, counted by
-``manifest``); a plan ↔ canonical JSON (``document``); a run → every external name (``names``). May import ``model`` and
-``errors``.
+``manifest``); what nights replaced → what may go (``retire``), killed with nothing else (``disposal``,
+``deep_storage``); a plan ↔ canonical JSON (``document``); a run → every external name (``names``). May import ``model``
+and ``errors``.
 
 What it costs: Druid's rules of visibility are written here a second time, and facts that arrive after planning
 (another version, a lock) are not seen; whoever carries the plan out must notice them. The Overlord refuses a task whose

@@ -11,7 +11,7 @@ from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.identity import digest as sha256
 from druid_reindex.model.pipeline import Pipeline
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.uri import S3Uri, StoredObject
 
 RUN_TAG = "druid-reindex:run-id"
 PIPELINE_TAG = "druid-reindex:pipeline"
@@ -215,6 +215,12 @@ def rollback_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
 def purge_prefix(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
     """Where the steps of a purge keep what they are told, what they counted and a batch's rows without the keys."""
     return run_prefix(boundary, run_id) / f"purge/{batch}"
+
+
+def disposed_uri(record: StoredObject) -> S3Uri:
+    """Where it is kept that all is gone that a batch's ``record``, as it was written then, says to be replaced."""
+    folder, _, name = record.uri.key.rpartition("/")
+    return S3Uri(record.uri.bucket, f"{folder}/disposed/{name.removesuffix('.json')}-{record.etag}.json")
 
 
 def statements_prefix(datasource: str, run_id: RunId) -> str:

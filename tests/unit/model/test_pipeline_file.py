@@ -114,6 +114,7 @@ policy:
   max_chunks: 400
   max_instance_hours: 90
   max_cost_usd: 50
+  rollback_days: 14
   retries: 2
 """
 POLICY = WHOLE[WHOLE.index("policy:") :].rstrip()
@@ -238,6 +239,7 @@ WRONG = [
     ("policy.max_chunks", "_chunks: 400", "_chunks: 0", "found 0", "waits for approval; null asks never"),
     ("policy.max_instance_hours", "_hours: 90", "_hours: none", "found 'none'", "waits for approval, or null"),
     ("policy.max_cost_usd", "_usd: 50", "_usd: 0", "found 0", "waits for approval, or null"),
+    ("policy.rollback_days", "  rollback_days: 14", "  rollback_days: 0", "found 0", "1 to 3650"),
     ("policy.retries", "  retries: 2", "  retries: '2'", "found '2'", "0 to 10"),
 ]  # fmt: skip
 
@@ -312,9 +314,9 @@ def test_a_missing_field(tmp_path: Path, boundaries: Boundaries, name: str) -> N
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (WHOLE + "lokback: P9D\n", "p.yaml:95: lokback: found 'P9D' in a field that does not exist; did you mean look"),
-        (WHOLE + "metrics: []\n", "p.yaml:95: metrics: found the field twice (lines 17 and 95); keep one of them"),
-        (WHOLE.replace("  retries", "  retrys"), "p.yaml:94: policy.retrys: found 2 in a field that does not exist; "),
+        (WHOLE + "lokback: P9D\n", "p.yaml:96: lokback: found 'P9D' in a field that does not exist; did you mean look"),
+        (WHOLE + "metrics: []\n", "p.yaml:96: metrics: found the field twice (lines 17 and 96); keep one of them"),
+        (WHOLE.replace("  retries", "  retrys"), "p.yaml:95: policy.retrys: found 2 in a field that does not exist; "),
         (WHOLE.replace("    fieldName", "    fieldname"), "metrics[0].fieldname: found 'value' in a field that does "),
         (WHOLE.replace("    fieldName: value\n", ""), "p.yaml:18: metrics[0].fieldName: found nothing; doubleSum"),
         (WHOLE.replace("  druid: my_druid", "  password: hunter2"), "password: found a value that is not shown in a "),
@@ -339,7 +341,7 @@ def test_one_error_names_all_defects_in_the_order_of_their_lines(tmp_path: Path,
     text = text.replace("doubleSum", "sum").replace("retries: 2", "retries: 99").replace("patient_labs", "claims")
     told = [part for part in refused(tmp_path / "p.yaml", text, boundaries).splitlines() if "p.yaml:" in part]
     named = [line.split("p.yaml:")[1].split(" found")[0] for line in told if "found" in line]
-    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "30: lookback:", "94: policy.retries:"]
+    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "30: lookback:", "95: policy.retries:"]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, boundaries: Boundaries) -> None:
