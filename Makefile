@@ -65,7 +65,7 @@ test-core: $(CORE) ## the pure rooms in an environment without Airflow, boto3 or
 
 $(CORE): $(INSTALLED)
 	@uv venv --quiet --clear --python $(BIN)/python $(VENV)/core
-	@uv pip install --quiet --python $(VENV)/core/bin/python -c requirements.lock jinja2 pydantic pyyaml pytest pytest-timeout hypothesis jsonschema
+	@uv pip install --quiet --python $(VENV)/core/bin/python -c requirements.lock jinja2 msgspec pydantic pyyaml pytest pytest-timeout hypothesis jsonschema
 	@echo "$(CURDIR)/provider" > "$$($(VENV)/core/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/druid_reindex.pth"
 	@touch $@
 
