@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
 import loops
 from druid_reindex.clients.journal import SPOOL_VARIABLE, journalled
-from druid_reindex.errors import RefusedError
+from druid_reindex.errors import NotFoundError, RefusedError
+from druid_reindex.model.aws_call import AwsCall
+from druid_reindex.model.config_files import load_boundaries
+from druid_reindex.model.journal import from_line
+from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
+from druid_reindex.operators.journalling import Keeping, journalling
 from druid_reindex.sandbox.aws import service
 from druid_reindex.sandbox.aws.gate import records
 from druid_reindex.sandbox.aws.iam.decisions import Outcome
@@ -21,6 +27,7 @@ from druid_reindex.sandbox.aws.site import ACCOUNT, REGION
 from emulated_account import Emulator
 from journals import ATTEMPT, BINDING, RUN, aws_calls_in
 
+CONFIGS = Path(__file__).parents[2] / "emr_configs"
 SIDES = {"phi": "DrxAirflowPhi", "general": "DrxAirflowGeneral"}
 
 
@@ -119,3 +126,25 @@ def test_a_connection_without_a_role_asks_as_itself(
     assert [(call.operation, call.access_key_id) for call in aws_calls_in(journal.path)] == [
         ("GetCallerIdentity", key.id)
     ]
+
+
+def test_the_journal_of_a_try_lies_in_s3_when_it_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(SPOOL_VARIABLE, str(tmp_path))
+    boundary, warned = load_boundaries(CONFIGS).phi, list[str]()
+    store = cache(partial(connections.s3_client, "aws_phi", REGION))
+    uri = S3Uri.parse(boundary.runs_uri) / f"{RUN}/recorded.json"
+    with journalling(Keeping.of(boundary), ATTEMPT, store, warned.append):
+        store().put(uri, b"canary-body", kms_key_arn=boundary.kms_key_arn)
+        with pytest.raises(NotFoundError):
+            store().get(uri / "none")
+    assert warned == []
+    (kept,) = store().listing(S3Uri.parse(boundary.runs_uri) / f"{RUN}/journal")
+    body = store().get(kept.uri)
+    assert store().kms_keys([kept.uri]) == {kept.uri: boundary.kms_key_arn}
+    calls = [call for call in map(from_line, body.splitlines()) if isinstance(call, AwsCall)]
+    assert [(call.operation, call.status) for call in calls] == [
+        ("AssumeRole", 200), ("PutObject", 200), ("GetObject", 404),
+    ]  # fmt: skip
+    assert calls[1].resources == (f"arn:aws:s3:::{uri.bucket}/{uri.key}", boundary.kms_key_arn)
+    assert b"canary" not in body
+    assert list(tmp_path.rglob("*.jsonl")) == []

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import druid_reindex
 from druid_reindex.clients.airflow import AirflowApi, AirflowConfig
+from druid_reindex.clients.journal import SPOOL_VARIABLE
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.sandbox import postgres
@@ -136,6 +137,7 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
     }
     return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {
         "AIRFLOW_HOME": str(home.data("airflow")),
+        SPOOL_VARIABLE: str(home.data("airflow") / "spool"),
         **postgres.client_environment(home),
         "SCARF_ANALYTICS": "false",
         "GX_ANALYTICS_ENABLED": "false",
