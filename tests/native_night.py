@@ -145,11 +145,13 @@ def await_unloaded(sandbox: Sandbox, datasource: str, versions: set[str], *, sec
 def overshadowed(sandbox: Sandbox, datasource: str, versions: set[str]) -> None:
     """Return once ``versions`` are out of service and unloaded, as the Coordinator does to what is overshadowed.
 
-    Druid 25's waits until it has led for a quarter of an hour (``millisToWaitBeforeDeleting``), so it is done here.
+    Druid 25's waits until it has led for a quarter of an hour (``millisToWaitBeforeDeleting``), so it is done here,
+    to those that it has not come to yet.
     """
     used = sandbox.druid.used_segments(datasource, [ALL_TIME])
     old = [each.segment_id for each in used if each.version in versions]
-    assert sandbox.druid.mark_unused(datasource, old) == len(old) > 0
+    sandbox.druid.mark_unused(datasource, old)
+    assert not versions & {each.version for each in sandbox.druid.used_segments(datasource, [ALL_TIME])}
     await_unloaded(sandbox, datasource, versions)
 
 
