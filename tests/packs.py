@@ -44,6 +44,16 @@ def told(title: Title = TITLE, predecessor: str | None = None) -> list[Part]:
     ]  # fmt: skip
 
 
+A_RUN = parts.Run(RUN, "d", "nightly", "scheduled__1", "patient_vitals", "phi", "us-east-1", "emulated", 0, "", None)
+
+
+def gathered(reason: str = "a late file") -> list[Part]:
+    """The parts that a night gathers: all but those that tell which pack it is and who signs it."""
+    found = [part for part in told() if part.kind not in {Kind.RUN, Kind.SIGNER}]
+    asked = parts.told(parts.Asked("manual", "ada", reason, None, None, None))
+    return [asked if part.kind is Kind.ASKED else part for part in found]
+
+
 def packed(title: Title = TITLE, *, predecessor: str | None = None, signer: FakeSigner | None = None) -> Pack:
     """A signed pack of all of these."""
     signer = signer or FakeSigner()

@@ -16,7 +16,7 @@ from druid_reindex.sandbox.aws.site import ACCOUNT
 GOOD = {"aws:securetransport": ("true",), "s3:tlsversion": ("1.3",)}
 SSE, SSE_KEY = "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"
 OTHER_KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/99999999-9999-4999-8999-999999999999"
-UNDER_KMS = ("drx-phi", "drx-general", "drx-artifacts", "drx-logs")
+UNDER_KMS = ("drx-phi", "drx-general", "drx-artifacts", "drx-logs", "drx-evidence")
 BUCKETS = (*UNDER_KMS, "drx-phi-replica", "drx-access-logs", "drx-trail")
 CLUSTER = f"arn:aws:elasticmapreduce:us-east-1:{ACCOUNT}:cluster/j-PROBE"
 CLASSIFICATION = "elasticmapreduce:resourcetag/druid-reindex:classification"

@@ -10,7 +10,7 @@
 # Source: https://docs.aws.amazon.com/cli/latest/reference/cloudformation/deploy/
 set -euo pipefail
 
-stacks=(replica keys network storage identities trail alerts druid redshift)
+stacks=(replica keys network storage evidence identities trail alerts druid redshift)
 folder="$(cd "$(dirname "$0")" && pwd)"
 replica_region="us-west-2"
 without=" "

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from druid_reindex.evidence.public_key import PublicKey
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, Step, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskStatus
@@ -24,6 +23,9 @@ from druid_reindex.model.uri import S3Uri, StoredObject
 from druid_reindex.model.used_set import UsedSet
 from druid_reindex.model.warehouse import Statement
 from druid_reindex.model.writers import SupervisorVersion, Writers
+
+if TYPE_CHECKING:
+    from druid_reindex.evidence.public_key import PublicKey  # cryptography is slow to import where DAGs are parsed
 
 
 class DruidPort(Protocol):

@@ -19,7 +19,8 @@ from emulated_account import Emulator
 
 PHI, GENERAL = "drx-phi-111122223333", "drx-general-111122223333"
 UNDER_KMS = {PHI: "PhiKey", GENERAL: "GeneralKey", "drx-artifacts-111122223333": "LogsKey",
-             "drx-logs-111122223333": "LogsKey"}  # fmt: skip
+             "drx-logs-111122223333": "LogsKey", "drx-evidence-111122223333": "EvidenceKey"}  # fmt: skip
+SIGNING = {"phi": "PhiSigningKey", "general": "GeneralSigningKey"}
 EVERY = [*UNDER_KMS, "drx-access-logs-111122223333", "drx-trail-111122223333"]
 REFUSALS = {"DenyPlainHttp", "DenyOldTls", "DenyOtherEncryption", "DenyOtherKeys", "DenyAwsManagedKey"}
 
@@ -58,12 +59,18 @@ def test_the_outputs_are_the_values_of_the_boundaries(
     assert groups == tuple(outputs[f"{kind}SecurityGroupId"] for kind in ("Primary", "Core", "ServiceAccess"))
     assert boundary.metadata_secret_id in outputs["MetadataSecretArn"]
     assert boundaries.artifacts_uri == f"s3://{outputs['ArtifactsBucketName']}/"
+    evidence = boundary.evidence
+    assert evidence.uri == f"s3://{outputs['EvidenceBucketName']}/{side}/"
+    keys = (outputs["EvidenceKeyArn"], outputs[f"{name}SigningKeyArn"])
+    assert (evidence.kms_key_arn, evidence.signing_key_arn) == keys
 
 
 @pytest.mark.parametrize("logical_id", [name for name in IDS if name != "ReplicaKey"])
 def test_a_key_rotates_and_nobody_but_iam_administers_it(emulator: Emulator, logical_id: str) -> None:
+    """KMS rotates no asymmetric key: https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html"""
     kms = emulator.client("kms")
-    assert kms.get_key_rotation_status(KeyId=key_arn(logical_id))["KeyRotationEnabled"]
+    rotates = kms.get_key_rotation_status(KeyId=key_arn(logical_id))["KeyRotationEnabled"]
+    assert rotates == (logical_id not in SIGNING.values())
     policy = json.loads(kms.get_key_policy(KeyId=key_arn(logical_id), PolicyName="default")["Policy"])
     for statement in policy["Statement"]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
@@ -205,3 +212,20 @@ def test_a_stack_of_unknown_resources_is_refused(emulator: Emulator) -> None:
         cloudformation.exceptions.ClientError, match=r"Unrecognized resource types: \[AWS::Glue::Crawler2\]"
     ):
         cloudformation.create_stack(StackName="unknown", TemplateBody=body)
+
+
+def test_evidence_is_locked_whoever_writes_it_and_only_its_own_side_signs(emulator: Emulator) -> None:
+    s3 = emulator.client("s3")
+    lock = s3.get_object_lock_configuration(Bucket="drx-evidence-111122223333")["ObjectLockConfiguration"]
+    assert lock == {
+        "ObjectLockEnabled": "Enabled",
+        "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 2192}},
+    }
+    for side, logical_id in SIGNING.items():
+        kms = emulator.client("kms")
+        key = kms.describe_key(KeyId=key_arn(logical_id))["KeyMetadata"]
+        assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+        policy = json.loads(kms.get_key_policy(KeyId=key_arn(logical_id), PolicyName="default")["Policy"])
+        (signs,) = [each for each in policy["Statement"] if each["Sid"] == "SignEvidence"]
+        role = f"arn:aws:iam::111122223333:role/DrxAirflow{side.capitalize()}"
+        assert signs["Condition"] == {"ArnEquals": {"aws:PrincipalArn": role}}

@@ -40,6 +40,7 @@ def test_an_empty_night_succeeds_and_launches_no_cluster(nights: Nights) -> None
         "cluster_down": "skipped",
         "validate": "skipped",
         "rollback": "skipped",
+        "evidence": "success",
         "verdict": "success",
     }
     assert (night["launched"], night["submitted"]) == (0, 0)
@@ -58,6 +59,7 @@ def test_a_failed_reindex_fails_the_night_although_everything_after_it_ran(night
         "cluster_down": "success",
         "validate": "success",
         "rollback": "skipped",
+        "evidence": "success",
         "verdict": "failed",
     }
     assert night["clusters"] == ["TERMINATED"]

@@ -93,9 +93,10 @@ def test_its_tasks(shipped: dict[str, Any]) -> None:
         "cluster_up": {"attest", "reindex", "cluster_down"},
         "attest": {"reindex"},
         "reindex": {"cluster_down", "validate"},
-        "cluster_down": {"verdict"},
+        "cluster_down": {"evidence", "verdict"},
         "validate": {"rollback"},
-        "rollback": {"verdict"},
+        "rollback": {"evidence", "verdict"},
+        "evidence": {"verdict"},
         "verdict": set(),
     }
     assert {task: told["trigger_rule"] for task, told in tasks.items()} == {
@@ -108,6 +109,7 @@ def test_its_tasks(shipped: dict[str, Any]) -> None:
         "cluster_down": "all_done_setup_success",
         "validate": "all_done",
         "rollback": "all_done",
+        "evidence": "all_done",
         "verdict": "all_done",
     }
     assert [task for task, told in tasks.items() if told["setup"]] == ["cluster_up"]

@@ -18,6 +18,7 @@ import typer
 import druid_reindex
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.boundary import Boundaries, Boundary, Network
+from druid_reindex.model.evidence_place import EvidencePlace
 from druid_reindex.model.pipeline_schema import json_schema
 from druid_reindex.model.warehouse import Warehouse
 
@@ -29,7 +30,10 @@ _SHIPPED = ("dags/*.py", STARTING_PIPELINE, "emr_configs/**/*", "sql/**/*")
 # What belongs to the sandbox alone: an account of one's own begins without exceptions.
 _STAYS = {"emr_configs/exceptions.yaml"}
 # Names that may stay as they are shipped; every other value is the account's own.
-_MAY_STAY = {"deployment_id", "datasources", "pool", "queue", "druid_conn_id", "aws_conn_id"}
+_MAY_STAY = {
+    "deployment_id", "datasources", "pool", "queue", "druid_conn_id", "aws_conn_id", "mode", "retention_days",
+    "legal_hold", "agreement",
+}  # fmt: skip
 _VALUE = re.compile(r"(?P<indent> *)(?P<name>\w+): (?!&)(?P<value>.+)")
 
 
@@ -107,7 +111,7 @@ def next_commands(folder: Path) -> tuple[str, str, str]:
 def _marked_lines(boundaries: str, deployment_id: str) -> Iterator[str]:
     meaning = {
         name: field.description
-        for model in (Boundaries, Boundary, Network, Warehouse)
+        for model in (EvidencePlace, Boundaries, Boundary, Network, Warehouse)
         for name, field in model.model_fields.items()
     }
     for line in boundaries.splitlines():

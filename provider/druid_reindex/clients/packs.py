@@ -103,9 +103,8 @@ class PackKeeper:
             "first_used_by": self.run.run,
             "public_key": key.pem.decode(),
         }
-        if self.store.get_with_etag(uri) is None:
-            with suppress(ConflictError):
-                self._put(uri, to_json(record), since)
+        with suppress(ConflictError):
+            self._put(uri, to_json(record), since)
         self._require_known(uri, key)
 
     def _require_known(self, uri: S3Uri, key: PublicKey) -> None:

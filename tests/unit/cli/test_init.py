@@ -62,7 +62,7 @@ def test_each_value_of_the_account_is_marked_with_what_belongs_there(folder: Pat
     lines = (folder / init.BOUNDARIES).read_text().splitlines()
     marked = [line for line in lines if init.FILL_IN in line]
     for line in lines:
-        parts = ("111122223333", "subnet-", "sg-", "Drx", "region: ", "cluster_identifier: ", "database: ")
+        parts = ("111122223333", "subnet-", "sg-", "Drx", "region: ", "cluster_identifier: ", "database: ", "trail: ")
         of_the_account = any(part in line for part in parts)
         assert (line in marked) == of_the_account or "metadata_secret_id" in line, line
     key = next(line for line in marked if "emr_log_kms_key_arn" in line)

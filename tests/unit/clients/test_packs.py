@@ -12,8 +12,7 @@ import pytest
 import packs
 from druid_reindex.clients.packs import Kept, PackKeeper
 from druid_reindex.errors import ConflictError, IntegrityError, NoAnswerError, NotProtectedError
-from druid_reindex.evidence import parts
-from druid_reindex.evidence.parts import Kind, Part, Run
+from druid_reindex.evidence.parts import Part
 from druid_reindex.model.evidence_place import EvidencePlace, LockMode, ObjectLock
 from druid_reindex.model.uri import S3Uri
 from twins import FakeLockedStore, FakeSigner
@@ -23,21 +22,14 @@ NOW = datetime(2026, 10, 6, 5, 0, tzinfo=UTC)
 PLACE = EvidencePlace(uri="s3://drx-evidence-111122223333/phi/", kms_key_arn=KEY, signing_key_arn=FakeSigner().key)
 FOLDER = S3Uri("drx-evidence-111122223333", f"phi/packs/patient_vitals/{packs.RUN}")
 HELD = ObjectLock(LockMode.GOVERNANCE, NOW + timedelta(days=2192), is_held=True)
-RUN = Run(packs.RUN, "d", "nightly", "scheduled__1", "patient_vitals", "phi", "us-east-1", "emulated", 0, "", None)
 
 
 def keeper(store: FakeLockedStore, signer: FakeSigner | None = None, place: EvidencePlace = PLACE) -> PackKeeper:
-    return PackKeeper(place, store, signer or FakeSigner(), RUN)
-
-
-def gathered(reason: str = "a late file") -> list[Part]:
-    found = [part for part in packs.told() if part.kind not in {Kind.RUN, Kind.SIGNER}]
-    asked = parts.Asked("manual", "ada", reason, None, None, None)
-    return [parts.told(asked) if part.kind is Kind.ASKED else part for part in found]
+    return PackKeeper(place, store, signer or FakeSigner(), packs.A_RUN)
 
 
 def kept(store: FakeLockedStore, reason: str = "a late file", **options: Any) -> Kept:
-    return keeper(store, **options).keep(lambda: gathered(reason), NOW)
+    return keeper(store, **options).keep(lambda: packs.gathered(reason), NOW)
 
 
 def names(store: FakeLockedStore) -> list[str]:
@@ -70,7 +62,7 @@ def test_a_second_time_finds_what_is_there() -> None:
     store = FakeLockedStore()
     first = kept(store)
     before = dict(store.objects)
-    again = keeper(store).keep(gathered, NOW + timedelta(hours=3))
+    again = keeper(store).keep(packs.gathered, NOW + timedelta(hours=3))
     assert (again.is_new, again.pack) == (False, first.pack)
     assert store.objects == before
 
@@ -100,7 +92,7 @@ def test_who_was_killed_half_way_ends_with_the_lines_that_lie_there(written: int
         kept(store)
     store.put_locked = put  # type: ignore[method-assign]
     lines = store.get(FOLDER / "0000.jsonl")
-    found = keeper(store).keep(gathered, NOW + timedelta(hours=1))
+    found = keeper(store).keep(packs.gathered, NOW + timedelta(hours=1))
     assert (found.is_new, found.pack.title.sequence) == (False, 0)
     assert store.get(FOLDER / "0000.jsonl") == lines
 
@@ -110,7 +102,7 @@ def test_another_who_was_quicker_is_a_conflict() -> None:
 
     def gather() -> list[Part]:
         store.put(FOLDER / "0000.jsonl", b"{}", kms_key_arn=KEY)
-        return gathered()
+        return packs.gathered()
 
     with pytest.raises(ConflictError):
         keeper(store).keep(gather, NOW)

@@ -33,7 +33,8 @@ def test_the_night_is_wired() -> None:
     assert down["approve"] == {"cluster_up"}
     assert down["reindex"] == {"cluster_down", "validate"}
     assert down["validate"] == {"rollback"}
-    assert down["rollback"] == down["cluster_down"] == {"verdict"}
+    assert down["rollback"] == down["cluster_down"] == {"evidence", "verdict"}
+    assert down["evidence"] == {"verdict"}
     assert dag.task_dict["cluster_up"].is_setup
     assert dag.task_dict["cluster_down"].is_teardown
     assert dag.leaves == [dag.task_dict["verdict"]]
@@ -77,7 +78,7 @@ def test_tables_are_moved_before_the_cluster_and_after_validation(tmp_path: Path
     assert down["approve"] == {"unload_claims", "unload_devices", "cluster_up"}
     assert down["unload_claims"] == down["unload_devices"] == {"cluster_up"}
     assert down["validate"] == {"load_snapshot", "rollback"}
-    assert down["load_snapshot"] == {"verdict"}
+    assert down["load_snapshot"] == {"evidence", "verdict"}
     assert down["reindex"] == {"export_snapshot", "cluster_down", "validate"}
     assert down["export_snapshot"] == {"cluster_down", "load_snapshot"}
     assert dag.task_dict["cluster_down"].is_teardown
@@ -265,18 +266,22 @@ def test_pipelines_of_one_group_that_differ_are_refused(tmp_path: Path, ours: st
     assert len(reindex_dags(folder_of(folder, b=alone), configs=configs)) == 2
 
 
-def test_a_night_leaves_evidence_after_all_else_and_before_its_verdict(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pipeline", ["patient_vitals", "patient_snapshot"])
+def test_a_night_leaves_evidence_after_all_else_and_before_its_verdict(tmp_path: Path, pipeline: str) -> None:
+    dag = reindex_dag(FILE.with_name(f"{pipeline}.yaml"), configs=CONFIGS)
+    evidence = dag.task_dict["evidence"]
+    assert evidence.trigger_rule is TriggerRule.ALL_DONE
+    assert evidence.downstream_task_ids == {"verdict"}
+    assert dag.leaves == [dag.task_dict["verdict"]]
+    before = evidence.get_flat_relative_ids(upstream=True)
+    assert before == set(dag.task_dict) - {"evidence", "verdict"}
+    assert (evidence.pool, evidence.queue) == ("druid_reindex_phi", "phi")
+
+
+def test_without_a_place_for_evidence_there_is_no_such_task(tmp_path: Path) -> None:
     for name in ("dags", "emr_configs", "sql"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    key = "arn:aws:kms:us-east-1:111122223333:key/33333333-3333-4333-8333-333333333333"
-    place = {"uri": "s3://drx-evidence/phi", "kms_key_arn": key, "signing_key_arn": key}
-    rewrite(tmp_path / "emr_configs" / "boundaries.yaml", {"phi.evidence": place})
-    for pipeline in ("patient_vitals", "patient_snapshot"):
-        dag = reindex_dag(tmp_path / "dags" / "pipelines" / f"{pipeline}.yaml", configs=tmp_path / "emr_configs")
-        evidence = dag.task_dict["evidence"]
-        assert evidence.trigger_rule is TriggerRule.ALL_DONE
-        assert evidence.downstream_task_ids == {"verdict"}
-        assert dag.leaves == [dag.task_dict["verdict"]]
-        before = evidence.get_flat_relative_ids(upstream=True)
-        assert before == set(dag.task_dict) - {"evidence", "verdict"}
-        assert (evidence.pool, evidence.queue) == ("druid_reindex_phi", "phi")
+    rewrite(tmp_path / "emr_configs" / "boundaries.yaml", {"phi.evidence": None})
+    dag = reindex_dag(tmp_path / "dags" / "pipelines" / FILE.name, configs=tmp_path / "emr_configs")
+    assert "evidence" not in dag.task_dict
+    assert dag.leaves == [dag.task_dict["verdict"]]

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 
 from druid_reindex.sandbox import addresses, pki
-from druid_reindex.sandbox.aws import account, protection, simulation, wsgi
+from druid_reindex.sandbox.aws import account, protection, signing, simulation, wsgi
 from druid_reindex.sandbox.aws.emr.api import install
 from druid_reindex.sandbox.aws.emr.backend import EmrBackend
 from druid_reindex.sandbox.aws.emr.service_role import ServiceCalls
@@ -61,6 +61,7 @@ def start(site: Site, port: int, *, enforcing: bool = False) -> tuple[TlsServer,
     install(site, ServiceCalls(kept, enforcing))
     simulation.install()
     protection.install()
+    signing.install()
     account.create(site.home)
     certificate = pki.server_certificate(site.home, "aws")
     redshift = Redshift(site, ServiceAccess(kept, enforcing=enforcing))

@@ -18,7 +18,9 @@ from druid_reindex.sandbox.aws.site import ACCOUNT, REGION
 HANDLER_MODULES = (databases, identities, keys, network, storage, watching)
 REPLICA_REGION = "us-west-2"
 # In this order: a stack's parameter is an earlier stack's output of the same name.
-STACKS = ("replica", "keys", "network", "storage", "identities", "trail", "alerts", "druid", "redshift")
+STACKS = (
+    "replica", "keys", "network", "storage", "evidence", "identities", "trail", "alerts", "druid", "redshift",
+)  # fmt: skip
 
 
 class _Loader(yaml.CSafeLoader):

@@ -20,15 +20,23 @@ IDS = {
     "GeneralDisksKey": "55555555-5555-4555-8555-555555555555",
     "DruidKey": "66666666-6666-4666-8666-666666666666",
     "ReplicaKey": "77777777-7777-4777-8777-777777777777",
+    "EvidenceKey": "88888888-8888-4888-8888-888888888888",
+    "PhiSigningKey": "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
+    "GeneralSigningKey": "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb",
 }
 
 
-@resource("AWS::KMS::Key", "Description", "EnableKeyRotation", "KeyPolicy", "PendingWindowInDays")
+@resource(
+    "AWS::KMS::Key", "Description", "EnableKeyRotation", "KeyPolicy", "KeySpec", "KeyUsage", "PendingWindowInDays"
+)
 def key(wanted: Wanted) -> Made:
-    """A symmetric key; how long its deletion waits is asked when it is deleted, and so not kept."""
+    """A key; how long its deletion waits is asked when it is deleted, and so not kept."""
     kms, properties = wanted.client("kms"), wanted.properties
     made = kms.create_key(
-        Description=properties["Description"], Policy=json.dumps(properties["KeyPolicy"]), KeyUsage="ENCRYPT_DECRYPT"
+        Description=properties["Description"],
+        Policy=json.dumps(properties["KeyPolicy"]),
+        KeySpec=properties.get("KeySpec", "SYMMETRIC_DEFAULT"),
+        KeyUsage=properties.get("KeyUsage", "ENCRYPT_DECRYPT"),
     )
     key_id = _renamed(made["KeyMetadata"]["KeyId"], wanted)
     if properties.get("EnableKeyRotation"):

@@ -52,6 +52,14 @@ def _replication(s3: Any, bucket: str, part: Mapping[str, Any]) -> None:
     s3.put_bucket_replication(Bucket=bucket, ReplicationConfiguration={"Role": part["Role"], "Rules": rules})
 
 
+def _object_lock(s3: Any, bucket: str, part: Mapping[str, Any]) -> None:
+    rule = {"DefaultRetention": {**part["Rule"]["DefaultRetention"]}}
+    rule["DefaultRetention"]["Days"] = int(rule["DefaultRetention"]["Days"])
+    s3.put_object_lock_configuration(
+        Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": part["ObjectLockEnabled"], "Rule": rule}
+    )
+
+
 _PARTS: dict[str, Part] = {
     "OwnershipControls": _ownership,
     "BucketEncryption": _encryption,
@@ -60,15 +68,17 @@ _PARTS: dict[str, Part] = {
     "LoggingConfiguration": _logging,
     "LifecycleConfiguration": _lifecycle,
     "ReplicationConfiguration": _replication,
+    "ObjectLockConfiguration": _object_lock,
 }
 
 
-@resource("AWS::S3::Bucket", "BucketName", *_PARTS)
+@resource("AWS::S3::Bucket", "BucketName", "ObjectLockEnabled", *_PARTS)
 def bucket(wanted: Wanted) -> Made:
     """A bucket; each part of it is one call."""
     s3, name = wanted.client("s3"), str(wanted.properties["BucketName"])
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": wanted.region}} if wanted.region != REGION else {}
-    s3.create_bucket(Bucket=name, **elsewhere)
+    locks = bool(wanted.properties.get("ObjectLockEnabled"))
+    s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locks, **elsewhere)
     for part, put in _PARTS.items():
         if part in wanted.properties:
             put(s3, name, wanted.properties[part])

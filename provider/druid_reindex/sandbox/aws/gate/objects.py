@@ -83,6 +83,12 @@ ACL_HEADERS = (
     "x-amz-grant-read-acp",
     "x-amz-grant-write-acp",
 )
+# Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html (permissions)
+BESIDES = {
+    "x-amz-tagging": "s3:PutObjectTagging",
+    "x-amz-object-lock-mode": "s3:PutObjectRetention",
+    "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
+}
 SSE, SSE_KEY = "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"
 KEYED_HEADERS = (
     "x-amz-acl", SSE, SSE_KEY, "x-amz-copy-source", "x-amz-metadata-directive", "x-amz-storage-class",
@@ -154,14 +160,18 @@ class ObjectCall:
         context = self.context()
         yield Check(action, self.arn, context, Owner.BUCKET if self.bucket else Owner.NONE, bucket_arn(self.bucket))
         if self.operation in {"PutObject", "CreateMultipartUpload"}:
-            if self.incoming.header("x-amz-tagging"):
-                yield Check("s3:PutObjectTagging", self.arn, context, Owner.BUCKET, bucket_arn(self.bucket))
-            if any(self.incoming.header(name) for name in ACL_HEADERS):
-                yield Check("s3:PutObjectAcl", self.arn, context, Owner.BUCKET, bucket_arn(self.bucket))
+            for also in self._put_besides():
+                yield Check(also, self.arn, context, Owner.BUCKET, bucket_arn(self.bucket))
         if self.copy_source is not None:
             bucket, key, version = self.copy_source
             source = "s3:GetObjectVersion" if version else "s3:GetObject"
             yield _check(source, f"{bucket_arn(bucket)}/{key}", bucket)
+
+    def _put_besides(self) -> Iterator[str]:
+        """What a put needs besides s3:PutObject, by its headers."""
+        yield from (action for header, action in BESIDES.items() if self.incoming.header(header))
+        if any(self.incoming.header(name) for name in ACL_HEADERS):
+            yield "s3:PutObjectAcl"
 
 
 def read(incoming: Incoming) -> ObjectCall:
