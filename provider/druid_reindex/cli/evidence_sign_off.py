@@ -10,7 +10,7 @@ import typer
 from druid_reindex.cli.evidence_places import Reader, trusted_keys
 from druid_reindex.cli.evidence_report import KeysOption
 from druid_reindex.cli.nights import AWS_ATTEMPTS, CONFIGS, PIPELINES, ConfigsOption, Desk, PipelinesOption
-from druid_reindex.errors import ConflictError, IntegrityError
+from druid_reindex.errors import ConfigurationError, ConflictError, IntegrityError
 from druid_reindex.evidence.report import worst
 from druid_reindex.evidence.report_findings import findings_of
 from druid_reindex.evidence.report_read import Evidence
@@ -37,6 +37,10 @@ def sign_off(  # noqa: PLR0913, PLR0917  # each is an option of the command
     The decision names the pack by its digest, the person as given, and whom AWS takes the caller for. It is kept beside
     the packs, as they are, and never replaces another one. Refused where the packs are not as they were signed.
     """
+    if not by.strip():
+        raise ConfigurationError(
+            "decide on a night", resource="--by", came_back="an empty name", remedy="say who decides"
+        )
     reader = Reader(Desk(pipelines, configs), trusted_keys(public_key))
     folders = reader.folders(pack)
     if len(folders) > 1:

@@ -120,7 +120,6 @@ def test_another_key_than_the_trusted_one_is_found(place: Path) -> None:
         (("nowhere",), "no file such as 0000.jsonl"),
         (("--period", "yesterday", "2026-10-08", "patient_vitals", "--place", "packs"), "write it as 2026-10-06"),
         (("--period", "2026-10-06", "2026-10-08", "nothing", "--place", "packs"), "find a pipeline"),
-        (("--latest",), "no boundary has evidence"),
     ],
 )
 def test_what_cannot_be_told_says_why(arguments: tuple[str, ...], told: str, place: Path) -> None:

@@ -85,5 +85,8 @@ def test_one_run_at_a_time(place: Path) -> None:
     assert "2 runs" in result.output
 
 
-def test_a_decision_that_is_none_is_refused(place: Path) -> None:
+def test_a_decision_that_is_none_or_nobodys_is_refused(place: Path) -> None:
     assert run(str(place), "--by", "Grace", "--decision", "perhaps").exit_code == 2
+    result = run(str(place), "--by", "  ", "--decision", "accepted")
+    assert result.exit_code == 1
+    assert "say who decides" in result.output
