@@ -9,7 +9,7 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -89,12 +89,16 @@ class TrailFiles:
         folder = f"AWSLogs/{ACCOUNT}/CloudTrail/{self.scope.region}/{at:%Y/%m/%d}/"
         uri = S3Uri(self.scope.bucket, f"{folder}{stem}.json.gz")
         self.objects[uri] = StoredDigest(gzip.compress(text, mtime=0), {})
-        self._since_digest.append({
-            "s3Bucket": uri.bucket, "s3Object": uri.key, "hashValue": hashlib.sha256(text).hexdigest(),
-            "hashAlgorithm": "SHA-256", "newestEventTime": f"{at:%Y-%m-%dT%H:%M:%SZ}",
-            "oldestEventTime": f"{at:%Y-%m-%dT%H:%M:%SZ}",
-        })  # fmt: skip
+        self.name([(uri.key, hashlib.sha256(text).hexdigest())], at)
         return uri
+
+    def name(self, logs: Sequence[tuple[str, str]], at: datetime = NIGHT) -> None:
+        """Have the next digest name logs, by key and SHA-256."""
+        self._since_digest += [
+            {"s3Bucket": self.scope.bucket, "s3Object": key, "hashValue": digest, "hashAlgorithm": "SHA-256",
+             "newestEventTime": f"{at:%Y-%m-%dT%H:%M:%SZ}", "oldestEventTime": f"{at:%Y-%m-%dT%H:%M:%SZ}"}
+            for key, digest in logs
+        ]  # fmt: skip
 
     def close(self, end: datetime, *, backfill: bool = False) -> S3Uri:
         """The digest of the hour before ``end``, which names what was delivered since the last one."""
@@ -138,7 +142,7 @@ class TrailFiles:
         """Both keys that may have signed."""
         made = (
             TrailKey(fingerprint(n), signing_key(n).public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1),
-                      NIGHT - 48 * HOUR, NIGHT + 48 * HOUR) for n in (0, 1)
+                      NIGHT - 4800 * HOUR, NIGHT + 4800 * HOUR) for n in (0, 1)
         )  # fmt: skip
         return {each.fingerprint: each for each in made}
 

@@ -3,72 +3,23 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from druid_reindex.model.uri import S3Uri
-from trail_account import BUCKET, HOUR, NIGHT, TRAIL, TrailFiles, a_night, event, key_service, log_text
+from trail_account import BUCKET, HOUR, NIGHT, TRAIL, TrailFiles, a_night, event, log_text
+from trail_service import Account, trail_account
 
-BIN = Path(sys.executable).parent
 SINCE, UNTIL = f"{NIGHT:%Y-%m-%dT%H:%M:%SZ}", f"{NIGHT + 6 * HOUR:%Y-%m-%dT%H:%M:%SZ}"
-
-
-@dataclass
-class Account:
-    """An emulated S3, a stand-in for CloudTrail's keys, and the two programs."""
-
-    environment: dict[str, str]
-    s3: Any
-
-    def hold(self, files: TrailFiles) -> None:
-        self.s3.create_bucket(Bucket=BUCKET)
-        for uri, stored in files.objects.items():
-            self.s3.put_object(Bucket=BUCKET, Key=uri.key, Body=stored.body, Metadata=dict(stored.metadata))
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [str(BIN / words[0]), *words[1:]]
-        return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=120, check=False
-        )  # fmt: skip
 
 
 @pytest.fixture
 def account() -> Iterator[Account]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        with key_service(TrailFiles().public_keys()) as keys:
-            url = "http://{}:{}".format(*server.get_host_and_port())
-            environment = {
-                "PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-                "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL_S3": url,
-                "AWS_ENDPOINT_URL_CLOUDTRAIL": keys, "NO_PROXY": "127.0.0.1", "AWS_CONFIG_FILE": "/dev/null",
-                "COLUMNS": "200", "TERM": "dumb",
-            }  # fmt: skip
-            s3 = boto3.client(
-                "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
-            )
-            forget(url)
-            yield Account(environment, s3)
-    finally:
-        server.stop()
-
-
-def forget(url: str) -> None:
-    """Empty the emulator, whose state outlives a server."""
-    import httpx
-
-    httpx.post(f"{url}/moto-api/reset", trust_env=False).raise_for_status()
+    with trail_account() as made:
+        yield made
 
 
 @dataclass(frozen=True)

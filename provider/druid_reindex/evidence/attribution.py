@@ -61,12 +61,13 @@ class RunFacts:
 
     @property
     def keys(self) -> frozenset[str]:
-        """What the trail is searched for on the run's behalf, its request ids aside."""
+        """What the trail is searched for on the run's behalf; of the sessions' names what all tries share."""
         places = (
             each.removeprefix(_ARN_OF_S3).partition("/")[0] if each.startswith(_ARN_OF_S3) else each.rpartition("/")[2]
             for each in self.resources
         )
-        told = {*self.access_keys, *self.sessions, *self.instances, *places, self.agent_token}
+        sessions = (name[: name.rfind(".") + 1] or name for name in self.sessions)
+        told = {*self.access_keys, *sessions, *self.instances, *places, self.agent_token}
         return frozenset(told - {""})
 
 
@@ -79,6 +80,17 @@ class Attribution:
     who: tuple[str, ...] = ()
     why: str = ""
     hints: tuple[str, ...] = ()
+
+
+def search_keys(run: RunFacts, journal: Iterable[AwsCall]) -> frozenset[str]:
+    """What finds every event that ``reconcile`` may need: by the access key of each call, or by its request id.
+
+    A request id is looked for only where the call's access key is not known to be the run's, for a search takes longer
+    the more keys there are.
+    """
+    return run.keys | {
+        call.request_id for call in journal if call.request_id and call.access_key_id not in run.access_keys
+    }
 
 
 def request_of(event: TrailEvent) -> tuple[str, str, str, str] | None:

@@ -41,7 +41,7 @@ def _is_followed(body: bytes) -> bool:
     libdeflate's wrapper does not tell where the stream ends; if that is before the end of the file, the same size
     stands there as well. Where it stands twice, by chance once in a thousand files, zlib decides.
     """
-    if body.find(body[-4:], 0, len(body) - 1) == -1:
+    if body.rfind(body[-4:], 0, len(body) - 1) == -1:
         return False
     stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
     left = body

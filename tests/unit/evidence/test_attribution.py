@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from druid_reindex.evidence.attribution import Attribution, Attributor, RunFacts, Sign, request_of_call, touches
+from druid_reindex.evidence.attribution import (
+    Attribution,
+    Attributor,
+    RunFacts,
+    Sign,
+    request_of_call,
+    search_keys,
+    touches,
+)
 from druid_reindex.evidence.trail_event import TrailEvent
 from druid_reindex.model.declared_actor import DeclaredActor
 from trail_account import ACCOUNT, HOUR, NIGHT
@@ -149,6 +157,11 @@ def test_a_service_that_acts_by_itself() -> None:
 
 
 def test_what_the_trail_is_searched_for() -> None:
-    names = {ACCESS_KEY, SESSION, INSTANCE, "drx/0a1b2c3d", "drx-phi-111122223333", KEY_ARN.partition("/")[2]}
+    names = {ACCESS_KEY, "drx1.0a1b2c3d.", INSTANCE, "drx/0a1b2c3d", "drx-phi-111122223333", KEY_ARN.partition("/")[2]}
     assert FACTS.keys == names
+    assert SESSION.startswith("drx1.0a1b2c3d.")
+    unknown = call(2, access_key_id="")
+    assert search_keys(FACTS, [call(1), unknown, call(3, access_key_id="", request_id=None)]) == names | {
+        unknown.request_id
+    }
     assert "" not in replace(FACTS, agent_token="").keys

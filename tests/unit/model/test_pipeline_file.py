@@ -65,6 +65,15 @@ connections:
 expectations:
   - type: expect_column_values_to_not_be_null
     column: code
+declared_actors:
+  - name: historicals
+    principal: arn:aws:iam::111122223333:role/DruidNode
+    verbs: [s3:GetObject, "kms:Decrypt"]
+    prefix: s3://drx-phi-111122223333/druid/segments/
+    window: 02:00-06:00
+    owner: druid-platform
+    purpose: Druid's nodes load the segments that they serve.
+    expires: 2027-06-30
 unloads:
   - name: claims
     sql: unload/patient_claims.sql
@@ -118,6 +127,7 @@ policy:
   retries: 2
 """
 POLICY = WHOLE[WHOLE.index("policy:") :].rstrip()
+ACTORS = WHOLE[WHOLE.index("declared_actors:") : WHOLE.index("\nunloads:")]
 UNLOADS = WHOLE[WHOLE.index("unloads:") : WHOLE.index("\ntoken_key:")]
 TOKEN_KEY = WHOLE[WHOLE.index("token_key:") : WHOLE.index("\nloads:")]
 TOKENS = WHOLE[WHOLE.index("    tokens:") : WHOLE.index("\n  - name: visits")]
@@ -182,6 +192,20 @@ WRONG = [
      "expectations: none", "found 'none'", "{type, column, …}"),
     ("expectations[].type", "  - type: expect_column_values_to_not_be_null", "  - type: expect_column_to_exits",
      "found 'expect_column_to_exits'", "did you mean expect_column_to_exist?"),
+    ("declared_actors", ACTORS, "declared_actors: druid", "found 'druid'", "it is a list"),
+    ("declared_actors[].name", "  - name: historicals", "  - name: Historicals", "found 'Historicals'", "of its own"),
+    ("declared_actors[].principal", ":role/DruidNode", ":role/*", "role/*'", "without * or ?"),
+    ("declared_actors[].invoked_by", "    principal: arn:aws:iam::111122223333:role/DruidNode",
+     "    invoked_by: replication", "found 'replication'", "replication.s3.amazonaws.com"),
+    ("declared_actors[].verbs", '    verbs: [s3:GetObject, "kms:Decrypt"]', "    verbs: GetObject", "found 'GetObject'",
+     "in CloudTrail's words"),
+    ("declared_actors[].prefix", "    prefix: s3://drx-phi-111122223333/druid/segments/", "    prefix: s3://else/druid",
+     "found 's3://else/druid'", "nothing of phi lies there"),
+    ("declared_actors[].window", "02:00-06:00", "2-6", "found '2-6'", "22:00-04:00"),
+    ("declared_actors[].owner", "owner: druid-platform", "owner: ''", "found ''", "answers for it"),
+    ("declared_actors[].purpose", "    purpose: Druid's nodes load the segments that they serve.", "    purpose: loads",
+     "found 'loads'", "what it does this for"),
+    ("declared_actors[].expires", "2027-06-30", "2027-06", "found '2027-06'", "the last day"),
     ("unloads", UNLOADS, "unloads: claims", "found 'claims'", "it is a list"),
     ("unloads[].name", "  - name: claims", "  - name: Claims", "found 'Claims'", "a word in small letters"),
     ("unloads[].sql", "    sql: unload/patient_claims.sql", "    sql: claims.sql", "found 'claims.sql'",
@@ -314,9 +338,9 @@ def test_a_missing_field(tmp_path: Path, boundaries: Boundaries, name: str) -> N
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (WHOLE + "lokback: P9D\n", "p.yaml:96: lokback: found 'P9D' in a field that does not exist; did you mean look"),
-        (WHOLE + "metrics: []\n", "p.yaml:96: metrics: found the field twice (lines 17 and 96); keep one of them"),
-        (WHOLE.replace("  retries", "  retrys"), "p.yaml:95: policy.retrys: found 2 in a field that does not exist; "),
+        (WHOLE + "lokback: P9D\n", "p.yaml:105: lokback: found 'P9D' in a field that does not exist; did you mean"),
+        (WHOLE + "metrics: []\n", "p.yaml:105: metrics: found the field twice (lines 17 and 105); keep one of them"),
+        (WHOLE.replace("  retries", "  retrys"), "p.yaml:104: policy.retrys: found 2 in a field that does not exist; "),
         (WHOLE.replace("    fieldName", "    fieldname"), "metrics[0].fieldname: found 'value' in a field that does "),
         (WHOLE.replace("    fieldName: value\n", ""), "p.yaml:18: metrics[0].fieldName: found nothing; doubleSum"),
         (WHOLE.replace("  druid: my_druid", "  password: hunter2"), "password: found a value that is not shown in a "),
@@ -341,7 +365,7 @@ def test_one_error_names_all_defects_in_the_order_of_their_lines(tmp_path: Path,
     text = text.replace("doubleSum", "sum").replace("retries: 2", "retries: 99").replace("patient_labs", "claims")
     told = [part for part in refused(tmp_path / "p.yaml", text, boundaries).splitlines() if "p.yaml:" in part]
     named = [line.split("p.yaml:")[1].split(" found")[0] for line in told if "found" in line]
-    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "30: lookback:", "95: policy.retries:"]
+    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "30: lookback:", "104: policy.retries:"]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, boundaries: Boundaries) -> None:
