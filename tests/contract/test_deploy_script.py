@@ -58,7 +58,7 @@ def test_every_stack_gets_what_earlier_ones_told_and_nothing_it_does_not_ask_for
         document = template((SCRIPT.parent / f"{stack_of(call)}.yaml").read_text())
         assert overrides(call).keys() == document["Parameters"].keys() & told
         told |= document["Outputs"].keys()
-    assert overrides(calls[4])["AirflowPrincipalArn"] == "arn:aws:iam::1:role/Airflow"
+    assert overrides(calls[5])["AirflowPrincipalArn"] == "arn:aws:iam::1:role/Airflow"
     assert "SubnetIds: of-network" in done.stdout
     regions = {stack_of(call): call[call.index("--region") + 1] for call in calls if "--region" in call}
     assert regions == {"replica": "us-west-2"}

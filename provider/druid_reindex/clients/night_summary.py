@@ -61,6 +61,15 @@ class QualitySummary:
 
 
 @dataclass(frozen=True)
+class EvidenceSummary:
+    """Where the night's pack lies, None where it left none; the kinds of its parts that are not told, and why not."""
+
+    pack: str | None = None
+    pending: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class ShadowSummary:
     """How many chunks of a shadow answer as those of the datasource that it lies beside, and how many do not."""
 
@@ -116,6 +125,7 @@ class Summary:
     stale_chunks: int = 0
     suspended: list[str] = field(default_factory=list)
     outside_calls: dict[str, dict[str, int]] = field(default_factory=dict)
+    evidence: EvidenceSummary = EvidenceSummary()
 
     @property
     def is_green(self) -> bool:
@@ -159,6 +169,9 @@ class Summary:
     def _besides(self) -> dict[str, str]:
         """The rows of what not every night has."""
         rows: dict[str, str] = {}
+        if self.evidence.pack:
+            unread = f", not read: {', '.join(self.evidence.unread)}" if self.evidence.unread else ""
+            rows |= {"evidence": f"{self.evidence.pack}{unread}"}
         if self.rolled_back:
             rows |= {"taken back": "\n".join(self.rolled_back)}
         if self.shadow:
@@ -227,7 +240,12 @@ def summarise(airflow: AirflowApi, dag_id: str, run_id: str) -> Summary:
         stale_chunks=night.get("stale_chunks", 0),
         suspended=night.get("suspended", []),
         outside_calls=_calls(airflow, dag_id, run_id, tasks),
+        evidence=_evidence(told("evidence")),
     )
+
+
+def _evidence(told: dict[str, Any]) -> EvidenceSummary:
+    return EvidenceSummary(told.get("pack"), told.get("pending", []), told.get("unread", []))
 
 
 def _quality(told: dict[str, Any]) -> QualitySummary:

@@ -199,3 +199,13 @@ def test_the_supervisors_that_were_suspended_are_told() -> None:
     assert summary().suspended == ["vitals-stream"]
     assert "vitals-stream" in text(summary())
     assert "supervisors" not in text(summary(xcoms={}))
+
+
+def test_where_the_evidence_lies_and_what_of_it_could_not_be_read() -> None:
+    kept = {"pack": "s3://drx-evidence/phi/packs/v/r/0000.jsonl", "pending": ["journal"], "unread": ["objects"]}
+    told = summary(xcoms=XCOMS | {("evidence", "return_value"): kept})
+    assert (told.evidence.pack, told.evidence.pending, told.evidence.unread) == (kept["pack"], ["journal"], ["objects"])
+    rows = told._besides()
+    assert rows["evidence"] == f"{kept['pack']}, not read: objects"
+    assert summary().evidence.pack is None
+    assert "evidence" not in summary()._besides()
