@@ -68,7 +68,8 @@ def sign_off(  # noqa: PLR0913, PLR0917  # each is an option of the command
 
 def _signer(reader: Reader, evidence: Evidence) -> SigningPort:
     """The key that the last pack is signed with. Raises IntegrityError where a pack is not as it was signed."""
-    from druid_reindex.clients.signing import KmsSigner  # noqa: PLC0415  # boto3 is slow to import
+    from druid_reindex.clients.session import build_session  # noqa: PLC0415  # boto3 is slow to import
+    from druid_reindex.clients.signing import KmsSigner  # noqa: PLC0415
 
     if evidence.changed is not None or not evidence.packs:
         raise IntegrityError(
@@ -78,7 +79,8 @@ def _signer(reader: Reader, evidence: Evidence) -> SigningPort:
             remedy="find out who changed them: there is nothing to decide on until then",
         )
     wanted = evidence.packs[-1].fingerprint
-    signers = [KmsSigner(reader.session, each.signing_key_arn, attempts=AWS_ATTEMPTS) for each in reader.places()]
+    session = build_session(region=reader.desk.boundaries.region)
+    signers = [KmsSigner(session, each.signing_key_arn, attempts=AWS_ATTEMPTS) for each in reader.places()]
     found = next((each for each in signers if each.public_key().fingerprint == wanted), None)
     if found is None:
         raise IntegrityError(

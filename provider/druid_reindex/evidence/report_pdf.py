@@ -30,8 +30,8 @@ _GREY: Final = Color(0.35, 0.35, 0.35)
 _PALE: Final = Color(0.95, 0.95, 0.95)
 _MARGIN = 16 * mm
 _WIDTH = landscape(A4)[0] - 2 * _MARGIN - 12  # the frame's own padding
-_SPELLED = {"✗": "x", "✓": "+", "→": "->"}
-_NARROW, _WIDE = 8, 60
+_SPELLED = {"✗": "x", "✓": "+", "→": "->", "\n": " "}
+_NARROW, _WIDE = 13, 44
 
 
 def pdf(report: Report) -> bytes:

@@ -19,19 +19,20 @@ from twins import FakeSigner
 
 KEY_ARN = FakeSigner.key
 PLACE = EvidencePlace(uri="s3://evidence/e", kms_key_arn=KEY_ARN, signing_key_arn=KEY_ARN)
+CONFIGS = Path(__file__).parents[3] / "emr_configs"
 DECIDE = ("--by", "Grace Hopper", "--decision", "follow-up", "--note", "asked jo")
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(Reader, "places", lambda _self: [PLACE])
-    monkeypatch.setattr(session, "build_session", lambda: None)
+    monkeypatch.setattr(session, "build_session", lambda region: None)
     monkeypatch.setattr(signing, "KmsSigner", lambda _session, _key, attempts: FakeSigner())
     return packs.write(night(supplement=confirmed(FOREIGN)), tmp_path / "packs" / "patient_vitals" / packs.RUN)
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["evidence", "sign-off", *arguments])
+    return CliRunner().invoke(app, ["evidence", "sign-off", *arguments, "--configs", str(CONFIGS)])
 
 
 def decisions(place: Path) -> list[SignOff | Doubtful]:

@@ -56,6 +56,10 @@ def test_all_that_the_tables_say_is_there(report: Report) -> None:
         assert "".join(word.split()) in packed
 
 
+def test_no_character_of_our_own_is_spelled(report: Report) -> None:
+    assert all(r"\u{" not in page.extract_text() for page in read(report).pages)
+
+
 def test_a_letter_that_the_font_has_not_is_spelled_and_markup_is_text(report: Report) -> None:
     odd = Table("odd", "Odd", ("a",), [("Жанна & <b>bold</b>",)])
     section = replace(report.sections[1], tables=(odd,), figure=None)
