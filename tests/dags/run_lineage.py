@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.openlineage.plugins.listener import get_openlineage_listener
 from airflow.serialization.definitions.dag import SerializedDAG
@@ -22,8 +24,10 @@ from airflow.utils.db import initdb
 from airflow.utils.types import DagRunType
 from run_nights import DAG_ID, empty, good, reindex_fails, rows_change, told, unhurried
 
-from night_world import World
+from moved_night import moving_pipeline, with_sources
+from night_world import ROOT, World
 
+CANARY = "Maria-Magdalena-Quendolin"
 BACKFILLED = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 
@@ -32,13 +36,36 @@ def backfilled() -> World:
     return World(conf={"reason": "a backfill"})
 
 
+MOVED = World()
+
+
+def moved() -> World:
+    """The night of the pipeline that moves tables."""
+    return with_sources(MOVED)
+
+
 NIGHTS: dict[str, Callable[[], World]] = {
     "green": good,
     "empty": empty,
     "red": reindex_fails,
     "rolled_back": rows_change,
     "backfilled": backfilled,
+    "moved": moved,
 }
+
+
+def moving_dag(folder: Path) -> Any:
+    """Its DAG, from files in ``folder``, whose SELECT has a value in it that nobody may be told."""
+    for name in ("emr_configs", "sql"):
+        shutil.copytree(ROOT / name, folder / name)
+    select = folder / "sql" / "unload" / "patient_claims.sql"
+    select.write_text(f"{select.read_text()}  AND patient_id <> '{CANARY}'\n")
+    pipeline = moving_pipeline().model_dump(mode="json", exclude_unset=True)
+    (folder / "dags" / "pipelines").mkdir(parents=True)
+    (folder / "dags" / "pipelines" / "moved.yaml").write_text(yaml.safe_dump(pipeline))
+    (folder / "dags" / "airflow_dag.py").write_text((ROOT / "dags" / "nightly_reindex.py").read_text())
+    (dag,) = DagBag(folder / "dags").dags.values()
+    return unhurried(dag)
 
 
 def sent(dag: Any, name: str) -> dict[str, Any]:
@@ -65,7 +92,10 @@ def sent(dag: Any, name: str) -> dict[str, Any]:
 if __name__ == "__main__":
     initdb()
     nightly = unhurried(DagBag(Path(sys.argv[1])).dags[DAG_ID])
-    nights = {name: sent(nightly, name) for name in NIGHTS}
+    moving = moving_dag(Path(sys.argv[2]).parent / "moved")
+    nights = {name: sent(moving if name == "moved" else nightly, name) for name in NIGHTS}
     get_openlineage_listener().before_stopping(None)
     lines = Path(os.environ["LINEAGE_FILE"]).read_text().splitlines()
-    Path(sys.argv[2]).write_text(json.dumps({"nights": nights, "events": [json.loads(line) for line in lines]}))
+    select = next(each for batch in MOVED.redshift.sent.values() for each in batch if each.startswith("UNLOAD"))
+    told_all = {"nights": nights, "select": select, "events": [json.loads(line) for line in lines]}
+    Path(sys.argv[2]).write_text(json.dumps(told_all))

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from lineage_graph import broken_runs, by_run, names, parts, unknown_columns
+from lineage_graph import broken_runs, by_run, flows, names, parts, reached, unknown_columns
 from openlineage_spec import problems
 from own_airflow import told_by
 
+CANARY = "Maria-Magdalena-Quendolin"
 DRUID = ("druid://druid.example.org:9088", "patient_vitals")
 CONNECTION = {"conn_type": "druid_reindex_druid", "host": "druid.example.org", "port": 9088, "schema": "https"}
 Told = dict[str, Any]
@@ -59,6 +60,7 @@ def test_nights_end_as_they_should_with_lineage_switched_on(sent: Told) -> None:
     states = {name: night["state"] for name, night in sent["nights"].items()}
     assert states == {
         "green": "success", "empty": "success", "red": "failed", "rolled_back": "failed", "backfilled": "success",
+        "moved": "success",
     }  # fmt: skip
 
 
@@ -160,3 +162,18 @@ def test_each_task_of_a_night_tells_whose_it_is(sent: Told) -> None:
     assert {each["classification"] for each in told} == {"phi"}
     (work,) = [each["work"] for each in told if each.get("batch") == 0]
     assert work["task_id"].startswith("drx_patient_vitals_")
+
+
+def test_tables_files_and_segments_of_a_night_are_one_line_for_the_provider_too(sent: Told) -> None:
+    graph = flows(of_night(sent, "moved"))
+    (first,) = [name for name in graph if name[1].endswith(".billing.claims")]
+    seen = reached(graph, first)
+    assert [name for name in seen if name[1].endswith(".clinic.patient_snapshot")]
+    assert (DRUID[0], "patient_snapshot") in seen
+    assert len([name for name in seen if name[0].startswith("s3://")]) == 3
+
+
+def test_no_value_of_a_select_and_no_select_is_in_any_event(sent: Told) -> None:
+    told = json.dumps(sent["events"])
+    assert not [hidden for hidden in (CANARY, "CAST(", "service_date >=") if hidden in told]
+    assert CANARY in sent["select"], "Redshift was sent it"

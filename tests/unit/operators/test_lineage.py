@@ -13,9 +13,6 @@ from airflow.sdk.exceptions import AirflowException
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.serde import Serde
 
-from druid_reindex.model.cluster import Step, StepState
-from druid_reindex.model.pipeline import Pipeline
-from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
 from druid_reindex.operators.export import ExportSegmentsOperator
@@ -28,56 +25,19 @@ from druid_reindex.operators.redshift import LoadRedshiftOperator, UnloadRedshif
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.operators.validate import ValidateSegmentsOperator
 from lineage_graph import flows, names, reached, unknown_columns
-from night_world import REBUILT_OBJECT, SETTINGS, World, make, measured
+from moved_night import moving_pipeline, with_sources
+from night_world import SETTINGS, World, make
 from openlineage_spec import problems
-from twins import FakeEmr, FakeStore, Outcome, segment
-from warehouse import KEY, Warehouse, sql
+from warehouse import sql
 
 CANARY = "Maria-Magdalena-Quendolin"
 DRUID = "druid://druid.example.org:9088"
 RUN = "63277489-6713-5aed-a80c-5b701e3a7353"
 
 
-def snapshot_settings() -> Any:
-    """The shipped pipeline that moves tables, on the Overlord, whose twin publishes what a test says."""
-    read = type(SETTINGS).read(
-        SETTINGS.configs.parent / "dags/pipelines/patient_snapshot.yaml", configs=SETTINGS.configs
-    )
-    changed = read.pipeline.model_dump() | {"submit": "overlord", "cluster": {"profile": "secure"}}
-    changed["unloads"] = [each for each in changed["unloads"] if each["name"] == "claims"]
-    changed["inputs"] = [each for each in changed["inputs"] if each.get("unload") != "conditions"]
-    return replace(SETTINGS, pipeline=Pipeline.model_validate(changed))
-
-
-SNAPSHOT = snapshot_settings()
+SNAPSHOT = replace(SETTINGS, pipeline=moving_pipeline())
 (CLAIMS,) = SNAPSHOT.pipeline.unloads
 (LOAD,) = SNAPSHOT.pipeline.loads
-
-
-class Cluster(FakeEmr):
-    """An EMR whose steps leave what the scripts leave that tokenise and export."""
-
-    def __init__(self, store: FakeStore) -> None:
-        super().__init__()
-        self.store = store
-
-    def describe_step(self, cluster_id: str, step_id: str) -> Step:
-        step = super().describe_step(cluster_id, step_id)
-        if step.state is StepState.COMPLETED:
-            arguments = self.added[int(step_id[2:]) - 1]["HadoopJarStep"]["Args"]
-            self._leave(next(S3Uri.parse(each) for each in arguments if each.endswith("spec.json")))
-        return step
-
-    def _leave(self, place: S3Uri) -> None:
-        spec = json.loads(self.store.get(place))
-        entries = [
-            {"url": f"{spec['output']}part-{i}", "meta": {"content_length": 2, "record_count": each["rows"]}}
-            for i, each in enumerate(spec.get("inputs") or spec["segments"])
-        ]
-        left = {entry["url"]: {} for entry in entries} | {f"{spec['output']}manifest": {"entries": entries}}
-        left[str(place).replace("spec.json", "result.json")] = {"protocol": 1, "exit_code": 0}
-        for uri, document in left.items():
-            self.store.put(S3Uri.parse(uri), json.dumps(document).encode(), kms_key_arn=KEY)
 
 
 @pytest.fixture(autouse=True)
@@ -103,18 +63,6 @@ def sent(world: World, task: NightOperator) -> list[dict[str, Any]]:
     begun = event(task, RunState.START, task.get_openlineage_facets_on_start())
     world.run(task)
     return [begun, event(task, RunState.COMPLETE, task.get_openlineage_facets_on_complete(None))]
-
-
-def with_sources(world: World) -> World:
-    """A world whose Druid has a day to build the snapshot from, and whose Redshift has claims."""
-    day = "2026-09-01T00:00:00.000Z/2026-09-02T00:00:00.000Z"
-    new = segment(day, version="2026-10-06T02:30:00.000Z", datasource="patient_snapshot", rows=100)
-    old = segment(day, version="2026-09-02T00:00:00.000Z", datasource="patient_vitals", rows=100)
-    world.druid.segments, world.druid.outcomes = [old], [Outcome(publishes=[new])]
-    world.druid.answers = measured(lambda _sql: 100, world.druid)
-    world.emr, world.redshift.run = Cluster(world.store), Warehouse(world.store)
-    world.store.put(REBUILT_OBJECT, b"segment", kms_key_arn=KEY)
-    return world
 
 
 def whole_night(world: World) -> list[dict[str, Any]]:
