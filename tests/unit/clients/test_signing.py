@@ -54,7 +54,11 @@ def test_only_the_digest_is_sent_and_the_signature_verifies(kms: KmsSigner, stub
     assert kms.public_key().has_signed(MESSAGE, signature)
 
 
-@pytest.mark.parametrize("signature", [FakeSigner(2).sign(MESSAGE), HELD.sign(MESSAGE + b"."), b"\x30"])
+@pytest.mark.parametrize(
+    "signature",
+    [FakeSigner(2).sign(MESSAGE), HELD.sign(MESSAGE + b"."), b"\x30"],
+    ids=["another key's", "of another message", "no DER"],
+)
 def test_a_signature_that_does_not_hold_is_not_used(kms: KmsSigner, stub: Stubber, signature: bytes) -> None:
     signing(stub, signature)
     stub.add_response("get_public_key", public_key())
