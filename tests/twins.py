@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from druid_reindex.errors import ConfigurationError, ConflictError, NotFoundError, RefusedError
 from druid_reindex.evidence.public_key import PublicKey
+from druid_reindex.evidence.selectors import Selectors
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskState, TaskStatus
@@ -639,12 +640,19 @@ class FakeLockedStore(FakeStore):
         return self.locks.get(uri)
 
 
+@dataclass
 class FakeTrail:
     """A trail's files by their address; ``keys`` signed its digests."""
 
     scopes: list[TrailScope] = field(default_factory=list)
     objects: dict[S3Uri, StoredDigest] = field(default_factory=dict)
     keys: dict[str, TrailKey] = field(default_factory=dict)
+    selected: Selectors = field(default_factory=Selectors)
+
+    def selectors(self, scope: TrailScope) -> Selectors:
+        if scope.name not in {each.name for each in self.scopes}:
+            raise NotFoundError("find a trail", resource=scope.name, came_back="there is none", remedy="check its name")
+        return self.selected
 
     def trail(self, name_or_arn: str) -> TrailScope:
         for each in self.scopes:

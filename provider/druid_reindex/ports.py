@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from druid_reindex.evidence.selectors import Selectors
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
 from druid_reindex.model.cluster import Cluster, Step, StoredConfiguration
 from druid_reindex.model.druid_task import LoadStatus, TaskStatus
@@ -215,6 +216,9 @@ class TrailPort(Protocol):
 
     def trails(self) -> list[TrailScope]:
         """The trails that deliver events of this account and Region."""
+
+    def selectors(self, scope: TrailScope) -> Selectors:
+        """What the trail records. Raises ProtocolError where it chooses by what is not understood here."""
 
     def regions(self, scope: TrailScope) -> list[str]:
         """The Regions of which the trail has ever delivered a digest, in order."""

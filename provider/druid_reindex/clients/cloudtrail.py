@@ -14,7 +14,9 @@ from botocore.config import Config
 
 from druid_reindex.clients.aws_errors import translated
 from druid_reindex.clients.session import ATTEMPTS, client_config
+from druid_reindex.clients.trail_selectors import read_selectors
 from druid_reindex.errors import NotFoundError
+from druid_reindex.evidence.selectors import Selectors
 from druid_reindex.model.trail import BEFORE, StoredDigest, TrailKey, TrailScope, Window, digest_end
 from druid_reindex.model.uri import Arn, S3Uri
 
@@ -46,6 +48,11 @@ class CloudTrailClient:
         """The trails that deliver events of this account and Region, those of an organization among them."""
         with translated("list the trails", "CloudTrail"):
             return [_scope(each) for each in self._cloudtrail.describe_trails(includeShadowTrails=True)["trailList"]]
+
+    def selectors(self, scope: TrailScope) -> Selectors:
+        """What the trail records. Raises ProtocolError where it chooses by what is not understood here."""
+        with translated("read what a trail records", scope.name):
+            return read_selectors(self._cloudtrail.get_event_selectors(TrailName=scope.arn), scope.name)
 
     def regions(self, scope: TrailScope) -> list[str]:
         """The Regions of which the trail has ever delivered a digest, in order."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from druid_reindex.errors import ConflictError, IntegrityError, NotProtectedError
+from druid_reindex.errors import ConflictError, IntegrityError, NotFoundError, NotProtectedError
 from druid_reindex.evidence.chain import split
 from druid_reindex.evidence.pack import ENVELOPE, KEY, LINES, Draft, draft, redraft, sequence_of, stem_of
-from druid_reindex.evidence.parts import Kind, Part, Run, Signer, told
+from druid_reindex.evidence.parts import Kind, Part, Run, Signer, State, told
 from druid_reindex.evidence.public_key import ALGORITHM, PublicKey
 from druid_reindex.evidence.verify import Changed, Files, Verified, verify_all
 from druid_reindex.model.evidence_place import EvidencePlace, ObjectLock
@@ -60,12 +60,38 @@ class PackKeeper:
         self._complete()
         before = self._verified(now)
         parts = {part.kind: part for part in gather()}
-        if before and self._told(before[-1]) == _content(parts.values()):
+        if before and self._read(before[-1].title.sequence) == _content(parts.values()):
             return Kept(self._uri(before[-1].title.sequence, LINES), before[-1], is_new=False)
         made = self._drafted(parts, before, now)
         self._write(made)
         latest = self._verified(now)[-1]
         return Kept(self._uri(latest.title.sequence, LINES), latest, is_new=True)
+
+    def add(self, parts: Iterable[Part], now: datetime) -> Kept:
+        """The run's latest pack, once it tells ``parts`` beside all that the one before it tells.
+
+        Raises NotFoundError where the run has no pack, and what ``keep`` raises.
+        """
+        there = _numbers(self._there())
+        if not there:
+            raise NotFoundError(
+                "add to a run's evidence",
+                resource=str(self.folder),
+                came_back="no pack lies there",
+                remedy="let the night's task evidence write the first one",
+            )
+
+        def gather() -> Iterable[Part]:
+            return (self._latest() | {part.kind: part for part in parts}).values()
+
+        return self.keep(gather, now)
+
+    def _latest(self) -> dict[Kind, Part]:
+        """What the latest pack tells, but which it is and who signed it."""
+        told = self._read(_numbers(self._there())[-1])
+        return {
+            Kind(kind): Part(Kind(kind), State(state), body, number) for kind, (state, number, body) in told.items()
+        }
 
     def _complete(self) -> None:
         """Sign the lines of a run that was killed before it had signed them."""
@@ -156,8 +182,8 @@ class PackKeeper:
             )
         return [each for each in said if isinstance(each, Verified)]
 
-    def _told(self, pack: Verified) -> dict[str, Any]:
-        lines = [json.loads(each) for each in split(self.store.get(self._uri(pack.title.sequence, LINES)))]
+    def _read(self, sequence: int) -> dict[str, Any]:
+        lines = [json.loads(each) for each in split(self.store.get(self._uri(sequence, LINES)))]
         return {
             each["kind"]: (each["state"], each["version"], each["body"])
             for each in lines

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
-from druid_reindex.evidence.parts import Kind, Part, State
+from druid_reindex.evidence.parts import Kind, Part, Record, State
 
 
 class Unexplained(StrEnum):
@@ -77,12 +77,13 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What CloudTrail confirms, and how much of it there was to confirm."""
+    """What CloudTrail confirms, and how much of it there was to confirm; ``stored`` has each call and each event."""
 
     KIND: ClassVar[Kind] = Kind.MATCHES
 
     matches: Sequence[Match]
     coverage: Sequence[Share]
+    stored: Record | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,9 @@ class Findings:
     findings: Sequence[Touched]
 
 
-def told_by_trail(body: Journal | Matches | Findings) -> Part:
+TrailBody: TypeAlias = Journal | Matches | Findings
+
+
+def told_by_trail(body: TrailBody) -> Part:
     """The part that ``body`` is."""
     return Part(body.KIND, State.TOLD, asdict(body))

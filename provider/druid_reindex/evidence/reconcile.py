@@ -16,7 +16,8 @@ from enum import StrEnum
 import msgspec
 
 from druid_reindex.errors import ProtocolError
-from druid_reindex.evidence.attribution import Attributor, RunFacts, Sign, request_of, request_of_call
+from druid_reindex.evidence.attribution import Attribution, Attributor, RunFacts, Sign, request_of, request_of_call
+from druid_reindex.evidence.event_names import event_name
 from druid_reindex.evidence.trail_event import TrailEvent
 from druid_reindex.evidence.trail_view import TrailView
 from druid_reindex.model.aws_call import AwsCall
@@ -57,12 +58,22 @@ class Seen(msgspec.Struct, frozen=True):
     hints: tuple[str, ...] = ()
 
 
+class Explained(msgspec.Struct, frozen=True):
+    """An event that a session, an instance or a declaration explains: ``who`` are the runs, or the declared actor."""
+
+    sign: Sign
+    who: tuple[str, ...]
+    event_source: str
+    event_name: str
+    at: datetime
+
+
 class Reconciliation(msgspec.Struct, frozen=True):
     """How far journal and trail agree.
 
     ``calls`` are outcomes by the call's name, ``matches`` the events of those that are settled; ``settled`` are events
-    by their id, and ``requests`` the ids of those that are the run's own without a call, by what a call is known by:
-    its journal may come later than they do.
+    by their id, ``explained`` more of those that are no call's, and ``requests`` the ids of those that are the run's
+    own without a call, by what a call is known by: its journal may come later than they do.
     """
 
     run: str
@@ -70,6 +81,7 @@ class Reconciliation(msgspec.Struct, frozen=True):
     calls: dict[str, Outcome] = {}
     matches: dict[str, list[str]] = {}
     settled: dict[str, Sign] = {}
+    explained: dict[str, Explained] = {}
     requests: dict[str, str] = {}
     open_events: list[Seen] = []
 
@@ -161,12 +173,20 @@ def advance(
             outcomes[name] = Outcome.AMBIGUOUS
         matches |= {name: ids} if ids else {}
     settled = before.settled | {key: each.sign for key, each in whose.items() if each.sign.explains}
+    explained = before.explained | {
+        key: _explained(fresh[key], e) for key, e in whose.items() if e.sign.explains and e.sign not in _CLEAR
+    }
     requests = before.requests | {_line(fresh[key]): key for key, each in whose.items() if each.sign in _OWN}
     still = [Seen(fresh[key], e.sign, e.who, e.why, e.hints) for key, e in whose.items() if not e.sign.explains]
     still.sort(key=lambda each: (each.event.event_time, each.event.event_id))
-    return Reconciliation(before.run, PROTOCOL, outcomes, matches, settled, requests, still)
+    return Reconciliation(before.run, PROTOCOL, outcomes, matches, settled, explained, requests, still)
 
 
+def _explained(event: TrailEvent, found: Attribution) -> Explained:
+    return Explained(found.sign, found.who, event.event_source, event.event_name, event.event_time)
+
+
+_CLEAR = {Sign.E1, Sign.ELSEWHERE}
 _OWN = {Sign.E2, Sign.S1, Sign.S2}
 
 
@@ -205,7 +225,7 @@ def _by_key(calls: Mapping[str, AwsCall], events: Mapping[str, TrailEvent]) -> d
     candidates = {
         name: [
             event.event_id
-            for event in asked[call.access_key_id, call.event_source, call.operation, call.region]
+            for event in asked[call.access_key_id, call.event_source, event_name(call), call.region]
             if call.attempted_at - _EARLY <= event.event_time <= call.attempted_at + _LATE
         ]
         for name, call in calls.items()

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from druid_reindex.evidence.chain import HEAD
 from druid_reindex.evidence.dsse import PREDICATE_TYPE
 from druid_reindex.evidence.parts import VERSION, Body, Kind, State, Why
+from druid_reindex.evidence.parts_trail import TrailBody
 
 _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _DEFINITIONS = "#/$defs/{model}"
@@ -17,7 +18,7 @@ _DEFINITIONS = "#/$defs/{model}"
 def json_schema() -> dict[str, Any]:
     """The schema that each line of a pack holds to."""
     definitions: dict[str, Any] = {}
-    bodies = {each.KIND: _reference(each, definitions) for each in get_args(Body)}
+    bodies = {each.KIND: _reference(each, definitions) for each in (*get_args(Body), *get_args(TrailBody))}
     why = _reference(Why, definitions)
     untold = [state.value for state in State if state is not State.TOLD]
     told = [_line(kind, {"const": State.TOLD.value}, body) for kind, body in bodies.items()]

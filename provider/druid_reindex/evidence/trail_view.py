@@ -1,8 +1,4 @@
-"""What may be concluded from a trail: what it records at all, and of which times its files tell, provably whole.
-
-Sources: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_EventSelector.html,
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html (S3's data events)
-"""
+"""What may be concluded from a trail: whether it records a call at all, and of which times its files tell, provably."""
 
 from __future__ import annotations
 
@@ -11,62 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from druid_reindex.evidence.selectors import Selectors
 from druid_reindex.evidence.trail_report import TrailReport, uncovered
 from druid_reindex.model.aws_call import AwsCall
 from druid_reindex.model.trail import Window
 
 GRACE = timedelta(minutes=75)  # a log file comes within about 5 minutes, its digest after the hour that it is named in
 PATIENCE = timedelta(hours=24)  # after which a digest that has not come is one that is not there
-S3_DATA_EVENTS = frozenset(
-    [
-        "AbortMultipartUpload",
-        "CompleteMultipartUpload",
-        "CopyObject",
-        "CreateMultipartUpload",
-        "DeleteObject",
-        "DeleteObjectTagging",
-        "DeleteObjects",
-        "GetObject",
-        "GetObjectAcl",
-        "GetObjectAttributes",
-        "GetObjectLegalHold",
-        "GetObjectRetention",
-        "GetObjectTagging",
-        "GetObjectTorrent",
-        "HeadBucket",
-        "HeadObject",
-        "ListMultipartUploads",
-        "ListObjectVersions",
-        "ListObjects",
-        "ListParts",
-        "PutObject",
-        "PutObjectAcl",
-        "PutObjectLegalHold",
-        "PutObjectRetention",
-        "PutObjectTagging",
-        "RestoreObject",
-        "SelectObjectContent",
-        "UploadPart",
-        "UploadPartCopy",
-    ]
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Selectors:
-    """What a trail records: management events, those of some services aside, and S3's data events below some ARNs."""
-
-    management: bool = True
-    excluded_sources: frozenset[str] = frozenset()
-    s3_prefixes: tuple[str, ...] = ()
-
-    def records(self, call: AwsCall) -> bool:
-        """Whether the trail records such a call; a call that names no object is taken for recorded where any is."""
-        if call.event_source == "s3.amazonaws.com" and call.operation in S3_DATA_EVENTS:
-            if not call.resources:
-                return bool(self.s3_prefixes)
-            return any(f"{arn}/".startswith(prefix) for arn in call.resources for prefix in self.s3_prefixes)
-        return self.management and call.event_source not in self.excluded_sources
 
 
 class Absence(StrEnum):
@@ -80,18 +27,22 @@ class Absence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrailView:
-    """What is known of a trail's files by Region: times of which valid digests tell, and those with damage in them."""
+    """What is known of a trail's files by Region: times of which valid digests tell, and those with damage in them.
+
+    ``grace`` is how long after a call files may come that tell of it.
+    """
 
     selectors: Selectors
     covered: Mapping[str, Sequence[Window]] = field(default_factory=dict)
     damaged: Mapping[str, Sequence[Window]] = field(default_factory=dict)
+    grace: timedelta = GRACE
 
     @classmethod
-    def of(cls, selectors: Selectors, reports: Iterable[TrailReport]) -> TrailView:
+    def of(cls, selectors: Selectors, reports: Iterable[TrailReport], grace: timedelta = GRACE) -> TrailView:
         """What the looks at the trail's Regions, one report each, have shown."""
         listed = [*reports]
         covered = {report.region: tuple(report.covered) for report in listed}
-        return cls(selectors, covered, {report.region: tuple(report.damaged) for report in listed})
+        return cls(selectors, covered, {report.region: tuple(report.damaged) for report in listed}, grace)
 
     def absence(self, call: AwsCall, now: datetime) -> Absence:
         """Why the trail has no event of ``call``.
@@ -100,7 +51,7 @@ class TrailView:
         """
         if not self.selectors.records(call):
             return Absence.NOT_LOGGED
-        expected = Window(call.attempted_at, call.attempted_at + GRACE)
+        expected = Window(call.attempted_at, call.attempted_at + self.grace)
         if any(each.start < expected.end and expected.start < each.end for each in self.damaged.get(call.region, ())):
             return Absence.TRAIL_GAP
         if now < expected.end:

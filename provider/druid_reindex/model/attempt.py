@@ -37,7 +37,7 @@ class Attempt:
     @property
     def mark(self) -> str:
         """16 hexadecimal digits of the run and the task, equal for all its tries."""
-        return hashlib.sha256(f"{self.run}/{self._unit}".encode()).hexdigest()[:_MARK_DIGITS]
+        return _mark(str(self.run), self._unit)
 
     @property
     def session_name(self) -> str:
@@ -78,3 +78,13 @@ class Attempt:
     @property
     def _unit(self) -> str:
         return f"{self.task_id}.{self.map_index}"
+
+
+def session_name_of(run: str, task: str) -> str:
+    """The RoleSessionName of the try that a journal's ``run`` and ``task`` name."""
+    unit, _, try_number = task.rpartition(".")
+    return f"{PROTOCOL}.{_mark(run, unit)}.{try_number}"
+
+
+def _mark(run: str, unit: str) -> str:
+    return hashlib.sha256(f"{run}/{unit}".encode()).hexdigest()[:_MARK_DIGITS]

@@ -45,6 +45,9 @@ class EvidencePlace(Frozen):
         None, min_length=1, description="a reference to your business associate agreement with AWS; or null"
     )
     trail: Trail = Field(Trail.CLOUDTRAIL, description="cloudtrail; emulated in the sandbox alone")
+    trail_arn: str | None = Field(
+        None, description="the full ARN of the trail that records the data; null where the account has one alone"
+    )
 
     @field_validator("uri")
     @classmethod
@@ -58,6 +61,15 @@ class EvidencePlace(Frozen):
         arn = Arn.parse(text)
         if arn.service != "kms" or not arn.resource.startswith("key/"):
             raise ValueError("write the KMS key's full ARN (arn:aws:kms:region:account:key/id), no alias")
+        return text
+
+    @field_validator("trail_arn")
+    @classmethod
+    def _trail_arn(cls, text: str | None) -> str | None:
+        if text is not None:
+            arn = Arn.parse(text)
+            if arn.service != "cloudtrail" or not arn.resource.startswith("trail/"):
+                raise ValueError("write the trail's full ARN (arn:aws:cloudtrail:region:account:trail/name)")
         return text
 
     def lock(self, since: datetime) -> ObjectLock:

@@ -55,6 +55,11 @@ class TrailScope:
         return replace(self, bucket=bucket)
 
     @property
+    def arn(self) -> str:
+        """The trail's ARN; not that of an organization's, which its management account has."""
+        return f"arn:aws:cloudtrail:{self.home_region}:{self.account}:trail/{self.name}"
+
+    @property
     def regions_folder(self) -> S3Uri:
         """Where there is a folder of digests for each Region."""
         owner = f"{self.organization_id}/{self.account}" if self.organization_id else self.account

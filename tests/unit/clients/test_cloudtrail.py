@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from druid_reindex.clients.cloudtrail import CloudTrailClient
 from druid_reindex.errors import NotAuthorizedError, NotFoundError
+from druid_reindex.evidence.selectors import Selectors
 from druid_reindex.model.trail import StoredDigest, Window
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.ports import TrailPort
@@ -52,6 +53,12 @@ def test_a_trail_is_found_by_name_and_by_arn(port: TrailPort) -> None:
     [found] = port.trails()
     assert (found.bucket, found.name, found.home_region) == (BUCKET, "drx", "us-east-1")
     assert port.trail("drx") == found
+
+
+def test_what_it_records(port: TrailPort) -> None:
+    """A new trail records management events alone."""
+    [found] = port.trails()
+    assert port.selectors(found) == Selectors()
 
 
 def test_no_trail_of_that_name() -> None:

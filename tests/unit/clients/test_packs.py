@@ -11,8 +11,9 @@ import pytest
 
 import packs
 from druid_reindex.clients.packs import Kept, PackKeeper
-from druid_reindex.errors import ConflictError, IntegrityError, NoAnswerError, NotProtectedError
-from druid_reindex.evidence.parts import Part
+from druid_reindex.errors import ConflictError, IntegrityError, NoAnswerError, NotFoundError, NotProtectedError
+from druid_reindex.evidence.parts import Kind, Part
+from druid_reindex.evidence.parts_trail import Journal, told_by_trail
 from druid_reindex.model.evidence_place import EvidencePlace, LockMode, ObjectLock
 from druid_reindex.model.uri import S3Uri
 from twins import FakeLockedStore, FakeSigner
@@ -160,3 +161,24 @@ def test_without_a_hold_the_retention_is_enough() -> None:
     store = FakeLockedStore()
     kept(store, place=place)
     assert set(store.locks.values()) == {ObjectLock(LockMode.COMPLIANCE, NOW + timedelta(days=30), is_held=False)}
+
+
+def test_a_supplement_tells_what_is_new_beside_all_that_was_told() -> None:
+    store = FakeLockedStore()
+    kept(store)
+    journal = told_by_trail(Journal(()))
+    added = keeper(store).add([journal], NOW + timedelta(hours=1))
+    assert (added.is_new, added.pack.title.sequence) == (True, 1)
+    assert added.pack.untold["pending"] == [Kind.MATCHES, Kind.FINDINGS]
+    assert not keeper(store).add([journal], NOW + timedelta(hours=2)).is_new
+    before, after = (
+        {each["kind"]: each["body"] for each in map(json.loads, store.get(FOLDER / name).splitlines())}
+        for name in ("0000.jsonl", "0001.jsonl")
+    )
+    changed = {kind for kind in before if before[kind] != after[kind]}
+    assert changed == {"run", "journal"}
+
+
+def test_nothing_is_added_to_no_pack() -> None:
+    with pytest.raises(NotFoundError, match="evidence"):
+        keeper(FakeLockedStore()).add([], NOW)

@@ -13,8 +13,9 @@ import pytest
 from druid_reindex.errors import ProtocolError
 from druid_reindex.evidence.attribution import Sign
 from druid_reindex.evidence.reconcile import Others, Outcome, Reconciliation, advance, named, read_reconciliation
+from druid_reindex.evidence.selectors import Selectors
 from druid_reindex.evidence.trail_event import TrailEvent
-from druid_reindex.evidence.trail_view import Selectors, TrailView
+from druid_reindex.evidence.trail_view import TrailView
 from druid_reindex.model.aws_call import AwsCall
 from druid_reindex.model.trail import Window
 from trail_account import ACCOUNT, HOUR, NIGHT

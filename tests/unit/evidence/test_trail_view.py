@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from druid_reindex.evidence.selectors import Selectors
 from druid_reindex.evidence.trail_chain import Gap, Link, Verdict
 from druid_reindex.evidence.trail_digest import read_digest
 from druid_reindex.evidence.trail_log import LogCheck
 from druid_reindex.evidence.trail_report import TrailReport
-from druid_reindex.evidence.trail_view import Absence, Selectors, TrailView
+from druid_reindex.evidence.trail_view import Absence, TrailView
 from druid_reindex.model.trail import Window
 from trail_account import HOUR, NIGHT, a_night
 from trail_runs import DATA, call, minutes

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from uuid import UUID
 
-from druid_reindex.model.attempt import Attempt
+from druid_reindex.model.attempt import Attempt, session_name_of
 from druid_reindex.model.identity import RunId
 from journals import ATTEMPT, RUN
 
@@ -44,3 +44,8 @@ def test_the_source_identity_is_the_run_and_the_tags_say_what_sts_takes() -> Non
     }
     odd = Attempt(RunId.of(UUID(int=7), dag_id="night*ly", run_id="r"), "housekeeping")
     assert odd.session_tags == {"druid-reindex:run": str(odd.run)}
+
+
+def test_a_journal_says_enough_to_name_the_session() -> None:
+    for attempt in (ATTEMPT, Attempt(RUN, "with.dots")):
+        assert session_name_of(str(attempt.run), attempt.task) == attempt.session_name

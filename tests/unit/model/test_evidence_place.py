@@ -25,6 +25,7 @@ def test_six_years_and_a_hold_unless_a_file_says_otherwise() -> None:
 @pytest.mark.parametrize(("field", "value"), [
     ("uri", "drx-evidence"), ("kms_key_arn", "alias/drx"), ("signing_key_arn", "arn:aws:iam::111122223333:role/x"),
     ("mode", "governance "), ("retention_days", 0), ("retention_days", 40_000), ("agreement", ""), ("bucket", "x"),
+    ("trail_arn", "drx"), ("trail_arn", "arn:aws:cloudtrail:us-east-1:111122223333:channel/x"),
 ])  # fmt: skip
 def test_what_cannot_work_is_refused(field: str, value: object) -> None:
     with pytest.raises(ValidationError):
@@ -42,3 +43,8 @@ def test_a_lock_covers_what_is_no_stricter(found: ObjectLock, covers: bool) -> N
     assert found.covers(LOCK) is covers
     assert not replace(LOCK, mode=LockMode.GOVERNANCE).covers(replace(LOCK, mode=LockMode.COMPLIANCE))
     assert LOCK.covers(replace(LOCK, is_held=False))
+
+
+def test_the_trail_is_named_in_full() -> None:
+    arn = "arn:aws:cloudtrail:us-east-1:111122223333:trail/drx"
+    assert EvidencePlace(**WRITTEN, trail_arn=arn).trail_arn == arn

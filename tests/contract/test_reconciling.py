@@ -1,0 +1,275 @@
+"""A short night in an emulated account with a trail: journalled by the real hook, laid beside what CloudTrail says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+
+import packs
+from druid_reindex.clients.cloudtrail import CloudTrailClient
+from druid_reindex.clients.evidence_folders import s3_folders
+from druid_reindex.clients.journal import Binding, journalled
+from druid_reindex.clients.journal_files import JournalFiles
+from druid_reindex.clients.locked_store import LockedStore
+from druid_reindex.clients.packs import PackKeeper
+from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
+from druid_reindex.clients.session import recorded, role_session
+from druid_reindex.clients.signing import KmsSigner
+from druid_reindex.evidence.parts import Kind, Part, Run, Task, Tasks, told
+from druid_reindex.evidence.parts_trail import Unexplained
+from druid_reindex.evidence.report import Level
+from druid_reindex.evidence.report_night import night_report
+from druid_reindex.evidence.report_read import Evidence, read_packs
+from druid_reindex.model.attempt import Attempt
+from druid_reindex.model.boundary import Boundary
+from druid_reindex.model.config_files import load_boundaries
+from druid_reindex.model.evidence_place import Trail
+from druid_reindex.model.identity import RunId
+from druid_reindex.model.pipeline import Classification
+from druid_reindex.model.uri import S3Uri
+from druid_reindex.sandbox.aws import service
+from druid_reindex.sandbox.aws.site import REGION, Daemons
+from druid_reindex.sandbox.aws.trail import command
+from druid_reindex.sandbox.home import SandboxHome
+from emulated_account import Emulator, start
+
+CONFIGS = Path(__file__).parents[2] / "emr_configs"
+DEPLOYMENT = uuid4()
+ACCOUNT, DATASOURCE = "111122223333", "patient_vitals"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/DrxAirflowPhi"
+OUTSIDER = f"arn:aws:iam::{ACCOUNT}:user/outsider"
+DIGESTS = f"AWSLogs/{ACCOUNT}/CloudTrail-Digest/"
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    home = SandboxHome(tmp_path_factory.mktemp("trail") / "home", SandboxHome.from_environment().cache)
+    started = start(home, Daemons.NONE)
+    started.environment = service.user_environment(home, "owner")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in started.environment.items():
+            patch.setenv(name, value)
+        patch.setenv("DRUID_REINDEX_SPOOL", str(tmp_path_factory.mktemp("spool")))
+        try:
+            yield started
+        finally:
+            assert started.process.stop() == 0
+
+
+@dataclass(frozen=True)
+class Night:
+    """A run's identity, and the side of the boundary that it is on."""
+
+    account: Emulator
+    run_id: RunId
+    boundary: Boundary
+
+    @property
+    def segment(self) -> S3Uri:
+        return S3Uri.parse(self.boundary.segments_uri) / f"{DATASOURCE}/{self.run_id.short}/index.zip"
+
+    @property
+    def run(self) -> Run:
+        told_as = (str(self.run_id), str(DEPLOYMENT), self.run_id.dag_id, self.run_id.dag_run_id, DATASOURCE, "phi")
+        return Run(*told_as, REGION, Trail.EMULATED, 0, "", None)
+
+    @contextmanager
+    def task(self, task_id: str, run_id: RunId | None = None) -> Iterator[boto3.Session]:
+        """The session of a task's try, which became the side's role as Airflow's connection does."""
+        attempt, runs = Attempt(run_id or self.run_id, task_id), self.boundary.runs_uri
+        with journalled(Binding(attempt, runs, ACCOUNT)) as journal:
+            base = recorded(boto3.Session(region_name=REGION))
+            sts = base.client("sts")
+            given = sts.assume_role(RoleArn=ROLE, **role_session("assume_role"))["Credentials"]
+            sts.close()
+            session = boto3.Session(
+                given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name=REGION
+            )
+            yield recorded(session)
+            journal.close()
+            JournalFiles(runs, self.boundary.kms_key_arn).deliver(LockedStore(session))
+
+    def happen(self) -> None:
+        """Write and read a segment, list, ask for what is not there, and leave a pack."""
+        key = self.boundary.kms_key_arn
+        with self.task("reindex") as session:
+            store = LockedStore(session)
+            store.put(self.segment, b"rows", kms_key_arn=key)
+            store.put(S3Uri.parse(self.boundary.runs_uri) / f"{self.run_id}/plan.json", b"{}", kms_key_arn=key)
+            assert store.get(self.segment) == b"rows"
+            assert store.listing(S3Uri.parse(self.boundary.segments_uri)) != []
+            assert not store.exists(S3Uri.parse(self.boundary.segments_uri) / f"{DATASOURCE}/none")
+        with self.task("evidence") as session:
+            self.keeper(session).keep(parts, datetime.now(UTC))
+
+    def keeper(self, session: boto3.Session) -> PackKeeper:
+        place = self.boundary.evidence
+        assert place is not None
+        return PackKeeper(place, LockedStore(session), KmsSigner(session, place.signing_key_arn), self.run)
+
+    def look(self) -> Looked:
+        """A look by a task of another run, as the DAG of evidence has it."""
+        place = self.boundary.evidence
+        assert place is not None
+        other = RunId.of(DEPLOYMENT, dag_id="evidence__phi", run_id=str(uuid4()))
+        with self.task("reconcile", other) as session:
+            store = LockedStore(session)
+            (folder,) = s3_folders(store, self.keeper(session).folder)
+            looking = Reconciling(
+                boundary=self.boundary,
+                place=place,
+                store=store,
+                signer=KmsSigner(session, place.signing_key_arn),
+                trail=CloudTrailClient(boto3.Session(region_name=REGION)),
+                actors=lambda _: (),
+                instances=lambda _: (),
+            )
+            found = looking.look(folder, datetime.now(UTC))
+            assert is_open(folder_of(store, found)) is found.is_pending
+            return found
+
+    def evidence(self) -> Evidence:
+        """What the packs tell once they are verified."""
+        (folder,) = s3_folders(LockedStore(boto3.Session(region_name=REGION)), self.keeper_folder)
+        return read_packs(folder.packs(), folder.keys())
+
+    @property
+    def keeper_folder(self) -> S3Uri:
+        assert self.boundary.evidence is not None
+        return S3Uri.parse(self.boundary.evidence.uri) / f"packs/{DATASOURCE}/{self.run_id}"
+
+    def deliver(self) -> None:
+        time.sleep(1.1)
+        command.ask(self.account.home, "deliver")
+
+
+def folder_of(store: LockedStore, looked: Looked) -> Any:
+    (folder,) = s3_folders(store, S3Uri(looked.kept.uri.bucket, looked.kept.uri.key.rpartition("/")[0]))
+    return folder
+
+
+def parts() -> list[Part]:
+    green = told(Tasks((Task("reindex", "success"),)))
+    return [
+        green if part.kind is Kind.TASKS else part for part in packs.gathered() if part.kind is not Kind.ATTESTATION
+    ] + [replace(part, kind=Kind.ATTESTATION) for part in packs.gathered() if part.kind is Kind.ROLLBACK]
+
+
+@pytest.fixture
+def night(account: Emulator) -> Night:
+    boundary = load_boundaries(CONFIGS).of(Classification.PHI)
+    assert boundary.evidence is not None
+    sandbox = boundary.model_copy(
+        update={"evidence": boundary.evidence.model_copy(update={"trail": Trail.EMULATED, "retention_days": 1})}
+    )
+    run_id = RunId.of(DEPLOYMENT, dag_id="nightly_reindex__patient_vitals", run_id=str(uuid4()))
+    return Night(account, run_id, sandbox)
+
+
+def verdicts(evidence: Evidence) -> set[tuple[str, str, str]]:
+    told_of = evidence.told(Kind.FINDINGS)["findings"]
+    return {(each["verdict"], each["principal"], each["operation"]) for each in told_of}
+
+
+def test_every_call_of_a_night_is_confirmed_and_nothing_else_is_found(night: Night) -> None:
+    night.happen()
+    first = night.look()
+    assert first.is_pending
+    night.deliver()
+    looked = night.look()
+    assert not looked.is_pending
+    assert not looked.alert, night.evidence().told(Kind.FINDINGS)
+    evidence = night.evidence()
+    assert evidence.changed is None
+    shares = {each["what"]: (each["found"], each["of"]) for each in evidence.told(Kind.MATCHES)["coverage"]}
+    calls = shares["our calls that CloudTrail must have, and has"]
+    assert calls[0] == calls[1] > 8
+    events = shares["events on the night's objects and keys that are explained"]
+    assert events[0] == events[1] > calls[1]
+    hows = {each["how"] for each in evidence.told(Kind.MATCHES)["matches"]}
+    assert "E1" in hows <= {"E1", "E2", "S1"}
+    assert night_report(evidence, ()).level is not Level.RED
+    again = night.look()
+    assert not again.kept.is_new, "nothing new is known, so nothing is written"
+    assert again.kept.pack.sha256 == looked.kept.pack.sha256
+
+
+def test_an_outsider_is_found_and_named_and_the_night_is_amber(night: Night) -> None:
+    night.happen()
+    home = night.account.home
+    read = command.ask(home, "read", bucket=night.segment.bucket, key=night.segment.key)
+    opened = command.ask(home, "decrypt", key=night.boundary.kms_key_arn)
+    assert (read["error"], opened["error"]) == ("", "")
+    night.deliver()
+    looked = night.look()
+    assert looked.alert
+    evidence = night.evidence()
+    assert evidence.changed is None
+    foreign = {each for each in verdicts(evidence) if each[0] == Unexplained.FOREIGN}
+    assert foreign == {(Unexplained.FOREIGN, OUTSIDER, "GetObject"), (Unexplained.FOREIGN, OUTSIDER, "Decrypt")}
+    resources = {each["resource"] for each in evidence.told(Kind.FINDINGS)["findings"] if each["principal"] == OUTSIDER}
+    assert f"arn:aws:s3:::{night.segment.bucket}/{night.segment.key}" in resources
+    assert night_report(evidence, ()).level is Level.AMBER
+
+
+def test_a_call_that_was_removed_from_the_trail_is_missing(night: Night) -> None:
+    night.happen()
+    night.deliver()
+    removed = event_of(night, "GetObject", night.segment.key)
+    assert command.ask(night.account.home, "remove-event", event=removed)["digests"] >= 1
+    looked = night.look()
+    assert not looked.is_pending
+    evidence = night.evidence()
+    assert (Unexplained.MISSING, "reindex.-1.1", "GetObject") in verdicts(evidence)
+    assert night_report(evidence, ()).level is Level.RED
+
+
+def test_a_digest_that_was_removed_is_a_gap_of_the_trail(night: Night) -> None:
+    night.deliver()
+    night.happen()
+    night.deliver()
+    digest = digests(night)[-1]
+    night.deliver()
+    assert command.ask(night.account.home, "remove-digest", digest=digest)["digest"] == digest
+    night.look()
+    evidence = night.evidence()
+    assert (Unexplained.TRAIL_GAP, "reindex.-1.1", "GetObject") in verdicts(evidence)
+    assert Unexplained.MISSING not in {each[0] for each in verdicts(evidence)}
+    gaps = {each["resource"] for each in evidence.told(Kind.FINDINGS)["findings"] if each["principal"] == "the trail"}
+    assert any(digest in each for each in gaps)
+
+
+def digests(night: Night) -> list[str]:
+    s3 = night.account.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="drx-trail-111122223333", Prefix=f"{DIGESTS}{REGION}/")
+    found = [each["Key"] for page in pages for each in page.get("Contents", ())]
+    s3.close()
+    return found
+
+
+def event_of(night: Night, name: str, key: str) -> str:
+    import gzip
+    import json
+
+    s3 = night.account.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket="drx-trail-111122223333", Prefix=f"AWSLogs/{ACCOUNT}/CloudTrail/"
+    )
+    names = [each["Key"] for page in pages for each in page.get("Contents", ())]
+    bodies = [s3.get_object(Bucket="drx-trail-111122223333", Key=each)["Body"].read() for each in names]
+    s3.close()
+    records = [each for body in bodies for each in json.loads(gzip.decompress(body))["Records"]]
+    return next(
+        str(each["eventID"])
+        for each in records
+        if each["eventName"] == name and (each["requestParameters"] or {}).get("key") == key
+    )

@@ -1,0 +1,245 @@
+"""Looks at a run whose packs, journal and trail are in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import packs
+from druid_reindex.clients.evidence_folders import EvidenceFolder, s3_folders
+from druid_reindex.clients.packs import PackKeeper
+from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
+from druid_reindex.errors import IntegrityError, ProtocolError
+from druid_reindex.evidence.parts import Asked, Kind, Part, State, told
+from druid_reindex.evidence.parts_trail import Unexplained
+from druid_reindex.evidence.reconcile import read_reconciliation
+from druid_reindex.evidence.report_read import Evidence, read_packs
+from druid_reindex.evidence.selectors import Selectors
+from druid_reindex.evidence.trail_view import GRACE
+from druid_reindex.model.attempt import session_name_of
+from druid_reindex.model.aws_call import AwsCall
+from druid_reindex.model.boundary import Boundary
+from druid_reindex.model.declared_actor import DeclaredActor
+from druid_reindex.model.evidence_place import EvidencePlace, Trail
+from druid_reindex.model.identity import digest
+from druid_reindex.model.journal import to_line
+from druid_reindex.model.uri import S3Uri
+from trail_account import ACCOUNT, HOUR, NIGHT, SCOPE, TrailFiles, event, log_text
+from trail_runs import ACCESS_KEY, DATA, KEY_ARN, NODE_ROLE, ROLE, assumed, call
+from twins import FakeLockedStore, FakeSigner, FakeTrail
+
+PLACE = EvidencePlace(
+    uri="s3://drx-evidence-111122223333/phi/", kms_key_arn=KEY_ARN, signing_key_arn=FakeSigner().key, agreement="BAA"
+)
+RUNS = "s3://drx-phi-111122223333/runs/"
+BOUNDARY = Boundary.model_construct(
+    runs_uri=RUNS, segments_uri="s3://drx-phi-111122223333/druid/segments", kms_key_arn=KEY_ARN
+)
+SEGMENT = f"{DATA}/druid/segments/patient_vitals/1"
+TASK, WORKER = "reindex.-1.1", "ASIATHEWORKERSOWN001"
+SESSION = assumed(ROLE, session_name_of(packs.RUN, TASK), ACCESS_KEY)
+OVER = NIGHT + GRACE + HOUR
+NODE = DeclaredActor(
+    name="historicals", principal=NODE_ROLE, verbs=("s3:GetObject",), prefix="s3://drx-phi-111122223333/druid",
+    owner="druid", purpose="Druid's nodes load what they serve.", expires=date(2099, 1, 1),
+)  # fmt: skip
+
+
+def ours(number: int, at: datetime = NIGHT, **changes: Any) -> AwsCall:
+    return call(number, at, **{"resources": (SEGMENT,), "run": packs.RUN, "task": TASK} | changes)
+
+
+ASSUMED = ours(
+    0, event_source="sts.amazonaws.com", operation="AssumeRole", access_key_id=WORKER, resources=(ROLE,)
+)  # fmt: skip
+CALLS = (ASSUMED, ours(1), ours(2, NIGHT + timedelta(minutes=1)))
+
+
+def record(call: AwsCall, **fields: Any) -> dict[str, Any]:
+    return event(
+        int(str(call.request_id)[3:]), call.attempted_at,
+        **{"requestID": call.request_id, "eventSource": call.event_source, "eventName": call.operation,
+           "userIdentity": SESSION, "requestParameters": None,
+           "resources": [{"ARN": each} for each in call.resources]} | fields,
+    )  # fmt: skip
+
+
+def read_by(identity: dict[str, Any], number: int = 77, **fields: Any) -> dict[str, Any]:
+    return record(ours(number), **{"eventName": "GetObject", "userIdentity": identity} | fields)
+
+
+STRANGER = assumed(f"arn:aws:iam::{ACCOUNT}:role/Analyst", "eve")
+
+
+class World:
+    """A run with a pack and a journal, and the files of the trail."""
+
+    def __init__(self, *calls: AwsCall) -> None:
+        self.store, self.files = FakeLockedStore(), TrailFiles()
+        self.keeper = PackKeeper(PLACE, self.store, FakeSigner(), packs.A_RUN)
+        self.keeper.keep(gathered, NIGHT)
+        self.journal(packs.RUN, *calls)
+        self.actors: tuple[DeclaredActor, ...] = ()
+
+    def journal(self, run: str, *calls: AwsCall, name: str = "a") -> None:
+        uri = S3Uri.parse(RUNS) / f"{run}/journal/{name}.jsonl"
+        self.store.put(uri, b"".join(map(to_line, calls)), kms_key_arn=KEY_ARN)
+
+    def deliver(self, *records: dict[str, Any], hours: int = 4) -> None:
+        """What came, and a chain of whole digests over those hours."""
+        self.files.deliver(log_text(*records), NIGHT)
+        for hour in range(hours):
+            self.files.close(NIGHT + hour * HOUR)
+
+    @property
+    def folder(self) -> EvidenceFolder:
+        (found,) = s3_folders(self.store, self.keeper.folder)
+        return found
+
+    @property
+    def evidence(self) -> Evidence:
+        return read_packs(self.folder.packs(), self.folder.keys())
+
+    def look(self, now: datetime = OVER, place: EvidencePlace = PLACE) -> Looked:
+        port = FakeTrail(
+            [SCOPE], self.files.objects, self.files.public_keys(), Selectors(s3_prefixes=(f"{DATA}/",))
+        )  # fmt: skip
+        looking = Reconciling(
+            BOUNDARY, place, self.store, FakeSigner(), port, lambda _: self.actors, lambda cluster: [f"i-{cluster}"]
+        )
+        return looking.look(self.folder, now)
+
+    def findings(self) -> list[tuple[str, str]]:
+        found = self.evidence.told(Kind.FINDINGS).get("findings", ())
+        return [(each["verdict"], each["principal"]) for each in found]
+
+
+def gathered() -> list[Part]:
+    asked = told(Asked("manual", "ada", None, None, None, NIGHT.isoformat()))
+    return [asked if each.kind is Kind.ASKED else each for each in packs.gathered()]
+
+
+def test_when_all_is_known_a_supplement_tells_it_and_the_pack_is_closed() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS))
+    assert is_open(world.folder)
+    looked = world.look()
+    assert (looked.is_pending, bool(looked.alert), looked.kept.is_new) == (False, False, True)
+    assert looked.kept.pack.title.sequence == 1
+    assert not is_open(world.folder)
+    matches = world.evidence.told(Kind.MATCHES)
+    assert {each["how"] for each in matches["matches"]} == {"E1"}
+    assert [(each["found"], each["of"]) for each in matches["coverage"]] == [(3, 3)] * 4
+    assert world.evidence.told(Kind.FINDINGS) == {"findings": []}
+    assert world.evidence.changed is None
+
+
+def test_the_detail_is_locked_and_its_digest_is_signed() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS))
+    world.look()
+    stored = world.evidence.told(Kind.MATCHES)["stored"]
+    uri = S3Uri.parse(stored["uri"])
+    body = world.store.get(uri)
+    assert digest(body) == stored["sha256"]
+    assert len(read_reconciliation(body).matches) == 3
+    assert world.store.lock_of(uri) is not None
+
+
+def test_nothing_new_gives_no_supplement() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS), read_by(STRANGER))
+    first = world.look()
+    again = world.look(OVER + HOUR)
+    assert (again.kept.is_new, again.kept.pack.sha256) == (False, first.kept.pack.sha256)
+
+
+def test_while_files_are_awaited_the_journal_is_told_and_the_rest_is_pending() -> None:
+    world = World(*CALLS)
+    looked = world.look(NIGHT + timedelta(minutes=10))
+    assert looked.is_pending
+    assert is_open(world.folder)
+    states = {kind: word.state for kind, word in world.evidence.words.items()}
+    assert states[Kind.JOURNAL] is State.TOLD
+    assert states[Kind.MATCHES] is states[Kind.FINDINGS] is State.PENDING
+    assert not world.look(NIGHT + timedelta(minutes=40)).kept.is_new
+
+
+def test_a_stranger_is_told_of_before_all_is_known() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS), read_by(STRANGER), hours=1)
+    looked = world.look(NIGHT + HOUR)
+    assert looked.is_pending
+    assert str(looked.alert) == "1 foreign"
+    assert world.findings() == [("foreign", f"arn:aws:sts::{ACCOUNT}:assumed-role/Analyst/eve")]
+
+
+def test_a_call_that_whole_files_do_not_have_is_missing_and_without_files_a_gap() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS[:2]))
+    world.look()
+    assert world.findings() == [(Unexplained.MISSING, TASK)]
+    blind = World(*CALLS)
+    assert blind.look(NIGHT + 30 * HOUR).is_pending is False
+    assert {verdict for verdict, _ in blind.findings()} == {Unexplained.TRAIL_GAP}
+    assert (Unexplained.TRAIL_GAP, "the trail") in blind.findings()
+
+
+def test_the_sandboxs_trail_needs_no_patience() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS), hours=2)
+    assert world.look(NIGHT + HOUR).is_pending
+    emulated = PLACE.model_copy(update={"trail": Trail.EMULATED})
+    assert not world.look(NIGHT + HOUR, emulated).is_pending
+
+
+def test_a_task_of_another_run_is_known_by_its_own_journal_and_not_by_what_it_says() -> None:
+    other = "5b1c8a3e-9d0f-5e2b-b7d4-4a1e8c7d6f22"
+    theirs = ours(88, run=other, task="reconcile.-1.1", operation="GetObject", access_key_id="ASIAOFANOTHERRUN0001")
+    identity = assumed(ROLE, "drx1.x.1", "ASIAOFANOTHERRUN0001")
+    identity["sessionContext"] = identity["sessionContext"] | {"sourceIdentity": other}
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS), record(theirs, userIdentity=identity))
+    world.look()
+    assert [verdict for verdict, _ in world.findings()] == ["foreign"], "it says whose it is, and no journal has it"
+    world.journal(other, theirs)
+    world.look()
+    assert world.findings() == []
+
+
+def test_what_is_declared_is_explained_and_what_goes_beyond_is_not() -> None:
+    world = World(*CALLS)
+    world.actors = (NODE,)
+    node = assumed(NODE_ROLE, "i-0a")
+    world.deliver(*map(record, CALLS), read_by(node, 77), read_by(node, 78, eventName="DeleteObject"))
+    world.look()
+    assert [verdict for verdict, _ in world.findings()] == [Unexplained.BEYOND]
+    matches = world.evidence.told(Kind.MATCHES)["matches"]
+    assert ("declared", "historicals") in {(each["how"], each["who"]) for each in matches}
+
+
+def test_an_instance_of_the_runs_cluster_is_known() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS), read_by(assumed(NODE_ROLE, "i-j-1")))
+    world.look()
+    assert world.findings() == []
+
+
+def test_a_pack_that_was_changed_is_not_added_to() -> None:
+    world = World(*CALLS)
+    uri = world.keeper.folder / "0000.jsonl"
+    world.store.objects[uri] = (world.store.get(uri).replace(b"ada", b"eve"), KEY_ARN)
+    assert is_open(world.folder)
+    with pytest.raises(IntegrityError, match="reconcile"):
+        world.look()
+
+
+def test_a_journal_that_was_damaged_stops_the_look() -> None:
+    world = World(replace(ASSUMED, task="x"))
+    uri = S3Uri.parse(RUNS) / f"{packs.RUN}/journal/b.jsonl"
+    world.store.put(uri, b'{"kind": "aws"}\n', kms_key_arn=KEY_ARN)
+    with pytest.raises(ProtocolError):
+        world.look()
