@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import boto3
+import httpx
 import psutil
 import pytest
 
 from druid_reindex.clients.airflow import TaskInstance
+from druid_reindex.clients.druid_http import client_arguments
 from druid_reindex.model.config_files import load_boundaries
+from druid_reindex.sandbox.druid_security import admin_config
 from druid_reindex.sandbox.ingestion import WINDOW
+from druid_reindex.sandbox.kdc import SITE_REALM
 from real_sandbox import BROKEN_PROFILE, ROOT, STEPS, VITALS, Sandbox, watched
 
 pytestmark = pytest.mark.sandbox
@@ -58,6 +62,7 @@ def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
     assert (night.quality.verdict, night.quality.findings) == ("passed", 0)
     assert night.quality.expectations > 10
     _objects_carry_the_key(sandbox, VITALS)
+    _peons_logged_in(sandbox)
     (cluster,) = clusters()
     assert (cluster["Id"], cluster["Status"]["State"]) == (night.cluster.id, "TERMINATED")  # type: ignore[index]
     _nothing_left_of(str(cluster["Id"]))
@@ -109,6 +114,20 @@ def test_a_failed_night_is_red_and_changes_nothing(sandbox: Sandbox) -> None:
     _log_tells_the_reason(sandbox, run_id, tasks["reindex[0]"])
     (told,) = [text for text in sandbox.told_nights() if run_id in text]
     assert f"WHAT stopped  run {run_id} is failed" in told
+
+
+def _peons_logged_in(sandbox: Sandbox) -> None:
+    """From Druid's own keytab, to a cluster of the site's realm: the night's jobs ran there."""
+    config = admin_config(sandbox.home, sandbox.endpoints)
+    with httpx.Client(**client_arguments(config), base_url=config.overlord_url) as overlord:
+        listed = overlord.get("/druid/indexer/v1/tasks", params={"datasource": VITALS}).raise_for_status().json()
+        jobs = [each["id"] for each in listed if each["type"] == "index_hadoop"]
+        logs = [overlord.get(f"/druid/indexer/v1/task/{job}/log").raise_for_status().text for job in jobs]
+    assert jobs
+    for log in logs:
+        assert "map 100% reduce 100%" in log
+        assert SITE_REALM in log
+        assert "Client cannot authenticate" not in log, "the ApplicationMaster refuses the job's client"
 
 
 def _log_tells_the_reason(sandbox: Sandbox, run_id: str, task: TaskInstance) -> None:

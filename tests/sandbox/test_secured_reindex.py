@@ -1,4 +1,4 @@
-"""A reindex on kerberized, encrypted clusters: a step with the cluster's own KDC, the Overlord with the site's."""
+"""A reindex by a step on a kerberized, encrypted cluster with a KDC of its own; nights have the site's."""
 
 from __future__ import annotations
 
@@ -8,26 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 import boto3
-import httpx
 import pytest
 
-from druid_reindex.clients.druid_http import client_arguments
 from druid_reindex.model.config_files import load_boundaries, load_profile
-from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import emr as requests
 from druid_reindex.plan import hadoop
-from druid_reindex.plan.hadoop_site import HadoopSite
 from druid_reindex.plan.night import Batch
 from druid_reindex.plan.planner import plan_night
-from druid_reindex.sandbox import kdc, nightly
+from druid_reindex.sandbox import nightly
 from druid_reindex.sandbox.aws.service import emr_configs
-from druid_reindex.sandbox.druid_security import admin_config
 from druid_reindex.sandbox.ingestion import WINDOW
 from emulated_account import ARTIFACTS, step_state, until
 from real_sandbox import PATIENTS, Sandbox
-from secured_clusters import EXTERNAL, dedicated, launched, put_certificates, terminated
+from secured_clusters import dedicated, launched, put_certificates, terminated
 
 pytestmark = pytest.mark.sandbox
 
@@ -91,28 +86,3 @@ def test_a_step_logs_in_from_the_clusters_keytab(sandbox: Sandbox, datasource: s
     assert step_state(emr, cluster_id, step_id) == "COMPLETED"
     serves(sandbox, before, rows)
     terminated(emr, cluster_id)
-
-
-def test_a_peon_logs_in_from_druids_own_keytab(sandbox: Sandbox, datasource: str) -> None:
-    emr = boto3.client("emr")
-    before, rows = versions(sandbox), sandbox.rows_by_day(datasource)
-    password = sandbox.home.secret(kdc.SITE_ADMIN_SECRET)
-    cluster_id, dns = launched(emr, "overlord", EXTERNAL, {"Realm": kdc.SITE_REALM, "KdcAdminPassword": password})
-    site = HadoopSite(dns, kdc.SITE_REALM, in_transit=True)
-    task = hadoop.overlord_task(pipeline(), BOUNDARY, PROFILE, batch(sandbox), task_id="drx_secured", site=site)
-    task_id = sandbox.druid.submit_task(task)
-    ended = (TaskState.SUCCESS.value, TaskState.FAILED.value)
-    until(lambda: sandbox.druid.task_status(task_id).state.value, *ended, seconds=JOB_SECONDS)
-    assert sandbox.druid.task_status(task_id).state is TaskState.SUCCESS
-    serves(sandbox, before, rows)
-    log = task_log(sandbox, task_id)
-    assert "map 100% reduce 100%" in log
-    assert "Client cannot authenticate" not in log, "the ApplicationMaster refuses the job's client"
-    terminated(emr, cluster_id)
-
-
-def task_log(sandbox: Sandbox, task_id: str) -> str:
-    """The whole log of the task, from the Overlord."""
-    config = admin_config(sandbox.home, sandbox.endpoints)
-    with httpx.Client(**client_arguments(config), base_url=config.overlord_url) as overlord:
-        return overlord.get(f"/druid/indexer/v1/task/{task_id}/log").raise_for_status().text

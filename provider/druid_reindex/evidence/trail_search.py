@@ -54,7 +54,8 @@ class Searcher:
 
         A file without any of them is not parsed: its digest vouches for it.
         """
-        positions = _ends(self._written, text)
+        # Without a backslash nothing is escaped, and plain words are found sooner than patterns.
+        positions = _ends(self._written if b"\\" in text else self._meant, text)
         if not positions:
             return []
         try:
