@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import redshift_requests
 from druid_reindex.cli import doctor_aws
 from druid_reindex.cli.doctor_security import security_checks
 from druid_reindex.clients.certificates import Certificates
+from druid_reindex.clients.cloudtrail import CloudTrailClient
 from druid_reindex.clients.cluster_security import ensure_configuration, kerberos_attributes
 from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.clients.emr import EmrClient
@@ -37,7 +38,9 @@ from druid_reindex.clients.signing import KmsSigner
 from druid_reindex.clients.survey_emr import EmrSurvey
 from druid_reindex.clients.survey_entry import EntrySurvey
 from druid_reindex.clients.survey_facts import Gathering, Night, security_of
+from druid_reindex.clients.trail_reading import TrailReading
 from druid_reindex.errors import ConfigurationError
+from druid_reindex.evidence.trail_log import LogCheck
 from druid_reindex.model.attempt import Attempt
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.cluster import StepState
@@ -47,6 +50,7 @@ from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification, Pipeline, Submission
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.security_file import load_security
+from druid_reindex.model.trail import Window
 from druid_reindex.model.uri import ObjectVersion, S3Uri
 from druid_reindex.plan import names
 from druid_reindex.plan.certificates import ROTATION
@@ -58,6 +62,7 @@ from druid_reindex.sandbox.aws.account import key_arn
 from druid_reindex.sandbox.aws.emr.backend import EmrBackend
 from druid_reindex.sandbox.aws.gate import records
 from druid_reindex.sandbox.aws.site import ACCOUNT, REGION, Daemons, Site
+from druid_reindex.sandbox.aws.trail import command
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.tokens import TOKEN_KEY_ID
 from emulated_account import role_environment
@@ -264,3 +269,15 @@ def _evidence(boundary: Boundary) -> None:
     keeper = PackKeeper(place, LockedStore(session), KmsSigner(session, place.signing_key_arn), packs.A_RUN)
     for reason in ("a late file", "another"):
         keeper.keep(partial(packs.gathered, reason), datetime.now(UTC))
+    _trail(CloudTrailClient(session))
+
+
+def _trail(trail: CloudTrailClient) -> None:
+    """A run is laid beside what CloudTrail has delivered."""
+    command.ask(SandboxHome.from_environment(), "deliver")
+    (scope,) = trail.trails()
+    assert trail.selectors(scope).management
+    now = datetime.now(UTC)
+    reading = TrailReading(trail, scope, frozenset({"recorded"}))
+    assert trail.regions(scope) == [REGION]
+    assert any(isinstance(each, LogCheck) for each in reading.read(Window(now - timedelta(hours=1), now)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -184,6 +186,7 @@ def test_every_call_of_a_night_is_confirmed_and_nothing_else_is_found(night: Nig
     night.happen()
     first = night.look()
     assert first.is_pending
+    assert not first.alert, "what has not come yet is not missing"
     night.deliver()
     looked = night.look()
     assert not looked.is_pending
@@ -257,9 +260,6 @@ def digests(night: Night) -> list[str]:
 
 
 def event_of(night: Night, name: str, key: str) -> str:
-    import gzip
-    import json
-
     s3 = night.account.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket="drx-trail-111122223333", Prefix=f"AWSLogs/{ACCOUNT}/CloudTrail/"

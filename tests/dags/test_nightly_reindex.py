@@ -65,7 +65,7 @@ def refusal(file: Path, old: str, new: str) -> str:
 
 def test_it_parses_without_network_connections_and_variables(shipped: dict[str, Any]) -> None:
     assert shipped["import_errors"] == {}
-    kept = {"housekeeping__general", "housekeeping__phi", "retire__phi"}
+    kept = {"evidence__general", "evidence__phi", "housekeeping__general", "housekeeping__phi", "retire__phi"}
     assert {*shipped["dags"]} == {DAG_ID, SNAPSHOT_DAG_ID, *kept}
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from druid_reindex.cli.nights import AWS_ATTEMPTS, Desk
 from druid_reindex.clients.evidence_folders import PACKS, EvidenceFolder, disk_folders, s3_folders
-from druid_reindex.errors import ConfigurationError, ProtocolError
+from druid_reindex.errors import ConfigurationError, NotFoundError, ProtocolError
 from druid_reindex.evidence.access import Access
 from druid_reindex.evidence.public_key import PublicKey
 from druid_reindex.evidence.report_read import Evidence, read_packs
@@ -42,12 +42,25 @@ class Reader:
     def folders(self, place: str | None) -> list[EvidenceFolder]:
         """The runs at ``place``, or else where boundaries.yaml keeps evidence. Raises what reading them raises."""
         if place is None:
-            return [folder for each in self._configured() for folder in self.folders(each)]
+            return self._of_all_sides()
         if not place.startswith("s3://"):
             return disk_folders(Path(place))
         from druid_reindex.clients.locked_store import LockedStore  # noqa: PLC0415  # boto3 is slow to import
 
         return s3_folders(LockedStore(self.session, attempts=AWS_ATTEMPTS), S3Uri.parse(place))
+
+    def _of_all_sides(self) -> list[EvidenceFolder]:
+        """Those of each side of the boundary that has had a night. Raises NotFoundError where none has."""
+        found: list[EvidenceFolder] = []
+        nothing: list[NotFoundError] = []
+        for each in self._configured():
+            try:
+                found += self.folders(each)
+            except NotFoundError as none:
+                nothing.append(none)
+        if not found:
+            raise nothing[0]
+        return found
 
     def places(self) -> list[EvidencePlace]:
         """Where boundaries.yaml keeps evidence. Raises ConfigurationError when nowhere."""

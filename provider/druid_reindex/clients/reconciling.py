@@ -17,7 +17,7 @@ from druid_reindex.clients.night_evidence import LATER
 from druid_reindex.clients.packs import Kept, PackKeeper
 from druid_reindex.clients.run_journals import read_journals
 from druid_reindex.clients.trail_sight import Sight, TrailLook, around
-from druid_reindex.errors import IntegrityError
+from druid_reindex.errors import IntegrityError, NotFoundError
 from druid_reindex.evidence.attribution import RunFacts, search_keys
 from druid_reindex.evidence.parts import Kind, Part, Record, Run, pending
 from druid_reindex.evidence.parts_trail import Findings, told_by_trail
@@ -33,7 +33,7 @@ from druid_reindex.model.evidence_place import EvidencePlace, Trail
 from druid_reindex.model.identity import digest
 from druid_reindex.model.trail import Window
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.ports import LockedStorePort, SigningPort, TrailPort
+from druid_reindex.ports import ClusterSurveyPort, LockedStorePort, SigningPort, TrailPort
 
 FOLDER = "reconciliations"
 BY_TRAIL = (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS)
@@ -87,8 +87,8 @@ class Reconciling:
         return Looked(run, kept, Alert.of(findings), is_pending)
 
     def _look(self) -> TrailLook:
-        """The sandbox's trail delivers all that it has at once."""
-        grace = GRACE if self.place.trail is Trail.CLOUDTRAIL else timedelta(0)
+        """The sandbox's trail delivers all that it has at once, to the second."""
+        grace = GRACE if self.place.trail is Trail.CLOUDTRAIL else timedelta(seconds=1)
         return TrailLook(self.trail, self.place.trail_arn, grace, self.processes)
 
     def _reconciled(
@@ -158,6 +158,17 @@ def is_open(folder: EvidenceFolder) -> bool:
     if evidence.changed is not None or not evidence.packs:
         return True
     return not set(evidence.packs[-1].untold["pending"]).isdisjoint(BY_TRAIL)
+
+
+def instance_ids(survey: ClusterSurveyPort, cluster_id: str) -> list[str]:
+    """The EC2 ids of all instances that the cluster had; none of one that EMR has forgotten, after two months.
+
+    Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-view-clusters.html
+    """
+    try:
+        return [each.instance_id for each in survey.instances(cluster_id)]
+    except NotFoundError:
+        return []
 
 
 def _unchanged(folder: EvidenceFolder) -> Evidence:

@@ -15,6 +15,7 @@ from druid_reindex.errors import ConfigurationError
 if TYPE_CHECKING:
     import boto3
 
+    from druid_reindex.clients.cloudtrail import CloudTrailClient
     from druid_reindex.clients.druid import DruidClient
     from druid_reindex.clients.druid_async import AsyncDruid
     from druid_reindex.clients.druid_http import DruidConfig
@@ -190,6 +191,13 @@ def signer(conn_id: str, region: str, key_arn: str) -> KmsSigner:
     from druid_reindex.clients.signing import KmsSigner  # noqa: PLC0415
 
     return KmsSigner(aws_session(conn_id, region), key_arn)
+
+
+def trail(conn_id: str, region: str) -> CloudTrailClient:
+    """CloudTrail and what it has delivered, by the connection."""
+    from druid_reindex.clients.cloudtrail import CloudTrailClient  # noqa: PLC0415
+
+    return CloudTrailClient(aws_session(conn_id, region))
 
 
 def aws_session(conn_id: str, region: str) -> boto3.Session:

@@ -12,7 +12,7 @@ from druid_reindex.cli.evidence_places import Reader, trusted_keys
 from druid_reindex.cli.nights import Desk
 from druid_reindex.clients import locked_store, survey
 from druid_reindex.clients.evidence_folders import S3Folder
-from druid_reindex.errors import ConfigurationError, ProtocolError
+from druid_reindex.errors import ConfigurationError, NotFoundError, ProtocolError
 from druid_reindex.model.evidence_place import EvidencePlace
 from druid_reindex.model.uri import S3Uri
 from twins import FakeLockedStore, FakeSigner
@@ -47,6 +47,15 @@ def test_without_a_place_it_is_where_the_boundaries_keep_it(reader: Reader) -> N
     (folder,) = reader.folders(None)
     assert isinstance(folder, S3Folder)
     assert reader.evidence(folder)[0].changed is None
+
+
+def test_a_side_that_has_had_no_night_hides_no_other(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = PLACE.model_copy(update={"uri": "s3://evidence/general"})
+    monkeypatch.setattr(Reader, "places", lambda _self: [nothing, PLACE])
+    assert len(reader.folders(None)) == 1
+    monkeypatch.setattr(Reader, "places", lambda _self: [nothing])
+    with pytest.raises(NotFoundError, match="general"):
+        reader.folders(None)
 
 
 def test_who_reads_in_s3_is_whom_aws_takes_them_for(reader: Reader) -> None:

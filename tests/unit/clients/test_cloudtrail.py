@@ -41,7 +41,9 @@ def port(request: pytest.FixtureRequest) -> Iterator[TrailPort]:
         for uri, stored in objects.items():
             s3.put_object(Bucket=BUCKET, Key=uri.key, Body=stored.body, Metadata=dict(stored.metadata))
         s3.put_bucket_policy(Bucket=BUCKET, Policy=POLICY)
-        session.client("cloudtrail").create_trail(Name="drx", S3BucketName=BUCKET)
+        cloudtrail = session.client("cloudtrail")
+        cloudtrail.create_trail(Name="drx", S3BucketName=BUCKET)
+        cloudtrail.put_event_selectors(TrailName="drx", EventSelectors=[{"ReadWriteType": "All"}])
         yield CloudTrailClient(session)
 
 
@@ -56,7 +58,6 @@ def test_a_trail_is_found_by_name_and_by_arn(port: TrailPort) -> None:
 
 
 def test_what_it_records(port: TrailPort) -> None:
-    """A new trail records management events alone."""
     [found] = port.trails()
     assert port.selectors(found) == Selectors()
 

@@ -193,6 +193,8 @@ def test_the_sandboxs_trail_needs_no_patience() -> None:
     world.deliver(*map(record, CALLS), hours=2)
     assert world.look(NIGHT + HOUR).is_pending
     emulated = PLACE.model_copy(update={"trail": Trail.EMULATED})
+    early = World(*CALLS).look(NIGHT + HOUR, emulated)
+    assert (early.is_pending, bool(early.alert)) == (True, False), "nothing has come, so nothing is missing"
     assert not world.look(NIGHT + HOUR, emulated).is_pending
 
 
