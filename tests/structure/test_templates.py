@@ -24,6 +24,7 @@ KEY_POLICY_BYTES = 32_768
 TEMPLATE_BYTES = 51_200
 # Actions on no resource or on any: the Service Authorization Reference gives them no resource type to name.
 UNNARROWED = {
+    "cloudtrail:DescribeTrails", "cloudtrail:ListPublicKeys",
     "ec2:Describe*", "ec2:GetEbsEncryptionByDefault", "elasticmapreduce:CreateSecurityConfiguration",
     "elasticmapreduce:DeleteSecurityConfiguration", "elasticmapreduce:Describe*", "elasticmapreduce:Get*",
     "elasticloadbalancing:Describe*", "elasticmapreduce:List*", "elasticmapreduce:RunJobFlow",

@@ -11,10 +11,11 @@ class AwsCall:
     """One request that was sent to AWS, whatever became of it; a request that botocore repeats is several calls.
 
     ``attempted_at`` is in UTC. ``event_source`` and ``operation`` say what of which service was asked
-    (``s3.amazonaws.com``, ``PutObject``), the latter in the API's word: in a few events of S3 CloudTrail has another.
-    ``request_id`` is None where no answer came; ``status`` is then None too. ``resources`` are ARNs, or what request
-    and answer named. ``account`` is the one of the boundary's key. ``run`` is the RunId; ``task`` names task, map index
-    and try. What a triggerer asks, for many runs at once, has the deployment's id and ``triggerer.-1.1``.
+    (``s3.amazonaws.com``, ``PutObject``), the latter in the API's word: in a few events of S3 CloudTrail has another
+    (``evidence.event_names``). ``request_id`` is None where no answer came; ``status`` is then None too. ``resources``
+    are ARNs, or what request and answer named. ``account`` is the one of the boundary's key. ``run`` is the RunId;
+    ``task`` names task, map index and try. What a triggerer asks, for many runs at once, has the deployment's id and
+    ``triggerer.-1.1``.
     Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
     """
 
