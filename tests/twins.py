@@ -120,7 +120,7 @@ class FakeDruid:
         if task_id not in self.ended and outcome.polls <= 0:
             self.ended[task_id] = outcome.state
             self.segments.extend(outcome.publishes if outcome.state is TaskState.SUCCESS else ())
-            self._kill(next(task for task in self.submitted if task["id"] == task_id))
+            self._kill(next((task for task in self.submitted if task["id"] == task_id), {}))
         outcome.polls -= 1
         state = self.ended.get(task_id, TaskState.RUNNING)
         said, queued = outcome.failure[:100] if state is TaskState.FAILED else "", outcome.queued_since

@@ -147,7 +147,9 @@ def _request_id(response: Any, answer: Mapping[str, Any]) -> str | None:
 
 
 def _error_code(answer: Mapping[str, Any], exception: Any) -> str | None:
+    """What went wrong; an answer may have a text of its own that is called Error, as Redshift's of a statement."""
     if exception is not None:
         return type(exception).__name__
-    code = answer.get("Error", {}).get("Code")
+    error = answer.get("Error")
+    code = error.get("Code") if isinstance(error, Mapping) else None
     return str(code) if code else None

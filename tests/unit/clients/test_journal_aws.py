@@ -81,6 +81,15 @@ def test_an_error_is_told_by_its_code(session: boto3.Session, journal: Journal) 
     assert "canary" not in journal.path.read_text()
 
 
+def test_what_a_service_tells_of_a_statement_is_no_error_of_the_call(session: boto3.Session, journal: Journal) -> None:
+    failed = Answer(body={"Id": "s-1", "Status": "FAILED", "Error": "ERROR: canary-value"}, request_id="r-5")
+    with scripted(lambda _n, _t: failed) as url:
+        session.client("redshift-data", endpoint_url=url).describe_statement(Id="s-1")
+    (call,) = aws_calls_in(journal.path)
+    assert (call.status, call.error_code, call.request_id) == (200, None, "r-5")
+    assert "canary" not in journal.path.read_text()
+
+
 def test_each_repetition_is_a_call_of_its_own_and_a_reset_has_no_request_id(
     session: boto3.Session, journal: Journal
 ) -> None:

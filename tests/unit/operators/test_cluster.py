@@ -11,6 +11,7 @@ from druid_reindex.errors import NoAnswerError
 from druid_reindex.model.cluster import ClusterState
 from druid_reindex.model.pipeline import Policy
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
+from druid_reindex.operators.links import EvidenceLink
 from druid_reindex.operators.verdict import NightVerdictOperator
 from night_world import SETTINGS, World, make, rebuilt
 
@@ -47,8 +48,9 @@ def test_both_tasks_link_to_the_cluster(world: World) -> None:
     cluster_id = up(world)["cluster_id"]
     down(world)
     for task, operator in (("cluster_up", LaunchEmrClusterOperator), ("cluster_down", TerminateEmrClusterOperator)):
-        (link,) = operator.operator_extra_links
-        assert world.xcoms[task, link.xcom_key].endswith(f"/clusterDetails/{cluster_id}")
+        cluster_link, evidence_link = operator.operator_extra_links
+        assert isinstance(evidence_link, EvidenceLink)
+        assert world.xcoms[task, cluster_link.xcom_key].endswith(f"/clusterDetails/{cluster_id}")
 
 
 def test_a_dead_cluster_is_replaced(world: World) -> None:

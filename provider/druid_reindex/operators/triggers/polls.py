@@ -51,6 +51,7 @@ class SharedPoll:
         if self._rounds is None:
             self._next = asyncio.get_running_loop().create_future()
             self._rounds = asyncio.create_task(self._go_round())
+            self._rounds.add_done_callback(self._tell_defect)
         try:
             while self._next is not None:
                 yield await asyncio.shield(self._next)
@@ -63,6 +64,12 @@ class SharedPoll:
         if not self.items and self._rounds is not None:
             self._rounds.cancel()
             self._rounds = None
+
+    def _tell_defect(self, rounds: asyncio.Task[None]) -> None:
+        """Raise what no answer stands for with those who wait: they would wait for ever."""
+        defect = None if rounds.cancelled() else rounds.exception()
+        if defect is not None and self._next is not None and not self._next.done():
+            self._next.set_exception(defect)
 
     async def _go_round(self) -> None:
         looks, failures = 0 if self.question.may_end_soon else _MOST_LOOKS, 0

@@ -99,6 +99,16 @@ def test_a_terminal_error_is_told_too() -> None:
     assert asyncio.run(first(Service(no), "x")) == [no]
 
 
+def test_what_no_answer_stands_for_is_raised_with_all_who_wait() -> None:
+    """Nobody waits for ever because a question was asked wrongly."""
+    service = Service(KeyError("a defect"))
+
+    async def wait() -> list[Any]:
+        return await asyncio.gather(first(service, "a"), first(service, "b"), return_exceptions=True)
+
+    assert [type(each) for each in asyncio.run(asyncio.wait_for(wait(), 10))] == [KeyError, KeyError]
+
+
 def test_connections_are_made_anew_before_credentials_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polls, "REOPEN_SECONDS", 0.05)
     service = Service("running")
