@@ -157,7 +157,7 @@ def test_each_task_of_a_night_tells_whose_it_is(sent: Told) -> None:
         for event in of_night(sent, "green")
         if event["eventType"] == "COMPLETE" and "druid_reindex_night" in event["run"]["facets"]
     ]
-    assert len(told) == 9
+    assert len(told) == 10
     assert len({each["runId"] for each in told}) == 1
     assert {each["classification"] for each in told} == {"phi"}
     (work,) = [each["work"] for each in told if each.get("batch") == 0]

@@ -26,14 +26,14 @@ def test_an_attribute_that_makes_a_difference_is_refused() -> None:
     ("kind", "properties", "error"),
     [
         ("AWS::S3::Bucket", {"BucketName": "data", "WebsiteConfiguration": {}}, ValidationError),
-        ("AWS::KMS::Key", {"KeySpec": "RSA_2048"}, ValidationError),
+        ("AWS::KMS::Key", {"MultiRegion": True}, ValidationError),
         ("AWS::RDS::DBInstance", {"DBInstanceName": "a", "DBInstanceClass": "b", "Engine": "c"}, ParamValidationError),
     ],
 )
 def test_an_unknown_property_is_refused_by_name(
     make: Callable[..., Made], kind: str, properties: dict[str, Any], error: type[Exception]
 ) -> None:
-    with pytest.raises(error, match=r"WebsiteConfiguration|KeySpec|DBInstanceName"):
+    with pytest.raises(error, match=r"WebsiteConfiguration|MultiRegion|DBInstanceName"):
         make(kind, properties)
 
 
