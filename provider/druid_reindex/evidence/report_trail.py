@@ -28,7 +28,7 @@ _SAYS = {
     Unexplained.AMBIGUOUS: "An event matches more than one run",
     Unexplained.NOT_LOGGED: "A call that the trail's selectors leave out",
 }
-_TODO = {
+_REMEDIES = {
     Unexplained.MISSING: "Find out who could delete events, and keep the journal: it is signed",
     Unexplained.TRAIL_GAP: "Find out who stopped the trail or deleted its files; ask AWS support what it still has",
     Unexplained.FOREIGN: "Ask the principal's owner; export the worksheet; declare the actor if it was rightful",
@@ -50,7 +50,7 @@ def trail_findings(evidence: Evidence) -> Iterator[Finding]:
         if level is not None:
             times = f"{each['count']} times" if each["count"] != 1 else "once"
             did = f"{each['principal']}: {each['event_source']} {each['operation']}, {times}{_mark(each)}"
-            yield Finding(level, f"{_SAYS[verdict]}: {did}", each["resource"], _TODO[verdict])
+            yield Finding(level, f"{_SAYS[verdict]}: {did}", each["resource"], _REMEDIES[verdict])
 
 
 def touched_tables(evidence: Evidence) -> list[Table]:
