@@ -140,7 +140,7 @@ def test_the_record_has_what_the_clients_ask_now(tmp_path: Path) -> None:
     """Asked anew in a process of its own; what a cluster's node asks is compared on real clusters instead."""
     file = tmp_path / "requests.jsonl"
     command = [sys.executable, "tests/record_requests.py", "--without-nodes", "--to", str(file)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=400)
     now = recorded(file)
     assert len(now) > 100
     assert [each.line() for name, each in now.items() if name not in recorded()] == []
