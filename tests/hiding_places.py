@@ -22,6 +22,7 @@ from canaries import Hunt
 from druid_reindex.clients.druid_http import client_arguments
 from druid_reindex.sandbox import postgres
 from druid_reindex.sandbox.aws.service import access_key
+from druid_reindex.sandbox.aws.site import ACCOUNT
 from druid_reindex.sandbox.druid_security import admin_config
 from druid_reindex.sandbox.home import SandboxHome
 from real_sandbox import Sandbox
@@ -31,8 +32,10 @@ PROGRAMS = (".jar", ".so", ".pyc", ".tar.gz")
 READERS = 4
 TASK_PARTS = ("", "/status", "/log", "/reports")
 Contents = Iterator[tuple[str, bytes]]
-# As whom tests act sees logs alone; whoever searches sees all. What the owner may do, keys do not let him.
-SEARCHER, SEARCHES = "operator", "search"
+# As whom tests act sees logs alone; whoever searches sees all. What the owner may do, keys do not let him; those of the
+# trail and of the evidence let nobody read but the auditor, whom the searcher may become.
+SEARCHER, SEARCHES, AUDITOR = "operator", "search", "DrxAuditor"
+AUDITED = tuple(f"drx-{kind}-{ACCOUNT}" for kind in ("trail", "evidence"))
 SEES_ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
@@ -58,9 +61,20 @@ def seeing_all(home: SandboxHome) -> Iterator[None]:
     iam = boto3.client("iam", aws_access_key_id=key.id, aws_secret_access_key=key.secret)
     said = json.dumps({"Version": "2012-10-17", "Statement": [SEES_ALL]})
     iam.put_user_policy(UserName=SEARCHER, PolicyName=SEARCHES, PolicyDocument=said)
+    trusted = iam.get_role(RoleName=AUDITOR)["Role"]["AssumeRolePolicyDocument"]
+    searcher = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/{SEARCHER}"},
+        "Action": "sts:AssumeRole",
+    }
+    trusting = json.dumps({"Version": "2012-10-17", "Statement": [searcher]})
+    iam.update_assume_role_policy(RoleName=AUDITOR, PolicyDocument=trusting)
+    iam.put_role_policy(RoleName=AUDITOR, PolicyName=SEARCHES, PolicyDocument=said)
     try:
         yield
     finally:
+        iam.delete_role_policy(RoleName=AUDITOR, PolicyName=SEARCHES)
+        iam.update_assume_role_policy(RoleName=AUDITOR, PolicyDocument=json.dumps(trusted))
         iam.delete_user_policy(UserName=SEARCHER, PolicyName=SEARCHES)
 
 
@@ -128,16 +142,28 @@ def clusters() -> Contents:
 
 def objects() -> Contents:
     """Yield every version of every object as S3 opens it, and its metadata."""
-    s3 = boto3.client("s3")
+    s3, audited = boto3.client("s3"), as_auditor()
 
     def opened(version: dict[str, str]) -> tuple[str, bytes, bytes]:
-        got = s3.get_object(**version)
+        got = (audited if version["Bucket"] in AUDITED else s3).get_object(**version)
         return f"s3://{version['Bucket']}/{version['Key']}", as_bytes(got["Metadata"]), got["Body"].read()
 
     with ThreadPoolExecutor(READERS) as readers:
         for place, metadata, body in readers.map(opened, list(_versions(s3))):
             yield place, metadata
             yield place, body
+
+
+def as_auditor() -> Any:
+    """S3 as the auditor sees it."""
+    role = f"arn:aws:iam::{ACCOUNT}:role/{AUDITOR}"
+    given = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName=SEARCHES)["Credentials"]
+    return boto3.client(
+        "s3",
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+    )
 
 
 def _versions(s3: Any) -> Iterator[dict[str, str]]:
