@@ -26,6 +26,7 @@ from native_night import (
     NativeNight,
     await_answer,
     await_counted,
+    await_unloaded,
     ingested,
     native_night,
     rows,
@@ -144,6 +145,7 @@ def test_killed_between_two_deletions_the_next_try_finishes(sandbox: Sandbox, ni
     await_answer(sandbox, DATASOURCE, TOTAL)
 
 
+@pytest.mark.soak
 def test_what_druid_would_kill_with_somebody_elses_version_stays_and_is_told(
     sandbox: Sandbox, night: NativeNight
 ) -> None:
@@ -151,6 +153,7 @@ def test_what_druid_would_kill_with_somebody_elses_version_stays_and_is_told(
     theirs = [each for each in used(sandbox) if each.interval == DAYS[2]]
     ingested(sandbox.druid, pipeline, [DAYS[2]], data(DAYS[2]))
     assert sandbox.druid.mark_unused(DATASOURCE, [each.segment_id for each in theirs]) == len(theirs)
+    await_unloaded(sandbox, DATASOURCE, {each.version for each in theirs} - {each.version for each in used(sandbox)})
     await_counted(sandbox, DATASOURCE, 3 * PER_DAY)
     ours = rebuilt(sandbox, night, DAYS[2])
     assert night.run(RetireSegmentsOperator, "retire") == ""
