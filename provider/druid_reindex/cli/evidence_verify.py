@@ -13,8 +13,9 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from druid_reindex.cli.evidence_places import trusted_keys
 from druid_reindex.cli.nights import AWS_ATTEMPTS, JsonOption
-from druid_reindex.errors import NotFoundError, ProtocolError
+from druid_reindex.errors import NotFoundError
 from druid_reindex.evidence.pack import ENVELOPE, KEY, LINES, sequence_of, stem_of
 from druid_reindex.evidence.public_key import PublicKey
 from druid_reindex.evidence.schema import json_schema
@@ -81,7 +82,7 @@ def verify(
     Without --public-key the keys that lie beside the packs are used: whoever can put other packs there can put other
     keys there, so compare the fingerprint with the one that you keep elsewhere.
     """
-    trusted = [PublicKey.parse(_local(file)) for file in public_key or ()]
+    trusted = trusted_keys(public_key)
     said = [(folder, verify_all(folder.packs(), trusted or folder.keys())) for folder in _folders(pack)]
     if as_document:
         typer.echo(json.dumps([_told(folder, found) for folder, found in said], indent=2, ensure_ascii=False))
@@ -132,15 +133,6 @@ def _in_s3(place: str) -> tuple[str, list[tuple[str, str, Read]]]:
         if sequence_of(name) is not None:
             found.append((where, name, lambda uri=each.uri: store.get(uri)))  # type: ignore[misc]
     return asked, found
-
-
-def _local(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as unreadable:
-        raise ProtocolError(
-            "read a public key", resource=str(file), came_back=str(unreadable), remedy="name a PEM file"
-        ) from unreadable
 
 
 def _is_run(name: str) -> bool:
