@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+import warnings
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,3 +25,13 @@ def sandbox() -> Iterator[Sandbox]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser's tests come last: the others on real engines count the clusters that there were."""
     items.sort(key=lambda item: "browser" in item.path.parts)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish() -> Generator[None, object, object]:
+    """Collect the connections that the tests left, and say which; pytest would end with 1 although all have passed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", ResourceWarning)
+        finished = yield
+        gc.collect()
+    return finished
