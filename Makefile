@@ -67,8 +67,10 @@ test: $(INSTALLED) ## every test but soak and bench, with its own set-up; what t
 	{ wait $$fetching || cat $(FETCHED); } && \
 	$(MAKE) --no-print-directory test-engines
 
+PURE := $(addprefix tests/unit/,model plan posture quality evidence test_errors.py)
+
 test-core: $(CORE) ## the pure rooms in an environment without Airflow, boto3 or httpx
-	$(VENV)/core/bin/python -m pytest -q -p no:cacheprovider tests/unit/model tests/unit/plan tests/unit/posture tests/unit/quality tests/unit/evidence tests/unit/test_errors.py
+	$(VENV)/core/bin/python -m pytest -q -p no:cacheprovider $(PURE)
 
 $(CORE): $(INSTALLED)
 	@uv venv --quiet --clear --python $(BIN)/python $(VENV)/core
@@ -76,8 +78,8 @@ $(CORE): $(INSTALLED)
 	@echo "$(CURDIR)/provider" > "$$($(VENV)/core/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/druid_reindex.pth"
 	@touch $@
 
-test-fast: $(INSTALLED) ## lint-free quick tests: unit, structure, DAG, contract
-	python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not sandbox and not soak and not package"
+test-fast: $(INSTALLED) ## all other quick tests: unit, structure, DAG, contract
+	python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not sandbox and not soak and not package" $(PURE:%=--ignore=%)
 
 test-engines: $(INSTALLED) ## the tests on real engines: Druid, HDFS, YARN, PostgreSQL, Airflow
 	python -m pytest -m "sandbox and not soak"

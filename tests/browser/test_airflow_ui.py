@@ -107,7 +107,7 @@ def test_a_dry_run_shows_its_plan_and_launches_nothing(ui: AirflowUi, sandbox: S
     assert clusters() == before
 
 
-def test_the_form_starts_a_night(ui: AirflowUi, sandbox: Sandbox, backfilled: float) -> None:
+def test_the_form_starts_a_night(ui: AirflowUi, sandbox: Sandbox) -> None:
     before = versions(sandbox, STEPS)
     run_id = ui.trigger(dag(STEPS), "manual-form", reason="a day was delivered late", interval=DAY, force=True)
     ui.picture("manual-started")
@@ -134,6 +134,7 @@ def test_a_failed_night_shows_its_state_and_its_links(ui: AirflowUi, failed: str
     assert ui.links()["Plan"].endswith("/plugin/druid-reindex-plan")
 
 
+@pytest.mark.soak
 def test_a_backfill_of_three_days_rebuilds_them(
     ui: AirflowUi, sandbox: Sandbox, served: dict[str, str], backfilled: float
 ) -> None:
