@@ -1,4 +1,4 @@
-"""The facets that the lineage of a night is told in: OpenLineage's own, and three of ours.
+"""The facets that the lineage of a night is told in: OpenLineage's own, and ours.
 
 Ours begin with ``druid_reindex_``; their schemas lie in ``facets/``. A schema is never changed: it is named by its
 version, and a test holds its digest. Columns, counts, identifiers and digests alone: no value of a row, no SQL.
@@ -18,6 +18,7 @@ from druid_reindex.model.identity import canonical, digest
 SCHEMAS = Path(__file__).parent / "facets"
 VERSION = "1-0-0"
 NIGHT, SEGMENTS, FILES = "druid_reindex_night", "druid_reindex_segments", "druid_reindex_files"
+FINDINGS = "druid_reindex_cloudTrailFindings"
 MOST_IDS = 200
 OVERWRITE, CREATE = "OVERWRITE", "CREATE"
 
@@ -66,12 +67,13 @@ def column_lineage(columns: Mapping[str, Iterable[Origin]]) -> Facets:
 def standing(owner: str, classification: str, storage_layer: str, file_format: str = "") -> Facets:
     """Who answers for a dataset, whether it is protected health information, and what stores it."""
     storage = {"storageLayer": storage_layer} | ({"fileFormat": file_format} if file_format else {})
-    tag = {"key": classification, "value": "true", "source": "druid-reindex"}
-    return {
-        "ownership": {"owners": [{"name": f"team:{owner}", "type": "OWNER"}]},
-        "tags": {"tags": [tag]},
-        "storage": storage,
-    }
+    owners = {"owners": [{"name": f"team:{owner}", "type": "OWNER"}]}
+    return {"ownership": owners, **tagged(classification), "storage": storage}
+
+
+def tagged(classification: str) -> Facets:
+    """Whether a dataset is protected health information."""
+    return {"tags": {"tags": [{"key": classification, "value": "true", "source": "druid-reindex"}]}}
 
 
 def changed(how: str) -> Facets:

@@ -16,6 +16,9 @@ from druid_reindex.model.identity import canonical, digest
 FILES = sorted(facets.SCHEMAS.glob("*.json"))
 # A schema that is out is never changed: another one has another VERSION, and its own line here.
 RELEASED = {
+    "urn:druid-reindex:facets:1-0-0:DruidReindexCloudTrailFindingsRunFacet": (
+        "58c954d2f3407070319201cff4867df01f85303d3688b342bc5e87543468099b"
+    ),
     "urn:druid-reindex:facets:1-0-0:DruidReindexFilesDatasetFacet": (
         "f6436f44b05f26c59e30684fbee0393f370c3dffb6f7e761ed78ad67364b99c6"
     ),
@@ -46,7 +49,7 @@ def test_a_schema_is_one_and_is_named_as_its_facet_says(file: Path) -> None:
     name = file.stem
     assert f"{document['$id']}#/$defs/{name}" == facets.schema_url(name)
     (key,) = document["properties"]
-    assert key in {facets.NIGHT, facets.SEGMENTS, facets.FILES}
+    assert key in {facets.NIGHT, facets.SEGMENTS, facets.FILES, facets.FINDINGS}
     for told in document["$defs"][name]["allOf"][1]["properties"].values():
         assert told["description"].endswith(".")
 
@@ -55,7 +58,8 @@ def test_a_schema_is_one_and_is_named_as_its_facet_says(file: Path) -> None:
 def test_every_field_stands_in_the_document(file: Path) -> None:
     document, text = json.loads(file.read_text()), (Path(__file__).parents[3] / "docs/lineage.md").read_text()
     part = document["$defs"][file.stem]["allOf"][1]["properties"]
-    inner = part.get("chunks", {}).get("items", {}).get("properties", {})
+    lists = (told["items"] for told in part.values() if told["type"] == "array")
+    inner = [name for items in lists for name in items.get("properties", ())]
     assert [name for name in (*document["properties"], *part, *inner) if f"`{name}`" not in text] == []
 
 
