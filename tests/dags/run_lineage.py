@@ -115,8 +115,8 @@ def sent(dag: Any, name: str, world: World) -> dict[str, Any]:
 def looked_at(dag: Any, world: World, *records: dict[str, Any]) -> list[str]:
     """How two runs of the DAG of evidence end, after CloudTrail has delivered ``records`` and closed its digest."""
     files, now = TrailFiles(), datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
-    files.deliver(log_text(*records), now)
     files.close(now - HOUR)
+    files.deliver(log_text(*records), now)
     files.close(now)
     trail = FakeTrail([SCOPE], files.objects, files.public_keys(), Selectors(s3_prefixes=(f"{DATA}/",)))
     world.locked.objects |= world.store.objects

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,15 @@ from airflow.providers.openlineage.utils.utils import OpenLineageRedactor
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.serde import Serde
 
+import packs
 from druid_reindex.clients import openlineage
 from druid_reindex.evidence import lineage_facets as facets
-from druid_reindex.evidence.lineage import Dataset, DatasetName, Facets, Query
+from druid_reindex.evidence.lineage import Dataset, DatasetName, Facets, Query, RunName
 from druid_reindex.evidence.lineage_facets import Check, Origin
+from druid_reindex.evidence.lineage_trail import Supplement, TrailRun, trail_run
+from lineage_graph import broken_runs, parent
 from openlineage_spec import problems
+from told_nights import FOREIGN, confirmed
 
 SQL = Path(__file__).parents[3] / "sql"
 NAME = DatasetName("druid://h:1", "patient_vitals")
@@ -102,3 +108,44 @@ def test_a_query_within_another_is_followed_to_its_table() -> None:
 @pytest.mark.parametrize("sql", ["", "SELECT FROM WHERE", "{% if ward %} SELECT 1 {% endif %}"])
 def test_what_cannot_be_read_is_not_guessed(sql: str) -> None:
     assert openlineage.read_query(sql, "redshift") == Query()
+
+
+BEGAN, ENDED = datetime(2026, 11, 22, 5, 7, tzinfo=UTC), datetime(2026, 11, 22, 5, 8, tzinfo=UTC)
+PARENT = RunName("clinic", "nightly", "01a0f4c2-0000-7000-8000-000000000001", "druid://h:9088")
+
+
+def looked(*, has_failed: bool = True) -> TrailRun:
+    parts = confirmed(*([FOREIGN] if has_failed else [])).values()
+    made = Supplement("s3://b/packs/0001.jsonl", "ab" * 32, 1, tuple(parts), has_failed, is_awaited=False)
+    found = trail_run(replace(packs.A_RUN, lineage=PARENT), made)
+    assert found is not None
+    return found
+
+
+def sent(has_failed: bool) -> list[dict[str, object]]:
+    events = openlineage.trail_events(looked(has_failed=has_failed), BEGAN, ENDED)
+    return [json.loads(Serde.to_json(OpenLineageRedactor().redact(each, max_depth=20))) for each in events]
+
+
+@pytest.mark.parametrize("has_failed", [True, False])
+def test_a_look_at_cloudtrail_is_a_run_below_the_night_by_the_specification(has_failed: bool) -> None:
+    events = sent(has_failed)
+    assert [each["eventType"] for each in events] == ["START", "FAIL" if has_failed else "COMPLETE"]
+    assert [found for each in events for found in problems(each)] == []
+    assert {parent(each) for each in events} == {PARENT.run}
+    assert broken_runs(events) == [f"nightly.cloudtrail {events[0]['run']['runId']}: parents {{{PARENT.run!r}}}"]  # type: ignore[index]
+    assert "***" not in json.dumps(events)
+
+
+def test_events_are_sent_by_the_transport_that_the_environment_names_and_printed_by_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "events.jsonl"
+    events = openlineage.trail_events(looked(), BEGAN, ENDED)
+    assert not openlineage.send(events, {"OPENLINEAGE_URL": ""})
+    transport = {"OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(file), "append": True})}
+    for name, value in transport.items():
+        monkeypatch.setenv(name, value)
+    assert openlineage.send(events, transport)
+    assert [json.loads(line)["eventType"] for line in file.read_text().splitlines()] == ["START", "FAIL"]
+    assert not capsys.readouterr().out
