@@ -2,7 +2,8 @@
 
 ``python run_lineage.py <folder of DAG files> <JSON file>``; the file gets, for each night, the DagRun's state and when
 it is for, and under ``events`` what was sent of all of them, in order. ``LINEAGE_FILE`` is where the transport writes.
-Some nights are laid beside CloudTrail when they are over, each of them twice: ``looks`` has the states of these runs.
+Some nights are laid beside CloudTrail when they are over, each twice: ``looks`` has the states of these runs. In
+the end what an older night replaced is retired, with the state ``retired``.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from druid_reindex.evidence.selectors import Selectors
 from druid_reindex.operators import connections
 from moved_night import moving_pipeline, with_sources
 from night_world import ROOT, World, connect
+from retired_nights import V0, V1, Past, version
 from trail_account import HOUR, SCOPE, TrailFiles, event, log_text
 from trail_runs import DATA, assumed
 from twins import FakeTrail
@@ -127,6 +129,18 @@ def looked_at(dag: Any, world: World, *records: dict[str, Any]) -> list[str]:
         return [dag.test().state for _ in range(2)]
 
 
+def retired(dag: Any) -> str:
+    """How the DAG ends that disposes of what a night replaced longer ago than the rollback window."""
+    world = World()
+    world.druid.segments, world.druid.outcomes = [], []
+    past = Past(world.druid, world.archive, world.store)
+    past.serve(version(V0))
+    past.night("1", version(V0), version(V1), datetime.now(UTC) - timedelta(days=20))
+    with pytest.MonkeyPatch.context() as patch, heard():
+        connect(world, patch)
+        return str(dag.test().state)
+
+
 def foreign(at: datetime) -> dict[str, Any]:
     """A stranger has read a segment."""
     read = [{"ARN": f"{DATA}/druid/segments/patient_vitals/1"}]
@@ -145,8 +159,10 @@ if __name__ == "__main__":
         if name in LAID_BESIDE:
             records = [foreign(datetime.now(UTC))] if name == "green" else []
             looks[name] = looked_at(dags[EVIDENCE], world, *records)
+    retirement = retired(unhurried(dags["retire__phi"]))
     get_openlineage_listener().before_stopping(None)
     lines = Path(os.environ["LINEAGE_FILE"]).read_text().splitlines()
     select = next(each for batch in MOVED.redshift.sent.values() for each in batch if each.startswith("UNLOAD"))
-    told_all = {"nights": nights, "looks": looks, "select": select, "events": [json.loads(line) for line in lines]}
+    events = [json.loads(line) for line in lines]
+    told_all = {"nights": nights, "looks": looks, "retired": retirement, "select": select, "events": events}
     Path(sys.argv[2]).write_text(json.dumps(told_all))

@@ -77,7 +77,7 @@ def test_each_run_begins_and_ends_once_below_its_night(sent: Told) -> None:
 def test_all_nights_are_one_graph_which_the_datasource_holds_together(sent: Told) -> None:
     assert parts(sent["events"]) == 1
     apart = [{**event, "inputs": [], "outputs": []} for event in sent["events"]]
-    assert parts(apart) == len(sent["nights"]) + sum(map(len, sent["looks"].values()))
+    assert parts(apart) == len(sent["nights"]) + sum(map(len, sent["looks"].values())) + 1, "and what was retired"
 
 
 def test_each_column_is_one_of_a_schema_and_no_name_is_hidden(sent: Told) -> None:
@@ -213,7 +213,7 @@ def test_findings_are_told_by_class_and_by_nobody_s_name(sent: Told) -> None:
     }  # fmt: skip
     assert (facet["runId"], facet["trail"], facet["awaited"]) == (whose, "emulated", False)
     assert facet["packUri"].endswith(f"{whose}/0001.jsonl")
-    assert not [name for name in ("Analyst", "eve", "index.zip") if name in json.dumps(of_cloudtrail(sent, "green"))]
+    assert not [name for name in ("Analyst", "/eve", "index.zip") if name in json.dumps(of_cloudtrail(sent, "green"))]
     _, agreed = of_cloudtrail(sent, "backfilled")
     assert agreed["run"]["facets"]["druid_reindex_cloudTrailFindings"]["findings"] == []
 
@@ -225,3 +225,16 @@ def test_no_event_comes_to_a_run_that_has_ended(sent: Told) -> None:
         for event in events
         if event["eventTime"] > next(each["eventTime"] for each in events if each["eventType"] in ENDS)
     ]
+
+
+def test_what_is_retired_is_told_of_the_datasource_that_nights_rebuild(sent: Told) -> None:
+    assert sent["retired"] == "success"
+    begun, *_, done = [each for each in sent["events"] if each["job"]["name"] == "retire__phi.patient_vitals"]
+    assert (begun["eventType"], begun["outputs"], done["eventType"]) == ("START", [], "COMPLETE")
+    (gone,) = done["outputs"]
+    assert names([gone]) == {DRUID}
+    assert gone["facets"]["lifecycleStateChange"]["lifecycleStateChange"] == "TRUNCATE"
+    assert (gone["facets"]["druid_reindex_disposal"]["segments"], gone["facets"]["tags"]["tags"][0]["key"]) == (
+        2,
+        "phi",
+    )

@@ -1,4 +1,4 @@
-"""Lineage in the classes of OpenLineage's client, SQL as its parser reads it, and its transport where Airflow is not.
+"""Lineage in the classes of OpenLineage's client, and its transport where Airflow is not.
 
 The package ``openlineage`` is an extra: this module is imported when a listener asks a task, or when there is an event
 to send, and not before.
@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 import attr
-import openlineage_sql
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
 from openlineage.client.facet_v2 import (
@@ -36,7 +35,7 @@ from openlineage.client.facet_v2 import (
 
 from druid_reindex import __version__
 from druid_reindex.evidence import lineage_facets
-from druid_reindex.evidence.lineage import Dataset, Facets, Query, RunName
+from druid_reindex.evidence.lineage import Dataset, Facets, RunName
 from druid_reindex.evidence.lineage_trail import TrailRun
 
 PRODUCER = f"urn:druid-reindex:provider:{__version__}"
@@ -98,6 +97,21 @@ class DruidReindexFilesDatasetFacet(DatasetFacet):
 
 
 @attr.define
+class DruidReindexDisposalDatasetFacet(DatasetFacet):
+    """Which stored versions of a datasource are gone for good; see its schema."""
+
+    versions: list[str]
+    segments: int
+    sha256: str
+    objectVersions: int  # noqa: N815
+    recordUri: str  # noqa: N815
+
+    @staticmethod
+    def _get_schema() -> str:
+        return lineage_facets.schema_url(DruidReindexDisposalDatasetFacet.__name__)
+
+
+@attr.define
 class DruidReindexCloudTrailFindingsRunFacet(RunFacet):
     """What of a night and CloudTrail's record of it agrees and what does not, in counts; see its schema."""
 
@@ -132,6 +146,7 @@ _CLASSES: Mapping[str, type[Any]] = {
     lineage_facets.NIGHT: DruidReindexNightRunFacet,
     lineage_facets.SEGMENTS: DruidReindexSegmentsDatasetFacet,
     lineage_facets.FILES: DruidReindexFilesDatasetFacet,
+    lineage_facets.DISPOSAL: DruidReindexDisposalDatasetFacet,
     lineage_facets.FINDINGS: DruidReindexCloudTrailFindingsRunFacet,
 }
 # The lists whose items are classes too.
@@ -190,21 +205,6 @@ def send(events: Iterable[RunEvent], environment: Mapping[str, str]) -> bool:
     for event in events:
         client.emit(event)
     return client.close(_SECONDS_TO_SEND)
-
-
-def read_query(sql: str, dialect: str) -> Query:
-    """What the SELECT in ``sql`` reads; an empty Query where it cannot be read, whose text is told to nobody."""
-    try:
-        found = openlineage_sql.parse([sql], dialect=dialect)
-    except RuntimeError:
-        return Query()
-    if found is None or found.errors:
-        return Query()
-    columns = {
-        column.descendant.name: tuple((made.origin.qualified_name, made.name) for made in column.lineage if made.origin)
-        for column in found.column_lineage
-    }
-    return Query(tuple(table.qualified_name for table in found.in_tables), columns)
 
 
 def _event(kind: RunState, at: datetime, run: Run, job: Job, read: Dataset) -> RunEvent:

@@ -18,9 +18,11 @@ from druid_reindex.model.identity import canonical, digest
 SCHEMAS = Path(__file__).parent / "facets"
 VERSION = "1-0-0"
 NIGHT, SEGMENTS, FILES = "druid_reindex_night", "druid_reindex_segments", "druid_reindex_files"
-FINDINGS = "druid_reindex_cloudTrailFindings"
+FINDINGS, DISPOSAL = "druid_reindex_cloudTrailFindings", "druid_reindex_disposal"
 MOST_IDS = 200
-OVERWRITE, CREATE = "OVERWRITE", "CREATE"
+# TRUNCATE, the nearest that there is, stands for stored versions that are gone: by DROP a reader such as Marquez takes
+# the datasource for deleted. Source: https://github.com/MarquezProject/marquez/pull/1847
+OVERWRITE, CREATE, TRUNCATE = "OVERWRITE", "CREATE", "TRUNCATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def tagged(classification: str) -> Facets:
 
 
 def changed(how: str) -> Facets:
-    """How the dataset as a whole has changed: ``CREATE`` or ``OVERWRITE``."""
+    """How the dataset as a whole has changed: ``CREATE``, ``OVERWRITE`` or ``TRUNCATE``."""
     return {"lifecycleStateChange": {"lifecycleStateChange": how}}
 
 
@@ -125,6 +127,18 @@ def served(action: str, chunks: Mapping[str, Mapping[str, Any]]) -> Facets:
     told = [{"interval": chunk, "versions": each["versions"], "rows": each["rows"]} for chunk, each in chunks.items()]
     versions = sorted({version for each in chunks.values() for version in each["versions"]})
     return {SEGMENTS: {"action": action, "versions": versions, "chunks": told}}
+
+
+def disposed(ids: Sequence[str], datasource: str, *, object_versions: int, record_uri: str) -> Facets:
+    """Which segments of ``datasource`` are gone for good, by their versions and the digest of their ``ids``."""
+    told = {
+        "versions": sorted({_version(segment_id, datasource) for segment_id in ids}),
+        "segments": len(ids),
+        "sha256": digest(canonical(sorted(ids))),
+        "objectVersions": object_versions,
+        "recordUri": record_uri,
+    }
+    return {DISPOSAL: told}
 
 
 def stored(action: str, versions: Sequence[str], kms_key_arns: Sequence[str]) -> Facets:

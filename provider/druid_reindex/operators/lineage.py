@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from druid_reindex.evidence import lineage_facets as facets
 from druid_reindex.evidence.lineage import Dataset as Told
-from druid_reindex.evidence.lineage import DatasetName, Lineage, Query, RunName, druid_namespace
+from druid_reindex.evidence.lineage import DatasetName, Lineage, RunName, druid_namespace
 from druid_reindex.evidence.lineage_tasks import Site
 from druid_reindex.model.identity import digest
 from druid_reindex.model.transfer import Unload
-from druid_reindex.operators import connections
+from druid_reindex.operators import assets, connections
 from druid_reindex.operators.general_dags import ASSET_PREFIX
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from druid_reindex.clients.reconciling import Looked
     from druid_reindex.operators.night import NightOperator
 
-DRUID_CONNECTION = "druid_conn_id"
 log = logging.getLogger(__name__)
 # What ran elsewhere for a task, as its record names it.
 _WORK = ("task_id", "step_id", "statement_id", "spec_uri")
@@ -120,17 +119,6 @@ def namespace(druid_conn_id: str) -> str:
     return druid_namespace(*connections.druid_address(druid_conn_id))
 
 
-def query_of(task: NightOperator, unload: Unload) -> Query:
-    """What the unload reads, by its table or its SQL as it is deployed, into which no value has been put."""
-    if unload.jdbc is not None and unload.jdbc.table is not None:
-        table = unload.jdbc.table
-        return Query((table,), {column: ((table, column),) for column in unload.jdbc.columns})
-    from druid_reindex.clients.openlineage import read_query  # noqa: PLC0415
-
-    script = task.settings.scripts.get(unload.sql or "", "")
-    return read_query(script, "postgres" if unload.jdbc else "redshift")
-
-
 def sql_digest(task: NightOperator, unload: Unload) -> str | None:
     """The SHA-256 of the unload's file of ``sql/`` as it is deployed; None where it has none."""
     script = task.settings.scripts.get(unload.sql or "")
@@ -138,17 +126,24 @@ def sql_digest(task: NightOperator, unload: Unload) -> str | None:
 
 
 def asset_dataset(asset: Asset, _context: Any) -> Dataset | None:
-    """The dataset that an asset of a night is; None where the asset does not say by which connection Druid is reached.
+    """The dataset that an asset is: a table by its address, a datasource where it says by which connection Druid is
+    reached; None elsewhere, and for a table of which the task itself tells more.
 
     Airflow asks for it by ``provider_info``, for assets that are named by any DAG.
     """
     from openlineage.client.event_v2 import Dataset
 
-    connection = asset.extra.get(DRUID_CONNECTION)
+    name = _dataset_of(asset)
+    return Dataset(name.namespace, name.name) if name is not None else None
+
+
+def _dataset_of(asset: Asset) -> DatasetName | None:
+    if asset.uri.startswith(assets.TABLES):
+        return None if assets.is_told_by_task(asset) else assets.table_in(asset.uri)
+    connection = asset.extra.get(assets.DRUID_CONNECTION)
     if not isinstance(connection, str) or not asset.uri.startswith(ASSET_PREFIX):
         return None
-    name = DatasetName(namespace(connection), asset.uri.removeprefix(ASSET_PREFIX))
-    return Dataset(name.namespace, name.name)
+    return DatasetName(namespace(connection), asset.uri.removeprefix(ASSET_PREFIX))
 
 
 def _is_idle(task: NightOperator) -> bool:

@@ -19,6 +19,9 @@ RELEASED = {
     "urn:druid-reindex:facets:1-0-0:DruidReindexCloudTrailFindingsRunFacet": (
         "58c954d2f3407070319201cff4867df01f85303d3688b342bc5e87543468099b"
     ),
+    "urn:druid-reindex:facets:1-0-0:DruidReindexDisposalDatasetFacet": (
+        "8a16e23c8298ee3931cb1f91297e985bd8d6385d579ae88b2fba21844fe6d952"
+    ),
     "urn:druid-reindex:facets:1-0-0:DruidReindexFilesDatasetFacet": (
         "f6436f44b05f26c59e30684fbee0393f370c3dffb6f7e761ed78ad67364b99c6"
     ),
@@ -49,7 +52,7 @@ def test_a_schema_is_one_and_is_named_as_its_facet_says(file: Path) -> None:
     name = file.stem
     assert f"{document['$id']}#/$defs/{name}" == facets.schema_url(name)
     (key,) = document["properties"]
-    assert key in {facets.NIGHT, facets.SEGMENTS, facets.FILES, facets.FINDINGS}
+    assert key in {facets.NIGHT, facets.SEGMENTS, facets.FILES, facets.FINDINGS, facets.DISPOSAL}
     for told in document["$defs"][name]["allOf"][1]["properties"].values():
         assert told["description"].endswith(".")
 
@@ -87,6 +90,15 @@ def test_segments_are_told_by_chunk_with_a_digest_of_all_of_them() -> None:
         {"interval": CHUNK, "versions": told["versions"], "segments": 3, "sha256": digest(canonical(ids)), "ids": ids}
     ]
     assert told["idsLeftOut"] == 0
+
+
+def test_what_is_gone_is_told_by_its_versions_and_one_digest() -> None:
+    ids = segment_ids(3)
+    told = facets.disposed(ids[::-1], "patient_vitals", object_versions=4, record_uri="s3://b/r.json")[facets.DISPOSAL]
+    assert told == {
+        "versions": ["2026-09-03T00:00:00.000Z"], "segments": 3, "sha256": digest(canonical(ids)), "objectVersions": 4,
+        "recordUri": "s3://b/r.json",
+    }  # fmt: skip
 
 
 def test_of_very_many_segments_the_first_are_told_and_the_digest_stands_for_the_others() -> None:
