@@ -128,7 +128,7 @@ def rebuild(site: Site, left: Rebuilt | None) -> Lineage:
     if done.published:
         ids = [each for chunk in done.published.values() for each in chunk]
         told += [
-            facets.changed(facets.OVERWRITE if done.replaced else facets.CREATE),
+            facets.changed(_change(done, ids)),
             facets.segments("rebuilt", done.published, pipeline.datasource),
             facets.written(size_bytes=done.size_bytes, files=len(ids)),
         ]
@@ -206,6 +206,13 @@ def columns(pipeline: Pipeline) -> dict[str, str]:
     """Druid's type of each column of the pipeline; empty for a sketch's."""
     stored = {each.name: each.type.upper() for each in pipeline.dimensions}
     return {TIME: "LONG", **stored, **{each.name: _type(_kind(each)["type"]) for each in pipeline.metrics}}
+
+
+def _change(done: Rebuilt, ids: Sequence[str]) -> str:
+    """What a batch did to its chunks: a purge may leave no segment of them."""
+    if not ids:
+        return facets.TRUNCATE
+    return facets.OVERWRITE if done.replaced else facets.CREATE
 
 
 def _datasource_read(site: Site, done: Rebuilt) -> Iterable[Dataset]:

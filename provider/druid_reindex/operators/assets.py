@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import Asset
 
-from druid_reindex.clients.queries import read_query
 from druid_reindex.evidence.lineage import DatasetName, Query, of_table
 from druid_reindex.evidence.lineage_tasks import Site, table_of
 from druid_reindex.model.transfer import Load, Unload
 from druid_reindex.operators.general_dags import ASSET_PREFIX
+from druid_reindex.operators.queries import read_query
 
 if TYPE_CHECKING:
     from druid_reindex.operators.settings import NightSettings

@@ -154,6 +154,7 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "OPENLINEAGE__NAMESPACE": LINEAGE_NAMESPACE,
         "OPENLINEAGE__TRANSPORT": json.dumps(_transport(home)),
+        "OPENLINEAGE__EXECUTION_TIMEOUT": "30",
     }
     return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {
         "AIRFLOW_HOME": str(home.data("airflow")),

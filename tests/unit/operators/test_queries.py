@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from druid_reindex.clients.queries import read_query
 from druid_reindex.evidence.lineage import Query
+from druid_reindex.operators.queries import read_query
 
 SQL = Path(__file__).parents[3] / "sql"
 
