@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from druid_reindex.sandbox import airflow
-from lineage_graph import broken_runs, by_run, names, parts, unknown_columns
+from lineage_graph import broken_runs, by_run, names, parent, parts, unknown_columns
 from openlineage_spec import problems
 from real_sandbox import VITALS, Sandbox
 
@@ -40,6 +40,14 @@ def test_each_event_is_one_by_the_specification_and_by_our_own_schemas(events: l
     assert not [f"{event['job']['name']}: {found}" for event in events for found in problems(event)]
     assert {event["job"]["namespace"] for event in events} == {airflow.LINEAGE_NAMESPACE}
     assert not [found for event in events for found in unknown_columns(event)]
+
+
+def test_each_run_is_below_one_that_was_told_too(events: list[Event]) -> None:
+    """Tasks below their DagRun, and what CloudTrail has of a night below the night."""
+    runs, parents = by_run(events), {event["job"]["name"]: parent(event) for event in events}
+    below = {name for name, run in parents.items() if run is not None}
+    assert f"nightly_reindex__{VITALS}.reindex" in below
+    assert not {name for name in below if parents[name] not in runs}
 
 
 def test_a_green_night_is_whole(sandbox: Sandbox, events: list[Event]) -> None:
