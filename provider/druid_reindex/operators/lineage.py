@@ -1,7 +1,8 @@
 """What a task of a night tells a listener of OpenLineage, and which dataset an asset of a night is.
 
 Airflow's provider for OpenLineage asks when a task begins, succeeds and fails, in a process beside the task's, and
-sends by whatever transport is configured. Nothing here is called where that provider is absent or switched off.
+sends by whatever transport is configured; what CloudTrail has of a night is sent by the task that has looked. Where
+that provider is absent or switched off, nothing is sent, and a night has no name in lineage.
 Source: https://airflow.apache.org/docs/apache-airflow-providers-openlineage/stable/guides/developer.html
 """
 
