@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lineage_graph import broken_runs, by_run, flows, names, parts, reached, unknown_columns
+from lineage_graph import ENDS, broken_runs, by_run, flows, names, parent, parts, reached, unknown_columns
 from openlineage_spec import problems
 from own_airflow import told_by
 
@@ -77,7 +77,7 @@ def test_each_run_begins_and_ends_once_below_its_night(sent: Told) -> None:
 def test_all_nights_are_one_graph_which_the_datasource_holds_together(sent: Told) -> None:
     assert parts(sent["events"]) == 1
     apart = [{**event, "inputs": [], "outputs": []} for event in sent["events"]]
-    assert parts(apart) == len(sent["nights"])
+    assert parts(apart) == len(sent["nights"]) + sum(map(len, sent["looks"].values())) + 1, "and what was retired"
 
 
 def test_each_column_is_one_of_a_schema_and_no_name_is_hidden(sent: Told) -> None:
@@ -177,3 +177,64 @@ def test_no_value_of_a_select_and_no_select_is_in_any_event(sent: Told) -> None:
     told = json.dumps(sent["events"])
     assert not [hidden for hidden in (CANARY, "CAST(", "service_date >=") if hidden in told]
     assert CANARY in sent["select"], "Redshift was sent it"
+
+
+def of_cloudtrail(sent: Told, night: str) -> list[Told]:
+    """The events of the runs, below the night, in which CloudTrail was looked at."""
+    (night_run,) = {event["run"]["runId"] for event in of_night(sent, night) if "parent" not in event["run"]["facets"]}
+    return [
+        event for event in sent["events"] if event["job"]["name"].endswith(".cloudtrail") and parent(event) == night_run
+    ]
+
+
+def test_what_cloudtrail_has_of_a_night_is_a_run_of_its_own_below_the_night_sent_once(sent: Told) -> None:
+    assert sent["looks"] == {
+        "green": ["failed", "success"], "red": ["success"] * 2, "rolled_back": ["success"] * 2,
+        "backfilled": ["success"] * 2,
+    }  # fmt: skip
+    told = {night: of_cloudtrail(sent, night) for night in sent["looks"]}
+    for events in told.values():
+        assert {event["job"]["name"] for event in events} == {"nightly_reindex__patient_vitals.cloudtrail"}
+        assert len({event["run"]["runId"] for event in events}) == 1
+        assert all(names(event["inputs"]) == {DRUID} for event in events)
+    assert {night: [event["eventType"] for event in events] for night, events in told.items()} == {
+        night: ["START", "FAIL" if night == "green" else "COMPLETE"] for night in sent["looks"]
+    }
+    assert len([event for event in sent["events"] if event["job"]["name"].endswith(".cloudtrail")]) == 8
+
+
+def test_findings_are_told_by_class_and_by_nobody_s_name(sent: Told) -> None:
+    _, end = of_cloudtrail(sent, "green")
+    facet = end["run"]["facets"]["druid_reindex_cloudTrailFindings"]
+    assert facet["findings"] == [{"class": "foreign", "findings": 1, "events": 1}]
+    (whose,) = {
+        each["runId"] for event in of_night(sent, "green")
+        if (each := event["run"]["facets"].get("druid_reindex_night")) and "runId" in each
+    }  # fmt: skip
+    assert (facet["runId"], facet["trail"], facet["awaited"]) == (whose, "emulated", False)
+    assert facet["packUri"].endswith(f"{whose}/0001.jsonl")
+    assert not [name for name in ("Analyst", "/eve", "index.zip") if name in json.dumps(of_cloudtrail(sent, "green"))]
+    _, agreed = of_cloudtrail(sent, "backfilled")
+    assert agreed["run"]["facets"]["druid_reindex_cloudTrailFindings"]["findings"] == []
+
+
+def test_no_event_comes_to_a_run_that_has_ended(sent: Told) -> None:
+    assert not [
+        events[0]["job"]["name"]
+        for events in by_run(sent["events"]).values()
+        for event in events
+        if event["eventTime"] > next(each["eventTime"] for each in events if each["eventType"] in ENDS)
+    ]
+
+
+def test_what_is_retired_is_told_of_the_datasource_that_nights_rebuild(sent: Told) -> None:
+    assert sent["retired"] == "success"
+    begun, *_, done = [each for each in sent["events"] if each["job"]["name"] == "retire__phi.patient_vitals"]
+    assert (begun["eventType"], begun["outputs"], done["eventType"]) == ("START", [], "COMPLETE")
+    (gone,) = done["outputs"]
+    assert names([gone]) == {DRUID}
+    assert gone["facets"]["lifecycleStateChange"]["lifecycleStateChange"] == "TRUNCATE"
+    assert (gone["facets"]["druid_reindex_disposal"]["segments"], gone["facets"]["tags"]["tags"][0]["key"]) == (
+        2,
+        "phi",
+    )

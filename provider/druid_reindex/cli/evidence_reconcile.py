@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -39,7 +40,9 @@ def reconcile(
     """Lay what a run wrote down of its calls beside CloudTrail's files, and add a signed supplement if anything is new.
 
     Asks AWS as whoever runs it, who must be allowed to read the run's journal and the trail, and to write and sign
-    evidence. Exit 1 when there is something that a person must look at, 0 also where CloudTrail's files are awaited.
+    evidence. Where the environment names a transport of OpenLineage, what is new is told there too.
+
+    Exit 1 when there is something that a person must look at, 0 also where CloudTrail's files are awaited.
     """
     if (which is None) is not latest:
         raise ConfigurationError(
@@ -47,8 +50,10 @@ def reconcile(
         )
     reader = Reader(Desk(pipelines, configs))
     folder = _chosen(reader.folders(which if which is not None and "://" in which else None), which, latest=latest)
-    looked = _reconciling(reader, folder).look(folder, datetime.now(UTC))
+    began = datetime.now(UTC)
+    looked = _reconciling(reader, folder).look(folder, began)
     _show(looked)
+    _tell_lineage(looked, began)
     raise typer.Exit(1 if looked.alert else 0)
 
 
@@ -115,3 +120,19 @@ def _show(looked: Looked) -> None:
         out.print(f"✗ to look at: {looked.alert}; druid-reindex evidence report shows each", style="red", markup=False)
     else:
         out.print("✓ nothing that a person must look at", style="green", markup=False)
+
+
+def _tell_lineage(looked: Looked, began: datetime) -> None:
+    """Send what is new as a run of its own, where there is a transport; what goes wrong is said, and stops nothing."""
+    told = looked.trail_run
+    if told is None:
+        return
+    try:
+        from druid_reindex.clients.openlineage import send, trail_events  # noqa: PLC0415  # an extra
+
+        if send(trail_events(told, began, datetime.now(UTC)), os.environ):
+            typer.echo(f"told to OpenLineage as a run of {told.job}")
+    except ImportError:
+        return
+    except Exception:
+        logging.getLogger(__name__).warning("no lineage is told of %s", looked.kept.uri, exc_info=True)

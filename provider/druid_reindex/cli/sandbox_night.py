@@ -68,6 +68,7 @@ def _where_to_look(home: SandboxHome) -> None:
     typer.echo(f"          a browser warns of its certificate, which this authority signed: {home.ca_file}")
     typer.echo(f"Druid     {found.coordinator}")
     typer.echo(f"Logs      {home.logs()}")
+    typer.echo(f"Lineage   {airflow.lineage_file(home)}, an event of OpenLineage in each line")
     typer.echo("Still up: the sandbox. `make down` (or `druid-reindex sandbox down`) ends it.")
 
 

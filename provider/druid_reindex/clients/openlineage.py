@@ -1,17 +1,19 @@
-"""Lineage in the classes of OpenLineage's client, and SQL as OpenLineage's parser reads it; sends nothing by itself.
+"""Lineage in the classes of OpenLineage's client, and its transport where Airflow is not.
 
-The package ``openlineage`` is an extra: this module is imported when a listener asks a task, and not before.
+The package ``openlineage`` is an extra: this module is imported when a listener asks a task, or when there is an event
+to send, and not before.
 Source: https://openlineage.io/docs/client/python/
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import attr
-import openlineage_sql
-from openlineage.client.event_v2 import InputDataset, OutputDataset
+from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
 from openlineage.client.facet_v2 import (
     DatasetFacet,
     InputDatasetFacet,
@@ -21,9 +23,11 @@ from openlineage.client.facet_v2 import (
     data_quality_assertions_dataset,
     data_quality_metrics_input_dataset,
     dataset_version_dataset,
+    job_type_job,
     lifecycle_state_change_dataset,
     output_statistics_output_dataset,
     ownership_dataset,
+    parent_run,
     schema_dataset,
     storage_dataset,
     tags_dataset,
@@ -31,9 +35,14 @@ from openlineage.client.facet_v2 import (
 
 from druid_reindex import __version__
 from druid_reindex.evidence import lineage_facets
-from druid_reindex.evidence.lineage import Dataset, Facets, Query
+from druid_reindex.evidence.lineage import Dataset, Facets, RunName
+from druid_reindex.evidence.lineage_trail import TrailRun
 
 PRODUCER = f"urn:druid-reindex:provider:{__version__}"
+# What names a transport, as for Airflow's provider; without any of these OpenLineage's client prints its events.
+# Source: https://openlineage.io/docs/client/python/configuration
+_TRANSPORT, _CONFIGURED = "OPENLINEAGE__TRANSPORT", ("OPENLINEAGE_CONFIG", "OPENLINEAGE_URL")
+_SECONDS_TO_SEND = 10.0  # a person is waiting
 
 
 @attr.define
@@ -87,6 +96,42 @@ class DruidReindexFilesDatasetFacet(DatasetFacet):
         return lineage_facets.schema_url(DruidReindexFilesDatasetFacet.__name__)
 
 
+@attr.define
+class DruidReindexDisposalDatasetFacet(DatasetFacet):
+    """Which stored versions of a datasource are gone for good; see its schema."""
+
+    versions: list[str]
+    segments: int
+    sha256: str
+    objectVersions: int  # noqa: N815
+    recordUri: str  # noqa: N815
+
+    @staticmethod
+    def _get_schema() -> str:
+        return lineage_facets.schema_url(DruidReindexDisposalDatasetFacet.__name__)
+
+
+@attr.define
+class DruidReindexCloudTrailFindingsRunFacet(RunFacet):
+    """What of a night and CloudTrail's record of it agrees and what does not, in counts; see its schema."""
+
+    runId: str  # noqa: N815
+    datasource: str
+    classification: str
+    trail: str
+    packUri: str  # noqa: N815
+    packSha256: str  # noqa: N815
+    sequence: int
+    awaited: bool
+    findings: list[dict[str, Any]]
+    matches: list[dict[str, Any]] | None = None
+    coverage: list[dict[str, Any]] | None = None
+
+    @staticmethod
+    def _get_schema() -> str:
+        return lineage_facets.schema_url(DruidReindexCloudTrailFindingsRunFacet.__name__)
+
+
 _CLASSES: Mapping[str, type[Any]] = {
     "schema": schema_dataset.SchemaDatasetFacet,
     "ownership": ownership_dataset.OwnershipDatasetFacet,
@@ -101,6 +146,8 @@ _CLASSES: Mapping[str, type[Any]] = {
     lineage_facets.NIGHT: DruidReindexNightRunFacet,
     lineage_facets.SEGMENTS: DruidReindexSegmentsDatasetFacet,
     lineage_facets.FILES: DruidReindexFilesDatasetFacet,
+    lineage_facets.DISPOSAL: DruidReindexDisposalDatasetFacet,
+    lineage_facets.FINDINGS: DruidReindexCloudTrailFindingsRunFacet,
 }
 # The lists whose items are classes too.
 _ITEMS: Mapping[str, tuple[str, type[Any]]] = {
@@ -134,19 +181,44 @@ def run_facets(told: Facets) -> dict[str, RunFacet]:
     return {key: _facet(key, facet) for key, facet in told.items()}
 
 
-def read_query(sql: str, dialect: str) -> Query:
-    """What the SELECT in ``sql`` reads; an empty Query where it cannot be read, whose text is told to nobody."""
-    try:
-        found = openlineage_sql.parse([sql], dialect=dialect)
-    except RuntimeError:
-        return Query()
-    if found is None or found.errors:
-        return Query()
-    columns = {
-        column.descendant.name: tuple((made.origin.qualified_name, made.name) for made in column.lineage if made.origin)
-        for column in found.column_lineage
-    }
-    return Query(tuple(table.qualified_name for table in found.in_tables), columns)
+def trail_events(told: TrailRun, began: datetime, ended: datetime) -> tuple[RunEvent, RunEvent]:
+    """The begin and the end of the run in which CloudTrail was looked at; both name the night as parent and root."""
+    end = RunState.FAIL if told.has_failed else RunState.COMPLETE
+    run = Run(told.run, {"parent": _below(told.parent), **run_facets(told.facets)})
+    kind = job_type_job.JobTypeJobFacet("BATCH", "DRUID_REINDEX", "JOB", producer=PRODUCER)
+    job = Job(told.parent.namespace, told.job, {"jobType": kind})
+    first = Run(told.run, {"parent": _below(told.parent)})
+    return (
+        _event(RunState.START, began, first, job, told.dataset),
+        _event(end, ended, run, job, told.dataset),
+    )
+
+
+def send(events: Iterable[RunEvent], environment: Mapping[str, str]) -> bool:
+    """Whether the events were sent, by the transport that ``environment`` names; False where it names none.
+
+    Raises whatever that transport raises. Airflow's own processes send by its provider instead.
+    """
+    if not any(name.startswith(_TRANSPORT) or name in _CONFIGURED for name, value in environment.items() if value):
+        return False
+    client = OpenLineageClient()
+    for event in events:
+        client.emit(event)
+    return client.close(_SECONDS_TO_SEND)
+
+
+def _event(kind: RunState, at: datetime, run: Run, job: Job, read: Dataset) -> RunEvent:
+    return RunEvent(
+        eventTime=at.isoformat(), producer=PRODUCER, eventType=kind, run=run, job=job, inputs=inputs([read]), outputs=[]
+    )
+
+
+def _below(night: RunName) -> parent_run.ParentRunFacet:
+    """The night, as parent and root at once."""
+    root = parent_run.Root(parent_run.RootRun(night.run), parent_run.RootJob(night.namespace, night.job))
+    return parent_run.ParentRunFacet(
+        parent_run.Run(night.run), parent_run.Job(night.namespace, night.job), root, producer=PRODUCER
+    )
 
 
 def _split(facets: Facets, own: type[Any]) -> tuple[dict[str, DatasetFacet], dict[str, Any]]:

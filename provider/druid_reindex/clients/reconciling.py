@@ -19,6 +19,7 @@ from druid_reindex.clients.run_journals import read_journals
 from druid_reindex.clients.trail_sight import Sight, TrailLook, around
 from druid_reindex.errors import IntegrityError, NotFoundError
 from druid_reindex.evidence.attribution import RunFacts, search_keys
+from druid_reindex.evidence.lineage_trail import Supplement, TrailRun, trail_run
 from druid_reindex.evidence.parts import Kind, Part, Record, Run, pending
 from druid_reindex.evidence.parts_trail import Findings, told_by_trail
 from druid_reindex.evidence.reconcile import Others, Reconciliation, advance
@@ -41,12 +42,32 @@ BY_TRAIL = (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS)
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a look came to: the run's latest pack, what a person must look at, and whether more is to come."""
+    """What a look came to: the run's latest pack, what a person must look at, and whether more is to come.
+
+    ``told`` are the parts that the pack tells of CloudTrail.
+    """
 
     run: Run
     kept: Kept
     alert: Alert
     is_pending: bool
+    told: tuple[Part, ...]
+
+    @property
+    def trail_run(self) -> TrailRun | None:
+        """What lineage is told of the look; None where it found nothing new, or of a night that lineage knows not."""
+        if not self.kept.is_new:
+            return None
+        pack = self.kept.pack
+        made = Supplement(
+            uri=str(self.kept.uri),
+            sha256=pack.sha256,
+            sequence=pack.title.sequence,
+            parts=self.told,
+            must_be_looked_at=bool(self.alert),
+            is_awaited=self.is_pending,
+        )
+        return trail_run(self.run, made)
 
 
 @dataclass(frozen=True)
@@ -72,7 +93,7 @@ class Reconciling:
         that is not known, and what reading and writing raise.
         """
         evidence = _unchanged(folder)
-        run = Run(**evidence.told(Kind.RUN))
+        run = Run.read(evidence.told(Kind.RUN))
         journal = read_journals(self.store, self.boundary.runs_uri, run.run)
         calls = [each for each in journal if isinstance(each, AwsCall)]
         span, instances = _span(evidence, calls), self._instances_of(evidence)
@@ -82,9 +103,9 @@ class Reconciling:
         damage = damage_of(sight.reports, span, () if sight.is_awaited(now) else sight.untold())
         findings = findings_body(found, calls, damage, evidence.told(Kind.FINDINGS), now)
         is_pending = bool(found.pending) or sight.is_awaited(now)
-        parts = [told_by_trail(journal_body(journal)), *self._told(run, found, calls, findings, is_pending=is_pending)]
+        parts = (told_by_trail(journal_body(journal)), *self._told(run, found, calls, findings, is_pending=is_pending))
         kept = PackKeeper(self.place, self.store, self.signer, run).add(parts, now)
-        return Looked(run, kept, Alert.of(findings), is_pending)
+        return Looked(run, kept, Alert.of(findings), is_pending, parts)
 
     def _look(self) -> TrailLook:
         """The sandbox's trail delivers all that it has at once, to the second."""

@@ -3,7 +3,8 @@
 In → out: what was read of Airflow, Druid, EMR and S3, each part as its own value or as ``Unread`` → a ``NightState``
 (``night_state``) → the text that a person is shown (``render``) and the next command that cannot do harm
 (``safe_next``). A pipeline and the record that a task left → a ``Lineage`` (``lineage_tasks``): datasets by
-OpenLineage's names (``lineage``), with its facets and ours (``lineage_facets``, whose schemas lie in ``facets/``).
+OpenLineage's names (``lineage``), with its facets and ours (``lineage_facets``, whose schemas lie in ``facets/``); a
+supplement → a run below the night's (``lineage_trail``).
 Typed ``parts`` → ``chain``ed lines → a ``pack``, whose in-toto statement (``dsse``) somebody above signs → ``verify``,
 which names the first thing that was changed; a run's packs → ``report_read`` → one ``Report`` of a night
 (``report_night``) → page, PDF, tables. A trail's digests and log files as bytes → which of them are whole

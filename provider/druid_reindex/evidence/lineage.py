@@ -33,6 +33,18 @@ class DatasetName:
 
 
 @dataclass(frozen=True, slots=True)
+class RunName:
+    """By which names events tell of a night: its ``job`` in a ``namespace``, its ``run`` (a UUID), and ``druid``,
+    the namespace of its datasource.
+    """
+
+    namespace: str
+    job: str
+    run: str
+    druid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """A dataset and what is told of it."""
 

@@ -1,4 +1,4 @@
-"""The facets that the lineage of a night is told in: OpenLineage's own, and three of ours.
+"""The facets that the lineage of a night is told in: OpenLineage's own, and ours.
 
 Ours begin with ``druid_reindex_``; their schemas lie in ``facets/``. A schema is never changed: it is named by its
 version, and a test holds its digest. Columns, counts, identifiers and digests alone: no value of a row, no SQL.
@@ -18,8 +18,11 @@ from druid_reindex.model.identity import canonical, digest
 SCHEMAS = Path(__file__).parent / "facets"
 VERSION = "1-0-0"
 NIGHT, SEGMENTS, FILES = "druid_reindex_night", "druid_reindex_segments", "druid_reindex_files"
+FINDINGS, DISPOSAL = "druid_reindex_cloudTrailFindings", "druid_reindex_disposal"
 MOST_IDS = 200
-OVERWRITE, CREATE = "OVERWRITE", "CREATE"
+# TRUNCATE, the nearest that there is, stands for stored versions that are gone: by DROP a reader such as Marquez takes
+# the datasource for deleted. Source: https://github.com/MarquezProject/marquez/pull/1847
+OVERWRITE, CREATE, TRUNCATE = "OVERWRITE", "CREATE", "TRUNCATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +69,17 @@ def column_lineage(columns: Mapping[str, Iterable[Origin]]) -> Facets:
 def standing(owner: str, classification: str, storage_layer: str, file_format: str = "") -> Facets:
     """Who answers for a dataset, whether it is protected health information, and what stores it."""
     storage = {"storageLayer": storage_layer} | ({"fileFormat": file_format} if file_format else {})
-    tag = {"key": classification, "value": "true", "source": "druid-reindex"}
-    return {
-        "ownership": {"owners": [{"name": f"team:{owner}", "type": "OWNER"}]},
-        "tags": {"tags": [tag]},
-        "storage": storage,
-    }
+    owners = {"owners": [{"name": f"team:{owner}", "type": "OWNER"}]}
+    return {"ownership": owners, **tagged(classification), "storage": storage}
+
+
+def tagged(classification: str) -> Facets:
+    """Whether a dataset is protected health information."""
+    return {"tags": {"tags": [{"key": classification, "value": "true", "source": "druid-reindex"}]}}
 
 
 def changed(how: str) -> Facets:
-    """How the dataset as a whole has changed: ``CREATE`` or ``OVERWRITE``."""
+    """How the dataset as a whole has changed: ``CREATE``, ``OVERWRITE`` or ``TRUNCATE``."""
     return {"lifecycleStateChange": {"lifecycleStateChange": how}}
 
 
@@ -123,6 +127,18 @@ def served(action: str, chunks: Mapping[str, Mapping[str, Any]]) -> Facets:
     told = [{"interval": chunk, "versions": each["versions"], "rows": each["rows"]} for chunk, each in chunks.items()]
     versions = sorted({version for each in chunks.values() for version in each["versions"]})
     return {SEGMENTS: {"action": action, "versions": versions, "chunks": told}}
+
+
+def disposed(ids: Sequence[str], datasource: str, *, object_versions: int, record_uri: str) -> Facets:
+    """Which segments of ``datasource`` are gone for good, by their versions and the digest of their ``ids``."""
+    told = {
+        "versions": sorted({_version(segment_id, datasource) for segment_id in ids}),
+        "segments": len(ids),
+        "sha256": digest(canonical(sorted(ids))),
+        "objectVersions": object_versions,
+        "recordUri": record_uri,
+    }
+    return {DISPOSAL: told}
 
 
 def stored(action: str, versions: Sequence[str], kms_key_arns: Sequence[str]) -> Facets:

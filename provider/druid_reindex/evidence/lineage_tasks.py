@@ -25,6 +25,7 @@ from druid_reindex.evidence.lineage import (
 )
 from druid_reindex.evidence.lineage_facets import Check, Origin
 from druid_reindex.model.boundary import Boundary
+from druid_reindex.model.disposal import Disposal
 from druid_reindex.model.pipeline import DatasourceInput, Metric, Pipeline
 from druid_reindex.model.transfer import Load, Unload
 from druid_reindex.model.uri import S3Uri
@@ -88,13 +89,13 @@ class Rebuilt:
 
 def unload(site: Site, asked: Unload, query: Query, left: Left | None, sql_sha256: str | None = None) -> Lineage:
     """Tables of a database, and the files that their rows became; ``sql_sha256`` stands for the SELECT's text."""
-    origins = {name: tuple(Origin(_table(site, asked, table), column, _subtype(name, column))
+    origins = {name: tuple(Origin(table_of(site, asked, table), column, _subtype(name, column))
                            for table, column in made) for name, made in query.columns.items()}  # fmt: skip
     read = _columns_read(origins.values())
     inputs = tuple(
-        Dataset(_table(site, asked, table), _joined(
+        Dataset(table_of(site, asked, table), _joined(
             site.standing("postgres" if asked.jdbc else "redshift"),
-            facets.schema(dict.fromkeys(read.get(_table(site, asked, table), ()), "")),
+            facets.schema(dict.fromkeys(read.get(table_of(site, asked, table), ()), "")),
         ))
         for table in query.tables
     )  # fmt: skip
@@ -127,7 +128,7 @@ def rebuild(site: Site, left: Rebuilt | None) -> Lineage:
     if done.published:
         ids = [each for chunk in done.published.values() for each in chunk]
         told += [
-            facets.changed(facets.OVERWRITE if done.replaced else facets.CREATE),
+            facets.changed(_change(done, ids)),
             facets.segments("rebuilt", done.published, pipeline.datasource),
             facets.written(size_bytes=done.size_bytes, files=len(ids)),
         ]
@@ -185,10 +186,33 @@ def take_back(site: Site, serving: Mapping[str, Mapping[str, Any]]) -> Lineage:
     return Lineage((), (Dataset(site.written, _joined(*told)),))
 
 
+def retire(site: Site, gone: Disposal | None, record_uri: str) -> Lineage:
+    """The datasource, of which stored versions are ``gone`` for good; nothing where none is."""
+    if gone is None or not (gone.is_done and gone.segments):
+        return Lineage()
+    datasource = site.pipeline.datasource
+    told = facets.disposed(gone.segments, datasource, object_versions=len(gone.objects), record_uri=record_uri)
+    return Lineage((), (Dataset(site.written, _joined(site.standing("druid"), facets.changed(facets.TRUNCATE), told)),))
+
+
+def table_of(site: Site, asked: Unload, table: str) -> DatasetName:
+    """A table that the unload reads: one of the boundary's Redshift, or of the database that it names."""
+    if asked.jdbc is not None:
+        return of_source_table(site.boundary.databases[asked.jdbc.database], table)
+    return of_table(site.warehouse, site.region, table)
+
+
 def columns(pipeline: Pipeline) -> dict[str, str]:
     """Druid's type of each column of the pipeline; empty for a sketch's."""
     stored = {each.name: each.type.upper() for each in pipeline.dimensions}
     return {TIME: "LONG", **stored, **{each.name: _type(_kind(each)["type"]) for each in pipeline.metrics}}
+
+
+def _change(done: Rebuilt, ids: Sequence[str]) -> str:
+    """What a batch did to its chunks: a purge may leave no segment of them."""
+    if not ids:
+        return facets.TRUNCATE
+    return facets.OVERWRITE if done.replaced else facets.CREATE
 
 
 def _datasource_read(site: Site, done: Rebuilt) -> Iterable[Dataset]:
@@ -238,12 +262,6 @@ def _kind(metric: Metric) -> dict[str, Any]:
 
 def _type(aggregator: str) -> str:
     return next((kind for prefix, kind in _TYPES.items() if aggregator.startswith(prefix)), "")
-
-
-def _table(site: Site, asked: Unload, table: str) -> DatasetName:
-    if asked.jdbc is not None:
-        return of_source_table(site.boundary.databases[asked.jdbc.database], table)
-    return of_table(site.warehouse, site.region, table)
 
 
 def _files_left(site: Site, asked: Unload | Load, left: Left | None, *told: Facets) -> tuple[Dataset, ...]:

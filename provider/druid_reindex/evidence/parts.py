@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 from druid_reindex.errors import ProtocolError
+from druid_reindex.evidence.lineage import RunName
 
 
 class Kind(StrEnum):
@@ -58,7 +59,8 @@ class Why:
 class Run:
     """Which night it was, and its ``sequence``-th pack, made at ``made_at`` (UTC, ISO 8601) after its predecessor.
 
-    ``run`` is the RunId, and ``trail`` is "cloudtrail", or "emulated" in the sandbox.
+    ``run`` is the RunId, and ``trail`` is "cloudtrail", or "emulated" in the sandbox. ``lineage`` are the night's names
+    in events of lineage, None where it was told in none.
     """
 
     KIND: ClassVar[Kind] = Kind.RUN
@@ -74,6 +76,13 @@ class Run:
     sequence: int
     made_at: str
     predecessor_sha256: str | None
+    lineage: RunName | None = None
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> Self:
+        """The run that a pack tells of."""
+        named = told.get("lineage")
+        return cls(**{**told, "lineage": RunName(**named) if named is not None else None})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Read from ``emr_configs/boundaries.yaml``: account-level values, once per classi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 from uuid import UUID
@@ -172,6 +172,11 @@ def refuse_phi_names(
     named = [f"datasource {name}" for name in datasources if phi.claims_datasource(name)]
     named += [f"connection {name}" for name in connection_ids if phi.claims_connection(name)]
     named += [str(uri) for uri in uris if phi.claims_uri(uri)]
+    refuse_named(named, resource=resource)
+
+
+def refuse_named(named: Sequence[str], *, resource: str) -> None:
+    """Raise ConfigurationError when ``resource``, being general, names any: what is ``named`` is protected."""
     if named:
         raise ConfigurationError(
             "name data in a general workflow",

@@ -7,10 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
+from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
 
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.evidence.night_state import EXPORT_TASKS, LOAD_TASKS, PREPARE_TASKS, ROLLBACK_TASK, UNLOAD_TASKS
+from druid_reindex.operators import assets
 from druid_reindex.operators.approve import APPROVE_TASK, ApproveNightOperator
 from druid_reindex.operators.attest import ATTEST_TASK, AttestClusterOperator
 from druid_reindex.operators.callbacks import deadline_alert, failure_callbacks
@@ -18,9 +19,7 @@ from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateE
 from druid_reindex.operators.evidence import EVIDENCE_TASK, KeepEvidenceOperator
 from druid_reindex.operators.export import ExportSegmentsOperator
 from druid_reindex.operators.form import trigger_form
-from druid_reindex.operators.general_dags import ASSET_PREFIX
 from druid_reindex.operators.jdbc import UnloadJdbcOperator
-from druid_reindex.operators.lineage import DRUID_CONNECTION
 from druid_reindex.operators.night import PLAN_TASK, task_docs
 from druid_reindex.operators.plan import PlanNightOperator
 from druid_reindex.operators.posture import POSTURE_TASK, JudgePostureOperator, is_gated
@@ -154,13 +153,7 @@ def _wire(settings: NightSettings, notifiers: Sequence[SyncCallback]) -> None:
         settings=settings,
         trigger_rule=TriggerRule.ALL_DONE,
         on_failure_callback=failure_callbacks(settings, notifiers),
-        outlets=[
-            Asset(
-                name=settings.pipeline.asset_name,
-                uri=f"{ASSET_PREFIX}{settings.pipeline.datasource}",
-                extra={DRUID_CONNECTION: settings.druid_conn_id},
-            )
-        ],
+        outlets=[assets.datasource(settings)],
     )
     plan >> approve >> up >> reindex >> down.as_teardown(setups=up) >> verdict
     reindex >> validate >> rollback >> verdict

@@ -10,6 +10,7 @@ from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections, links
 from druid_reindex.operators.approve import APPROVE_TASK
 from druid_reindex.operators.attest import ATTEST_TASK
+from druid_reindex.operators.lineage import run_name
 from druid_reindex.operators.night import NightOperator, planned
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class KeepEvidenceOperator(NightOperator):
             sequence=0,
             made_at="",
             predecessor_sha256=None,
+            lineage=run_name(context, settings.druid_conn_id),
         )
 
     def _told(self, context: Context, place: EvidencePlace) -> Told:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Asset
 
-from druid_reindex.model.boundary import Boundaries, refuse_phi_names
+from druid_reindex.evidence.lineage import of_source_table, of_table
+from druid_reindex.model.boundary import Boundaries, Boundary, refuse_named, refuse_phi_names
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.model.uri import S3Uri
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 ASSET_PREFIX = "x-druid://datasource/"
 _ASSET_PREFIXES = (ASSET_PREFIX, ASSET_PREFIX.removeprefix("x-"))
 _S3_SCHEMES = ("s3://", "s3a://", "s3n://")
+_TABLE = "schema.table"
 _CONNECTION_SUFFIX = "conn_id"
 _DATASOURCE_NAMES = {"datasource", "data_source"}
 
@@ -29,7 +31,8 @@ def keep_boundary(dag: DAG, *, configs: Path) -> None:
     """Refuse ``dag``, unless it is tagged ``phi``, when a task names a protected connection, datasource or S3 prefix.
 
     Looks at each task's ``…conn_id`` attributes, its ``datasource``, its inlets and outlets, and every S3 address in
-    its templated fields. Raises ConfigurationError, which Airflow shows as the DAG file's import error.
+    its templated fields. A table is protected where its database is, which the general side does not use too.
+    Raises ConfigurationError, which Airflow shows as the DAG file's import error.
 
     Call it last in the DAG file, or for all DAGs from ``dag_policy`` in ``airflow_local_settings.py``.
     Source: https://airflow.apache.org/docs/apache-airflow/3.3.2/administration-and-deployment/cluster-policies.html
@@ -44,14 +47,25 @@ def keep_boundary(dag: DAG, *, configs: Path) -> None:
 def _refuse(task: Operator, boundaries: Boundaries, dag_id: str) -> None:
     arguments = {**vars(task), **getattr(task, "partial_kwargs", {})}
     texts = [text for value in arguments.values() for text in _texts(value)]
+    resource = f"DAG {dag_id}, task {task.task_id}"
     refuse_phi_names(
         boundaries,
         Classification.GENERAL,
-        resource=f"DAG {dag_id}, task {task.task_id}",
+        resource=resource,
         datasources=[*_datasources(arguments), *_assets(texts)],
         connection_ids=[v for n, v in arguments.items() if n.endswith(_CONNECTION_SUFFIX) and isinstance(v, str)],
         uris=[S3Uri.parse(f"s3://{text.partition('://')[2]}") for text in texts if text.startswith(_S3_SCHEMES)],
     )
+    protected = _databases(boundaries.phi, boundaries.region) - _databases(boundaries.general, boundaries.region)
+    tables = [text for text in texts if text.removeprefix("x-").startswith(tuple(protected))]
+    refuse_named(tables, resource=resource)
+
+
+def _databases(boundary: Boundary, region: str) -> set[str]:
+    """What the addresses of tables in the boundary's databases begin with."""
+    some = [of_source_table(each, _TABLE) for each in boundary.databases.values()]
+    some += [of_table(boundary.redshift, region, _TABLE)] if boundary.redshift is not None else []
+    return {f"{name.namespace}/{name.name.removesuffix(_TABLE)}" for name in some}
 
 
 def _datasources(arguments: dict[str, Any]) -> list[str]:

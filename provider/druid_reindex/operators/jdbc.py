@@ -12,8 +12,8 @@ from druid_reindex.model.database import Database, JdbcSource
 from druid_reindex.model.identity import digest
 from druid_reindex.model.transfer import Unload
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.operators import links
-from druid_reindex.operators.lineage import query_of, site_of, sql_digest
+from druid_reindex.operators import assets, links
+from druid_reindex.operators.lineage import site_of, sql_digest
 from druid_reindex.operators.night import NightOperator
 from druid_reindex.operators.run_cluster import cluster_of, script_job
 from druid_reindex.operators.transfers import entered, night_values, read_whole
@@ -49,6 +49,7 @@ class UnloadJdbcOperator(NightOperator):
     operator_extra_links = links.REINDEX_LINKS
 
     def __init__(self, *, unload: Unload, parameters: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        kwargs.setdefault("inlets", assets.unloaded(kwargs["settings"], unload))
         super().__init__(**kwargs)
         self.unload = unload
         self.sql = unload.sql or ""
@@ -74,7 +75,7 @@ class UnloadJdbcOperator(NightOperator):
 
     def lineage(self) -> Lineage:
         """The database's tables, and the files."""
-        query, sha256 = query_of(self, self.unload), sql_digest(self, self.unload)
+        query, sha256 = assets.query_of(self.settings, self.unload), sql_digest(self, self.unload)
         return lineage_tasks.unload(site_of(self), self.unload, query, self.returned, sha256)
 
     def on_kill(self) -> None:

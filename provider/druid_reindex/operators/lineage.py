@@ -1,32 +1,37 @@
 """What a task of a night tells a listener of OpenLineage, and which dataset an asset of a night is.
 
 Airflow's provider for OpenLineage asks when a task begins, succeeds and fails, in a process beside the task's, and
-sends by whatever transport is configured. Nothing here is called where that provider is absent or switched off.
+sends by whatever transport is configured; what CloudTrail has of a night is sent by the task that has looked. Where
+that provider is absent or switched off, nothing is sent, and a night has no name in lineage.
 Source: https://airflow.apache.org/docs/apache-airflow-providers-openlineage/stable/guides/developer.html
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.evidence import lineage_facets as facets
-from druid_reindex.evidence.lineage import DatasetName, Lineage, Query, druid_namespace
+from druid_reindex.evidence.lineage import Dataset as Told
+from druid_reindex.evidence.lineage import DatasetName, Lineage, RunName, druid_namespace
 from druid_reindex.evidence.lineage_tasks import Site
 from druid_reindex.model.identity import digest
 from druid_reindex.model.transfer import Unload
-from druid_reindex.operators import connections
+from druid_reindex.operators import assets, connections
 from druid_reindex.operators.general_dags import ASSET_PREFIX
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Asset
+    from airflow.sdk import Asset, Context
     from openlineage.client.event_v2 import Dataset
 
+    from druid_reindex.clients.reconciling import Looked
     from druid_reindex.operators.night import NightOperator
 
-DRUID_CONNECTION = "druid_conn_id"
+log = logging.getLogger(__name__)
 # What ran elsewhere for a task, as its record names it.
 _WORK = ("task_id", "step_id", "statement_id", "spec_uri")
 
@@ -46,6 +51,64 @@ def told(task: NightOperator) -> OperatorLineage[Any, Any]:
         return OperatorLineage()
 
 
+def run_name(context: Context, druid_conn_id: str) -> RunName | None:
+    """By which names lineage tells of the DagRun; None where none is told, or where a name cannot be found."""
+    try:
+        from airflow.providers.openlineage.api import is_openlineage_active  # noqa: PLC0415
+
+        if not is_openlineage_active():
+            return None
+        from airflow.providers.openlineage.plugins.adapter import OpenLineageAdapter  # noqa: PLC0415
+        from airflow.providers.openlineage.plugins.macros import lineage_job_namespace  # noqa: PLC0415
+
+        run, job_namespace = context["dag_run"], lineage_job_namespace()  # type: ignore[no-untyped-call]
+        identity = OpenLineageAdapter.build_dag_run_id(
+            dag_id=run.dag_id, logical_date=run.logical_date or run.run_after, clear_number=run.clear_number or 0
+        )
+        return RunName(job_namespace, run.dag_id, identity, namespace(druid_conn_id))
+    except ImportError:
+        return None
+    except Exception:
+        log.warning("what CloudTrail has of this night will not be told in lineage", exc_info=True)
+        return None
+
+
+def tell_trail(looked: Looked, began: datetime) -> None:
+    """Send what is new of CloudTrail as a run of its own; what goes wrong is logged, once, and stops nothing.
+
+    Nothing is sent a second time: a supplement is new once, and one whose event was lost tells it all the same.
+    """
+    told = looked.trail_run
+    if told is None:
+        return
+    try:
+        from airflow.providers.openlineage.api import emit, is_openlineage_active  # noqa: PLC0415
+
+        from druid_reindex.clients.openlineage import trail_events  # noqa: PLC0415
+
+        if is_openlineage_active():
+            for event in trail_events(told, began, datetime.now(UTC)):
+                emit(event)
+    except ImportError:
+        return
+    except Exception:
+        log.warning("no lineage is told of %s", looked.kept.uri, exc_info=True)
+
+
+def looked_at(looked: Iterable[Looked]) -> OperatorLineage[Any, Any]:
+    """What a task that looks at nights reads: the datasources of those that lineage knows."""
+    from airflow.providers.openlineage.extractors import OperatorLineage  # noqa: PLC0415
+
+    from druid_reindex.clients import openlineage  # noqa: PLC0415
+
+    runs = (each.run for each in looked)
+    names = {
+        DatasetName(run.lineage.druid, run.datasource): run.classification for run in runs if run.lineage is not None
+    }
+    datasets = [Told(name, facets.tagged(side)) for name, side in names.items()]
+    return OperatorLineage(openlineage.inputs(datasets), [], {})
+
+
 def site_of(task: NightOperator) -> Site:
     """Where the datasets of the task's pipeline are. Raises ConfigurationError where the connection names no Druid."""
     settings = task.settings
@@ -57,17 +120,6 @@ def namespace(druid_conn_id: str) -> str:
     return druid_namespace(*connections.druid_address(druid_conn_id))
 
 
-def query_of(task: NightOperator, unload: Unload) -> Query:
-    """What the unload reads, by its table or its SQL as it is deployed, into which no value has been put."""
-    if unload.jdbc is not None and unload.jdbc.table is not None:
-        table = unload.jdbc.table
-        return Query((table,), {column: ((table, column),) for column in unload.jdbc.columns})
-    from druid_reindex.clients.openlineage import read_query  # noqa: PLC0415
-
-    script = task.settings.scripts.get(unload.sql or "", "")
-    return read_query(script, "postgres" if unload.jdbc else "redshift")
-
-
 def sql_digest(task: NightOperator, unload: Unload) -> str | None:
     """The SHA-256 of the unload's file of ``sql/`` as it is deployed; None where it has none."""
     script = task.settings.scripts.get(unload.sql or "")
@@ -75,17 +127,24 @@ def sql_digest(task: NightOperator, unload: Unload) -> str | None:
 
 
 def asset_dataset(asset: Asset, _context: Any) -> Dataset | None:
-    """The dataset that an asset of a night is; None where the asset does not say by which connection Druid is reached.
+    """The dataset that an asset is: a table by its address, a datasource where it says by which connection Druid is
+    reached; None elsewhere, and for a table of which the task itself tells more.
 
     Airflow asks for it by ``provider_info``, for assets that are named by any DAG.
     """
     from openlineage.client.event_v2 import Dataset
 
-    connection = asset.extra.get(DRUID_CONNECTION)
+    name = _dataset_of(asset)
+    return Dataset(name.namespace, name.name) if name is not None else None
+
+
+def _dataset_of(asset: Asset) -> DatasetName | None:
+    if asset.uri.startswith(assets.TABLES):
+        return None if assets.is_told_by_task(asset) else assets.table_in(asset.uri)
+    connection = asset.extra.get(assets.DRUID_CONNECTION)
     if not isinstance(connection, str) or not asset.uri.startswith(ASSET_PREFIX):
         return None
-    name = DatasetName(namespace(connection), asset.uri.removeprefix(ASSET_PREFIX))
-    return Dataset(name.namespace, name.name)
+    return DatasetName(namespace(connection), asset.uri.removeprefix(ASSET_PREFIX))
 
 
 def _is_idle(task: NightOperator) -> bool:

@@ -10,8 +10,8 @@ from druid_reindex.evidence.lineage import Lineage
 from druid_reindex.model.identity import digest
 from druid_reindex.model.transfer import TokenKey, Unload
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.operators import links
-from druid_reindex.operators.lineage import query_of, site_of
+from druid_reindex.operators import assets, links
+from druid_reindex.operators.lineage import site_of
 from druid_reindex.operators.night import NightOperator
 from druid_reindex.operators.run_cluster import cluster_of, script_job
 from druid_reindex.operators.transfers import entered, read_whole, unloaded
@@ -66,7 +66,7 @@ class TokeniseFilesOperator(NightOperator):
 
     def lineage(self) -> Lineage:
         """The files with identifiers, and those with tokens."""
-        query = query_of(self, self.unload)
+        query = assets.query_of(self.settings, self.unload)
         return lineage_tasks.tokenise(site_of(self), self.unload, query, self._source, self.returned)
 
     def on_kill(self) -> None:

@@ -68,7 +68,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "asset-uris": [
             {
-                "schemes": ["x-druid"],
+                "schemes": ["x-druid", "x-redshift", "x-postgres"],
                 "handler": None,
                 "to_openlineage_converter": "druid_reindex.operators.lineage.asset_dataset",
             }

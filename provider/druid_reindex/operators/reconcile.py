@@ -24,8 +24,10 @@ from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
 from druid_reindex.operators.callbacks import NIGHT_STATE, notify
 from druid_reindex.operators.journalling import Keeping, journalling
+from druid_reindex.operators.lineage import looked_at, tell_trail
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
     from airflow.sdk.definitions.callback import SyncCallback
 
@@ -64,6 +66,7 @@ class ReconcileOperator(BaseOperator):
         self.boundaries = boundaries
         self.boundary = boundary
         self.actors = actors
+        self._looked: list[Looked] = []
 
     def execute(self, context: Context) -> dict[str, list[str]]:
         """Look at each open run; raises AirflowFailException for what a person must look at."""
@@ -74,14 +77,27 @@ class ReconcileOperator(BaseOperator):
         with journalling(Keeping.of(self.boundary), attempt, store, self.log.warning):
             return self._reconcile(datetime.now(UTC))
 
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
+        """What Airflow's OpenLineage provider sends when the task begins: nothing has been looked at."""
+        return looked_at(self._looked)
+
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any]:
+        """What it sends when the task has succeeded: the datasources whose nights were looked at."""
+        return looked_at(self._looked)
+
+    def get_openlineage_facets_on_failure(self, _task_instance: Any) -> OperatorLineage[Any, Any]:
+        """What it sends when a try has failed: the same."""
+        return looked_at(self._looked)
+
     def _reconcile(self, now: datetime) -> dict[str, list[str]]:
         looking = self._looking()
-        found: list[Looked] = []
-        unread: list[str] = []
+        found, unread = self._looked, list[str]()
+        found.clear()
         for folder in self._open(looking, now):
             try:
                 found.append(looking.look(folder, now))
                 self.log.info("%s: %s", folder.where, _told(found[-1]))
+                tell_trail(found[-1], now)
             except DruidReindexError as error:
                 unread.append(str(error))
         news = [each for each in found if each.kept.is_new and each.alert]

@@ -14,7 +14,8 @@ from druid_reindex.evidence.lineage import Lineage
 from druid_reindex.model.identity import digest
 from druid_reindex.model.transfer import Load, Unload
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.operators.lineage import query_of, site_of, sql_digest
+from druid_reindex.operators import assets
+from druid_reindex.operators.lineage import site_of, sql_digest
 from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.operators.transfers import entered, job_of, night_values, read_whole, route_of, unloaded
 from druid_reindex.plan import names
@@ -55,6 +56,7 @@ class UnloadRedshiftOperator(NightOperator):
     def __init__(
         self, *, unload: Unload, parameters: Mapping[str, str] | None = None, leased: bool = True, **kwargs: Any
     ) -> None:
+        kwargs.setdefault("inlets", assets.unloaded(kwargs["settings"], unload))
         super().__init__(**kwargs)
         self.unload = unload
         self.sql = unload.sql or ""
@@ -93,7 +95,7 @@ class UnloadRedshiftOperator(NightOperator):
 
     def lineage(self) -> Lineage:
         """Redshift's tables, and the files."""
-        query, sha256 = query_of(self, self.unload), sql_digest(self, self.unload)
+        query, sha256 = assets.query_of(self.settings, self.unload), sql_digest(self, self.unload)
         return lineage_tasks.unload(site_of(self), self.unload, query, self.returned, sha256)
 
     def on_kill(self) -> None:
@@ -159,6 +161,7 @@ class LoadRedshiftOperator(NightOperator):
         leased: bool = True,
         **kwargs: Any,
     ) -> None:
+        kwargs.setdefault("outlets", assets.loaded(kwargs["settings"], load))
         super().__init__(**kwargs)
         self.load = load
         self.sql = load.sql or ""

@@ -12,9 +12,12 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param
 from airflow.sdk.exceptions import AirflowSkipException
 
 from druid_reindex.errors import ConfigurationError
+from druid_reindex.evidence import lineage_tasks
+from druid_reindex.evidence.lineage import Lineage
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
+from druid_reindex.operators.lineage import site_of
 from druid_reindex.operators.night import NightOperator
 from druid_reindex.operators.settings import NightSettings
 
@@ -44,6 +47,8 @@ class RetireSegmentsOperator(NightOperator):
     once it is told what would.
     """
 
+    _gone: Disposal | None = None
+
     def carry_out(self, context: Context) -> dict[str, Any]:
         """Find, kill, delete, look again. Raises IntegrityError where anything is left of what is to be gone."""
         retirement = self._retirement(context)
@@ -57,6 +62,11 @@ class RetireSegmentsOperator(NightOperator):
         if told is None:
             raise AirflowSkipException(f"nothing was replaced more than {retirement.window.days} days ago")
         return told
+
+    def lineage(self) -> Lineage:
+        """The datasource, once stored versions of it are gone."""
+        uri = self.returned["record_uri"] if self.returned else ""
+        return lineage_tasks.retire(site_of(self), self._gone, uri)
 
     @cached_property
     def archive(self) -> ObjectVersionsPort:
@@ -76,7 +86,7 @@ class RetireSegmentsOperator(NightOperator):
     def _retired(self, retirement: Retirement, found: Due) -> dict[str, Any]:
         record = self._begun(retirement, found)
         self._await_killed(retirement.disposal, record)
-        done = retirement.finish(record, found)
+        done = self._gone = retirement.finish(record, found)
         left = retirement.left(done, found)
         for line in left:
             self.log.warning("stays: %s", line)

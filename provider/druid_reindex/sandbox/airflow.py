@@ -2,7 +2,7 @@
 
 Everything listens on loopback, and the api-server, which tasks talk to as well, under TLS: the log servers of scheduler
 and triggerer, which would listen on all interfaces and in clear text, are left out, because the api-server reads the
-same disk. Usage pings are off.
+same disk. Usage pings are off. What tasks and nights tell of lineage is written to a file.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ USER = "admin"
 PASSWORD_SECRET = "airflow_admin_password"  # noqa: S105
 CERTIFICATE = "airflow"
 BOUNDARIES = ("phi", "general")
+LINEAGE_NAMESPACE = "sandbox"
 TASKS_AT_ONCE = 4
 READY_SECONDS = 180.0
 MIGRATE_SECONDS = 300.0
@@ -79,6 +80,23 @@ def dags_folder() -> Path:
             remedy=f"set {DAGS_VARIABLE} to the `dags` directory of your checkout",
         )
     return named.absolute()
+
+
+def lineage_file(home: SandboxHome) -> Path:
+    """Where the events of lineage are, one of OpenLineage's in each line; there from the first task on."""
+    return home.data("airflow") / "lineage.jsonl"
+
+
+def lineage_environment(home: SandboxHome) -> dict[str, str]:
+    """The variables by which OpenLineage's own client, without Airflow, writes to that file.
+
+    Source: https://openlineage.io/docs/client/python/configuration
+    """
+    return {"OPENLINEAGE__TRANSPORT": json.dumps(_transport(home)), "OPENLINEAGE_NAMESPACE": LINEAGE_NAMESPACE}
+
+
+def _transport(home: SandboxHome) -> dict[str, object]:
+    return {"type": "file", "log_file_path": str(lineage_file(home)), "append": True}
 
 
 def _service(
@@ -134,6 +152,9 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        "OPENLINEAGE__NAMESPACE": LINEAGE_NAMESPACE,
+        "OPENLINEAGE__TRANSPORT": json.dumps(_transport(home)),
+        "OPENLINEAGE__EXECUTION_TIMEOUT": "30",
     }
     return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {
         "AIRFLOW_HOME": str(home.data("airflow")),

@@ -118,7 +118,7 @@ def environment(home: SandboxHome) -> dict[str, str]:
     """Return the variables with which `aws`, boto3, curl, pydruid and `druid-reindex` reach the sandbox.
 
     AWS as the IAM user `operator`, Druid as the user of the connection of protected data, Airflow as the user that may
-    do all.
+    do all; lineage goes to the same file as Airflow's.
 
     Raises NotFoundError when no sandbox is running.
     """
@@ -140,6 +140,7 @@ def environment(home: SandboxHome) -> dict[str, str]:
         "AIRFLOW_USER": airflow.USER,
         "AIRFLOW_PASSWORD": secret,
         "AIRFLOW_CA_FILE": str(home.ca_file),
+        **airflow.lineage_environment(home),
     }
 
 

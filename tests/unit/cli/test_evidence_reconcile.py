@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import packs
 from druid_reindex.cli.main import app
 from druid_reindex.clients import cloudtrail, locked_store, session, signing, survey_emr
 from druid_reindex.clients.packs import PackKeeper
+from druid_reindex.evidence.lineage import RunName
 from druid_reindex.evidence.selectors import Selectors
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.journal import to_line
@@ -24,6 +27,7 @@ ROOT = Path(__file__).parents[3]
 PHI = load_boundaries(ROOT / "emr_configs").phi
 AT = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=20)
 ASKED = {"REQ1": "PutObject"}
+NAMED = RunName("clinic", "nightly", "01a0f4c2-0000-7000-8000-000000000001", "druid://h:9088")
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> FakeLockedStore:
     """A run with a pack and a journal of one call, which the trail has."""
     assert PHI.evidence is not None
     held, files = FakeLockedStore(), TrailFiles()
-    PackKeeper(PHI.evidence, held, FakeSigner(), packs.A_RUN).keep(packs.gathered, AT)
+    PackKeeper(PHI.evidence, held, FakeSigner(), replace(packs.A_RUN, lineage=NAMED)).keep(packs.gathered, AT)
     ours = to_line(call(1, AT, request_id="REQ1", run=packs.RUN, resources=()))
     held.put(S3Uri.parse(PHI.runs_uri) / f"{packs.RUN}/journal/a.jsonl", ours, kms_key_arn="k")
     files.deliver(log_text(event(1, AT, requestID="REQ1", eventName="PutObject")), AT)
@@ -95,3 +99,24 @@ def test_evidence_of_nobody_is_refused(store: FakeLockedStore) -> None:
     result = run(folder().replace("drx-evidence-111122223333", "elsewhere"))
     assert result.exit_code == 1
     assert "keeps no evidence there" in result.output + result.stderr
+
+
+def test_what_is_new_is_told_once_where_the_environment_names_a_transport(
+    store: FakeLockedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "events.jsonl"
+    transport = {"type": "file", "log_file_path": str(file), "append": True}
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT", json.dumps(transport))
+    assert "told to OpenLineage as a run of nightly.cloudtrail" in run("--latest").output
+    assert "OpenLineage" not in run("--latest").output
+    assert [json.loads(line)["eventType"] for line in file.read_text().splitlines()] == ["START", "COMPLETE"]
+
+
+def test_a_transport_that_fails_stops_nothing(
+    store: FakeLockedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = {"type": "file", "log_file_path": str(tmp_path / "none" / "events.jsonl"), "append": True}
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT", json.dumps(transport))
+    result = run("--latest")
+    assert (result.exit_code, "told to OpenLineage" in result.output) == (0, False)
+    assert "no lineage is told of" in caplog.text

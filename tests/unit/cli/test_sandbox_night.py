@@ -85,6 +85,7 @@ def test_an_interrupt_says_that_the_night_goes_on(monkeypatch: pytest.MonkeyPatc
 def test_ui_says_where_who_and_in_which_file_the_password_is(home: Path) -> None:
     found = CliRunner().invoke(app, ["sandbox", "ui"])
     assert found.exit_code == 0
+    assert f"Lineage   {home / 'data' / 'airflow' / 'lineage.jsonl'}" in found.stdout
     for part in ("http://127.0.0.1:6", "user admin", str(home / "secrets.json"), str(home / "pki" / "ca.pem")):
         assert part in found.stdout
 

@@ -13,6 +13,8 @@ from druid_reindex.clients.evidence_folders import EvidenceFolder, s3_folders
 from druid_reindex.clients.packs import PackKeeper
 from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
 from druid_reindex.errors import IntegrityError, ProtocolError
+from druid_reindex.evidence.lineage import RunName
+from druid_reindex.evidence.lineage_facets import FINDINGS
 from druid_reindex.evidence.parts import Asked, Kind, Part, State, told
 from druid_reindex.evidence.parts_trail import Unexplained
 from druid_reindex.evidence.reconcile import read_reconciliation
@@ -41,6 +43,7 @@ BOUNDARY = Boundary.model_construct(
 SEGMENT = f"{DATA}/druid/segments/patient_vitals/1"
 TASK, WORKER = "reindex.-1.1", "ASIATHEWORKERSOWN001"
 SESSION = assumed(ROLE, session_name_of(packs.RUN, TASK), ACCESS_KEY)
+NAMED = RunName("clinic", "nightly", "01a0f4c2-0000-7000-8000-000000000001", "druid://h:9088")
 OVER = NIGHT + GRACE + HOUR
 NODE = DeclaredActor(
     name="historicals", principal=NODE_ROLE, verbs=("s3:GetObject",), prefix="s3://drx-phi-111122223333/druid",
@@ -245,3 +248,26 @@ def test_a_journal_that_was_damaged_stops_the_look() -> None:
     world.store.put(uri, b'{"kind": "aws"}\n', kms_key_arn=KEY_ARN)
     with pytest.raises(ProtocolError):
         world.look()
+
+
+def test_what_is_new_is_one_run_in_lineage_and_what_is_not_is_none() -> None:
+    world = World(*CALLS)
+    world.keeper = PackKeeper(PLACE, FakeLockedStore(), FakeSigner(), replace(packs.A_RUN, lineage=NAMED))
+    world.store = world.keeper.store  # type: ignore[assignment]
+    world.keeper.keep(gathered, NIGHT)
+    world.journal(packs.RUN, *CALLS)
+    assert world.look(NIGHT + timedelta(minutes=10)).trail_run is None, "the journal alone is new"
+    world.deliver(*map(record, CALLS), read_by(STRANGER))
+    looked = world.look()
+    assert looked.trail_run is not None
+    assert (looked.trail_run.parent, looked.trail_run.has_failed) == (NAMED, True)
+    assert looked.trail_run.facets[FINDINGS]["packSha256"] == looked.kept.pack.sha256
+    assert world.look(OVER + HOUR).trail_run is None
+
+
+def test_a_night_of_which_lineage_was_not_told_has_no_run_there() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS))
+    looked = world.look()
+    assert looked.kept.is_new
+    assert looked.trail_run is None

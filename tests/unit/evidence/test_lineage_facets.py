@@ -16,6 +16,12 @@ from druid_reindex.model.identity import canonical, digest
 FILES = sorted(facets.SCHEMAS.glob("*.json"))
 # A schema that is out is never changed: another one has another VERSION, and its own line here.
 RELEASED = {
+    "urn:druid-reindex:facets:1-0-0:DruidReindexCloudTrailFindingsRunFacet": (
+        "58c954d2f3407070319201cff4867df01f85303d3688b342bc5e87543468099b"
+    ),
+    "urn:druid-reindex:facets:1-0-0:DruidReindexDisposalDatasetFacet": (
+        "8a16e23c8298ee3931cb1f91297e985bd8d6385d579ae88b2fba21844fe6d952"
+    ),
     "urn:druid-reindex:facets:1-0-0:DruidReindexFilesDatasetFacet": (
         "f6436f44b05f26c59e30684fbee0393f370c3dffb6f7e761ed78ad67364b99c6"
     ),
@@ -46,7 +52,7 @@ def test_a_schema_is_one_and_is_named_as_its_facet_says(file: Path) -> None:
     name = file.stem
     assert f"{document['$id']}#/$defs/{name}" == facets.schema_url(name)
     (key,) = document["properties"]
-    assert key in {facets.NIGHT, facets.SEGMENTS, facets.FILES}
+    assert key in {facets.NIGHT, facets.SEGMENTS, facets.FILES, facets.FINDINGS, facets.DISPOSAL}
     for told in document["$defs"][name]["allOf"][1]["properties"].values():
         assert told["description"].endswith(".")
 
@@ -55,7 +61,8 @@ def test_a_schema_is_one_and_is_named_as_its_facet_says(file: Path) -> None:
 def test_every_field_stands_in_the_document(file: Path) -> None:
     document, text = json.loads(file.read_text()), (Path(__file__).parents[3] / "docs/lineage.md").read_text()
     part = document["$defs"][file.stem]["allOf"][1]["properties"]
-    inner = part.get("chunks", {}).get("items", {}).get("properties", {})
+    lists = (told["items"] for told in part.values() if told["type"] == "array")
+    inner = [name for items in lists for name in items.get("properties", ())]
     assert [name for name in (*document["properties"], *part, *inner) if f"`{name}`" not in text] == []
 
 
@@ -83,6 +90,15 @@ def test_segments_are_told_by_chunk_with_a_digest_of_all_of_them() -> None:
         {"interval": CHUNK, "versions": told["versions"], "segments": 3, "sha256": digest(canonical(ids)), "ids": ids}
     ]
     assert told["idsLeftOut"] == 0
+
+
+def test_what_is_gone_is_told_by_its_versions_and_one_digest() -> None:
+    ids = segment_ids(3)
+    told = facets.disposed(ids[::-1], "patient_vitals", object_versions=4, record_uri="s3://b/r.json")[facets.DISPOSAL]
+    assert told == {
+        "versions": ["2026-09-03T00:00:00.000Z"], "segments": 3, "sha256": digest(canonical(ids)), "objectVersions": 4,
+        "recordUri": "s3://b/r.json",
+    }  # fmt: skip
 
 
 def test_of_very_many_segments_the_first_are_told_and_the_digest_stands_for_the_others() -> None:

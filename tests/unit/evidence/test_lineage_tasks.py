@@ -198,3 +198,15 @@ def test_what_is_taken_back_serves_the_versions_of_before() -> None:
         "versions": ["2026-09-02T00:00:00.000Z"],
         "chunks": [{"interval": CHUNK, "versions": ["2026-09-02T00:00:00.000Z"], "rows": 100}],
     }
+
+
+def test_a_purge_that_leaves_no_segment_empties() -> None:
+    (left_empty,) = lineage_tasks.rebuild(site("patient_vitals"), Rebuilt(published={CHUNK: []})).outputs
+    assert left_empty.facets["lifecycleStateChange"] == {"lifecycleStateChange": "TRUNCATE"}
+    assert left_empty.facets["druid_reindex_segments"]["chunks"][0]["segments"] == 0
+
+
+def test_a_table_has_the_name_of_the_database_that_the_unload_names() -> None:
+    assert lineage_tasks.table_of(SNAPSHOT, CLAIMS, "billing.claims") == DatasetName(
+        "redshift://drx.us-east-1:5439", "nights.billing.claims"
+    )

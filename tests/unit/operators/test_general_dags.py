@@ -14,6 +14,9 @@ from druid_reindex.errors import ConfigurationError
 CONFIGS = Path(__file__).parents[3] / "emr_configs"
 
 
+WAREHOUSE = "redshift://drx.us-east-1:5439"
+
+
 class CopyOperator(BaseOperator):
     template_fields = ("source", "targets")
 
@@ -38,6 +41,7 @@ NAMED = [
     ({"datasource": "Patient_vitals"}, "datasource Patient_vitals"),
     ({"outlets": [Asset(name="a", uri="x-druid://datasource/patient_labs")]}, "datasource patient_labs"),
     ({"inlets": [Asset(name="a", uri="druid://datasource/patient_labs")]}, "datasource patient_labs"),
+    ({"inlets": [Asset(uri=f"x-{WAREHOUSE}/nights.clinic.patient_snapshot")]}, f"{WAREHOUSE}/nights.clinic"),
 ]
 
 

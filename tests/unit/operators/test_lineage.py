@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from airflow.sdk import Asset, BaseHook, Connection
@@ -13,10 +15,13 @@ from airflow.sdk.exceptions import AirflowException
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.serde import Serde
 
+import packs
+from druid_reindex.errors import ConfigurationError
+from druid_reindex.evidence.lineage import RunName
 from druid_reindex.operators import connections
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
 from druid_reindex.operators.export import ExportSegmentsOperator
-from druid_reindex.operators.lineage import asset_dataset, namespace, planned_of
+from druid_reindex.operators.lineage import asset_dataset, looked_at, namespace, planned_of, run_name, tell_trail
 from druid_reindex.operators.night import NIGHT_KEY, PLAN_TASK, NightOperator
 from druid_reindex.operators.plan import PlanNightOperator
 from druid_reindex.operators.prepare import TokeniseFilesOperator
@@ -214,3 +219,49 @@ def _raising(error: Exception) -> Callable[..., Any]:
         raise error
 
     return refuse
+
+
+def test_where_lineage_is_off_a_night_has_no_name_in_it(world: World) -> None:
+    assert run_name(world.context(), "druid_phi") is None
+
+
+def test_where_it_is_on_a_night_is_named_as_its_events_are(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow.providers.openlineage.api.is_openlineage_active", lambda: True)
+    context = world.context()
+    context["dag_run"].clear_number = 0
+    named = run_name(context, "druid_phi")
+    assert named is not None
+    assert (named.namespace, named.job, named.druid) == ("default", "nightly_reindex__patient_vitals", DRUID)
+    context["dag_run"].clear_number = 1
+    assert run_name(context, "druid_phi") != named, "cleared, the run is another one there"
+    monkeypatch.setattr(connections, "druid_address", _raising(ConfigurationError(
+        "connect to Druid", resource="druid_phi", came_back="no URL", remedy="set it"
+    )))  # fmt: skip
+    assert run_name(context, "druid_phi") is None, "evidence goes on without"
+
+
+@dataclass
+class Looking:
+    """Stands for a look at a night."""
+
+    trail_run: Any
+    run: Any = packs.A_RUN
+
+
+def test_what_cannot_be_sent_of_cloudtrail_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("airflow.providers.openlineage.api.is_openlineage_active", lambda: True)
+    monkeypatch.setattr("airflow.providers.openlineage.api.emit", _raising(OSError("no such host")))
+    monkeypatch.setattr("druid_reindex.clients.openlineage.trail_events", lambda *_: ["an event"])
+    looking = cast("Any", Looking("a run"))
+    looking.kept = SimpleNamespace(uri="s3://b/packs/0001.jsonl")
+    tell_trail(looking, datetime.now(UTC))
+    assert "no lineage is told of s3://b/packs/0001.jsonl" in caplog.text
+
+
+def test_who_looks_at_nights_reads_their_datasources_once_each() -> None:
+    named = replace(packs.A_RUN, lineage=RunName("n", "j", RUN, DRUID))
+    looks = [Looking(None, named), Looking(None, named), Looking(None)]
+    found = looked_at(cast("Any", looks))
+    assert [(each.namespace, each.name) for each in found.inputs] == [(DRUID, "patient_vitals")]

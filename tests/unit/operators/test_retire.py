@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
 
 from druid_reindex import retire_dags
 from druid_reindex.clients.leases import LeaseKeeper, LeaseShelf
+from druid_reindex.evidence.lineage import DatasetName, Lineage
+from druid_reindex.evidence.lineage_facets import DISPOSAL
 from druid_reindex.model.disposal import from_json
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.identity import RunId
@@ -54,6 +57,33 @@ def test_what_a_night_replaced_long_ago_is_gone_and_the_lease_given_back(world: 
     assert (record.is_done, sorted(record.segments)) == (True, sorted(ids(version(V0))))
     assert past.there([*version(V0), *version(V1)]) == set(ids(version(V1)))
     assert lease(world).is_given_back
+
+
+def test_lineage_is_told_that_stored_versions_are_gone_and_only_then(
+    world: World, past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Connection(conn_id="druid_phi", conn_type="http", host="druid.example.org", port=9088, schema="https")
+    monkeypatch.setattr(BaseHook, "get_connection", lambda _conn_id: found)
+    task = make(RetireSegmentsOperator, "retire")
+    assert task.lineage() == Lineage()
+    told = world.run(task)
+    (gone,) = task.lineage().outputs
+    assert gone.name == DatasetName("druid://druid.example.org:9088", DATASOURCE)
+    assert gone.facets["lifecycleStateChange"] == {"lifecycleStateChange": "TRUNCATE"}
+    facet = gone.facets[DISPOSAL]
+    assert (facet["versions"], facet["segments"], facet["objectVersions"]) == ([V0], 2, told["versions"])
+    assert facet["recordUri"] == told["record_uri"]
+
+
+def test_where_all_stays_lineage_is_told_of_no_change(world: World, past: Past) -> None:
+    theirs = version("2026-09-15", shards=1)
+    past.serve(theirs)
+    FakeDruid.mark_unused(world.druid, DATASOURCE, ids(theirs))
+    task = make(RetireSegmentsOperator, "retire")
+    assert world.run(task)["retired"] == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("druid_reindex.operators.retire.site_of", lambda _task: None)
+        assert task.lineage() == Lineage()
 
 
 def test_a_second_day_has_nothing_to_do(world: World, past: Past) -> None:

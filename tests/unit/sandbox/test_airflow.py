@@ -96,6 +96,18 @@ def test_only_what_the_sandbox_says_reaches_airflow(services: list[ServiceSpec])
     assert Fernet(env["AIRFLOW__CORE__FERNET_KEY"])
 
 
+def test_lineage_is_written_to_one_file_below_the_home_by_airflow_and_by_commands(
+    home: SandboxHome, services: list[ServiceSpec]
+) -> None:
+    env = services[0].env
+    transport = json.loads(env["AIRFLOW__OPENLINEAGE__TRANSPORT"])
+    assert transport == {"type": "file", "log_file_path": str(airflow.lineage_file(home)), "append": True}
+    assert airflow.lineage_file(home).is_relative_to(home.root)
+    beside = airflow.lineage_environment(home)
+    assert json.loads(beside["OPENLINEAGE__TRANSPORT"]) == transport
+    assert beside["OPENLINEAGE_NAMESPACE"] == env["AIRFLOW__OPENLINEAGE__NAMESPACE"] == "sandbox"
+
+
 def test_secrets_stand_in_the_environment_and_in_private_files_alone(
     home: SandboxHome, services: list[ServiceSpec]
 ) -> None:

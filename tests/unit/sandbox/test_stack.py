@@ -143,6 +143,7 @@ def test_the_environment_reaches_every_endpoint(home: SandboxHome, supervised: C
     assert found["AIRFLOW_URL"] == "http://127.0.0.1:5"
     assert found["AIRFLOW_CA_FILE"] == str(home.ca_file)
     assert (found["AIRFLOW_USER"], found["AIRFLOW_PASSWORD"]) == ("admin", home.secret("airflow_admin_password"))
+    assert found["OPENLINEAGE_NAMESPACE"] == "sandbox"
     assert found["AWS_ACCESS_KEY_ID"] == stack.aws.access_key(home, "operator").id
 
 
