@@ -12,7 +12,8 @@ releases. ``session.py`` makes the one boto3 session; ``emr.py``, ``s3.py`` and 
 asked, by ``journal_aws.py``'s hook on sessions and ``journal_druid.py``; ``journal_files.py`` puts it into S3.
 ``openlineage.py`` puts lineage into the classes of OpenLineage's client, an extra, which Airflow's own provider sends.
 ``reconciling.py`` lays a run beside what CloudTrail has delivered (``trail_sight.py``) and adds to its packs.
-``retire.py`` disposes of segments in Druid and S3, and ``retirable.py`` of those that nights have replaced.
+``retire.py`` disposes of segments in Druid and S3, ``retirable.py`` of those that nights have replaced, and
+``run_files.py`` of the files with rows that runs have left; ``withheld.py`` keeps which rows nights leave out.
 
 What it costs: AWS's and Druid's answers are spelt a second time, so an attribute that ``model`` does not name is lost
 here. A request is repeated only when its repetition cannot do something twice; an unanswered RunJobFlow or
