@@ -89,8 +89,9 @@ def asset_dataset(asset: Asset, _context: Any) -> Dataset | None:
 
 
 def _is_idle(task: NightOperator) -> bool:
-    """Whether the night was planned and does nothing, so that its tasks are skipped."""
-    return planned_of(task.night).get("batches") == []
+    """Whether the night was planned and the task has nothing to do in it."""
+    night = planned_of(task.night)
+    return night.get("batches") == [] or (task.reads_sources and bool(night.get("purge")))
 
 
 def _identity(task: NightOperator) -> dict[str, Any]:
