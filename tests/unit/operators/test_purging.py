@@ -16,6 +16,7 @@ from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
+from druid_reindex.operators import connections
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
 from druid_reindex.operators.plan import PlanNightOperator
 from druid_reindex.operators.prepare import TokeniseFilesOperator
@@ -389,6 +390,23 @@ def test_a_purge_unloads_prepares_and_loads_nothing_of_what_its_nights_read(worl
     passed_on = SNAPSHOT.pipeline.loads[0].model_copy(update={"unload": "claims"})
     assert world.run(make(LoadRedshiftOperator, "load_claims", settings=SNAPSHOT, load=passed_on)) == {}
     assert world.redshift.log == []
+
+
+def test_lineage_tells_that_a_purge_reads_what_it_writes_and_no_source(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "druid_address", lambda _conn_id: ("druid.example.org", 9088))
+    snapshot(world)
+    claims, _ = SNAPSHOT.pipeline.unloads
+    unload = make(UnloadRedshiftOperator, "unload_claims", settings=SNAPSHOT, unload=claims)
+    rebuilds = make(ReindexSegmentsOperator, "reindex", batch=0, settings=SNAPSHOT)
+    for task in (unload, rebuilds):
+        task.night = json.dumps(world.xcoms["plan", "night"])
+    world.run(rebuilds)
+    told = unload.get_openlineage_facets_on_complete(None)
+    assert (told.inputs, told.outputs) == ([], [])
+    found = rebuilds.lineage()
+    assert {each.name.name for each in (*found.inputs, *found.outputs)} == {"patient_snapshot"}
 
 
 def test_the_verdict_of_what_is_built_from_others_compares_with_the_rows_that_were_kept(world: World) -> None:
