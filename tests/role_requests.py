@@ -111,6 +111,7 @@ def ask(home: SandboxHome, *, with_nodes: bool) -> Path:
             for side in Classification:
                 with acting_for(home, side):
                     _as_airflow(side, with_nodes=with_nodes)
+                _as_druid(home, side)
         finally:
             EmrBackend.stop_clusters()
             redshift.data.stop()
@@ -142,6 +143,24 @@ def _add_what_a_site_has() -> None:
         name = LOGIN.format(side=side.value)
         secrets.create_secret(name, "of no use", None, "", [], key_arn("DruidKey"), None, [], False)
     setattr(socket, "gethostbyname_ex", lambda host: (host, [], []))  # noqa: B010 - no resolver knows the name
+
+
+def _as_druid(home: SandboxHome, side: Classification) -> None:
+    """On a server of Druid's: a task of the Overlord looks at the rows that a purge has kept, to cut them into splits.
+
+    Source: https://hadoop.apache.org/docs/r3.3.6/api/org/apache/hadoop/mapreduce/lib/input/FileInputFormat.html
+    """
+    before = dict(os.environ)
+    os.environ |= service.user_environment(home, "druid")
+    try:
+        assert S3Client(build_session(region=REGION)).exists(_kept_rows(load_boundaries(CONFIGS).of(side)))
+    finally:
+        os.environ.clear()
+        os.environ |= before
+
+
+def _kept_rows(boundary: Boundary) -> S3Uri:
+    return S3Uri.parse(boundary.runs_uri) / "recorded/purge/0/sift/files/part-00000.json.gz"
 
 
 def _pipeline(boundaries: Boundaries, side: Classification) -> Pipeline:
@@ -256,6 +275,7 @@ def _objects(boundary: Boundary) -> None:
     store.exists(S3Uri.parse(boundary.segments_uri) / "recorded" / "index.zip")
     store.exists(S3Uri.parse(boundary.runs_uri) / "recorded" / "none.json")
     store.delete(uri)
+    store.put(_kept_rows(boundary), b"{}", kms_key_arn=boundary.kms_key_arn)
     killed = S3Uri.parse(boundary.segments_uri) / "recorded"
     assert store.folders(killed) == []
     store.delete_versions([*store.versions(killed), ObjectVersion(killed / "index.zip", "null")])

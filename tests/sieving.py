@@ -16,12 +16,16 @@ ADDRESS = 1  # of a step's spec, among the arguments
 
 @dataclass
 class Sieving(FakeEmr):
-    """Of ``rows`` in each chunk, ``keyed`` have a key; the new segments have the others, and ``left`` with a key."""
+    """Of ``rows`` in each chunk, ``keyed`` have a key; the new segments have the others, and ``left`` with a key.
+
+    A datasource that is only counted has ``in_source`` of them in each chunk.
+    """
 
     store: FakeStore = field(default_factory=FakeStore)
     rows: int = 100
     keyed: int = 10
     left: int = 0
+    in_source: int = 0
     result: dict[str, Any] = field(default_factory=dict)
 
     def describe_step(self, cluster_id: str, step_id: str) -> Step:
@@ -41,7 +45,8 @@ class Sieving(FakeEmr):
 
     def _leave(self, place: S3Uri) -> None:
         spec = json.loads(self.store.get(place))
-        without, keyed = self.rows - self.keyed, self.keyed if spec["output"] else self.left
+        after = self.left if spec["metrics"] else self.in_source
+        without, keyed = self.rows - self.keyed, self.keyed if spec["output"] else after
         told = {"without": without, "with": keyed, "metrics": {"events": without} if without else {}}
         chunks = {"/".join(chunk): told for chunk in spec["chunks"]}
         result = {"protocol": 1, "exit_code": 0, "keys": 2, "chunks": chunks} | self.result

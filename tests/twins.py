@@ -474,7 +474,8 @@ class FakeVersions:
         self.add(uri, is_delete_marker=True)
 
     def folders(self, prefix: S3Uri) -> list[str]:
-        below = [uri.key.removeprefix(f"{prefix.key}/") for uri in self.objects if prefix.covers(uri)]
+        folder = f"{prefix.key.rstrip('/')}/"
+        below = [uri.key.removeprefix(folder) for uri in self.objects if prefix.covers(uri)]
         return sorted({key.partition("/")[0] for key in below if "/" in key})
 
     def versions(self, prefix: S3Uri) -> list[ObjectVersion]:

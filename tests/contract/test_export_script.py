@@ -99,8 +99,7 @@ class Node:
             segments=[{"url": url, "rows": None, "within": within} for url in segments],
             keys={"uri": "s3://bucket/keys.txt", "etag": etag, "column": "patient_token"},
             chunks=[[f"2026-09-0{day}T00:00:00.000Z", f"2026-09-0{day + 1}T00:00:00.000Z"] for day in (1, 2)],
-            metrics={"events": "SUM"},
-            **({"counted": None} | changes),
+            **({"counted": None, "metrics": {"events": "SUM"}} | changes),
         )
 
     @property
@@ -254,6 +253,19 @@ def test_rows_of_keys_are_left_out_and_all_others_are_kept_as_they_were_dumped(n
         },
     }  # fmt: skip
     assert list((node.root / "tmp").iterdir()) == []
+
+
+def test_of_a_source_the_rows_are_counted_of_time_and_keys_alone(node: Node) -> None:
+    plain = {"__time": "2026-09-02T00:00:00.000Z"}  # a segment that lacks the column
+    segments = node.segment("a", row(1, "t1", 3), row(1, "gone", 5), row(2, "gone", 5)), node.segment("b", plain)
+    node.ask_without(b"gone", *segments, metrics={}, output=None)
+    assert node.run().returncode == 0
+    assert node.result["chunks"] == {
+        FIRST: {"without": 1, "with": 1, "metrics": {}}, SECOND: {"without": 1, "with": 1, "metrics": {}}
+    }  # fmt: skip
+    asked = (node.root / "java.txt").read_text().splitlines()
+    assert [line.count(" -c ") for line in asked] == [2, 2]
+    assert not (node.root / "bucket/export").exists()
 
 
 def test_rows_that_a_segment_does_not_serve_are_neither_kept_nor_counted(node: Node) -> None:

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,12 @@ OUTPUT = "s3://bucket/prepared/claims/1/"
 # Copies between files and pipes; every call is written down with its environment.
 AWS = """#!/bin/bash
 { echo "$*"; env; } >> "$S3/calls.txt"
+if [[ "$1 $2" == "s3api get-object" ]]; then
+  file="$S3/$4/$6"
+  [[ "$(md5sum < "$file")" == "$8  -" ]] || { echo PreconditionFailed >&2; exit 254; }
+  cat "$file" > "$9"
+  exit
+fi
 if [[ "$1" == secretsmanager ]]; then cat "$S3/secret.json" && exit; echo "AccessDenied: no" >&2; exit 254; fi
 here() { case "$1" in s3://*) echo "$S3/${1#s3://}" ;; *) echo /dev/stdin ;; esac; }
 source="${*: -2:1}" target="${*: -1}"
@@ -65,6 +72,12 @@ class Bucket:
         self.put("spec/spec.json", json.dumps(self.spec).encode())
         secret = {"VersionId": VERSION, "SecretString": KEY}
         (self.root / "secret.json").write_text(json.dumps(secret))
+
+    def withhold(self, lines: str, column: str = "patient_token", name: str = "keys") -> dict[str, str]:
+        """A file of keys, as a spec names it."""
+        self.put(name, lines.encode())
+        etag = md5(lines.encode(), usedforsecurity=False).hexdigest()
+        return {"uri": f"s3://bucket/{name}", "etag": etag, "column": column}
 
     def run(self) -> subprocess.CompletedProcess[str]:
         """The step, with the interpreter of the tests; PATH has no other `aws`."""
@@ -191,6 +204,59 @@ def test_running_it_again_leaves_the_same_files(bucket: Bucket) -> None:
     first = bucket.written(), bucket.manifest.read_bytes()
     bucket.run()
     assert (bucket.written(), bucket.manifest.read_bytes()) == first
+
+
+def token_of(patient: str) -> str:
+    return token(KEY.encode(), "patient", patient)
+
+
+def test_rows_of_withheld_keys_are_counted_and_not_written(bucket: Bucket) -> None:
+    keys = bucket.withhold(f"{token_of('p1')}\n\n{json.dumps(token_of('p3'))}\n")
+    rows = [{"patient_id": who, "kind": "claim"} for who in ("p1", "p2", "p3", None)]
+    files = ("a", lines(*rows), 4), ("b", lines(rows[0]), 1)
+    bucket.ask(*files, protocol=2, withheld=[keys])
+    done = bucket.run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [json.loads(line)["patient_token"] for line in bucket.written().splitlines()] == [token_of("p2"), None]
+    assert bucket.written(1) == ""
+    assert (bucket.result["rows"], bucket.result["withheld"], bucket.result["files"]) == (2, 3, 2)
+    entries = json.loads(bucket.manifest.read_text())["entries"]
+    assert [each["meta"]["record_count"] for each in entries] == [2, 0]
+
+
+def test_keys_of_several_files_and_columns_are_withheld_from_csv_too(bucket: Bucket) -> None:
+    withheld = [bucket.withhold("device", "kind", "one"), bucket.withhold("note-7", "note", "two")]
+    text = "2026-09-01,p1,device,x\n2026-09-01,p2,claim,note-7\n2026-09-01,p3,claim,x\n"
+    columns = ["timestamp", "patient_id", "kind", "note"]
+    bucket.ask(("a", text.encode(), 3), format="csv", columns=columns, protocol=2, withheld=withheld)
+    assert bucket.run().returncode == 0
+    assert bucket.written(suffix="csv") == f"2026-09-01,{token_of('p3')},claim,x\n"
+    assert (bucket.result["rows"], bucket.result["withheld"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "etag", "status", "told"),
+    [
+        ("SECRET-KEY\n", "of-another", 11, "withheld keys cannot be read, or are not those of the etag"),
+        ("\n \n", None, 12, "no key is in s3://bucket/keys"),
+        ('"SECRET-KEY\n', None, 12, "a line of the withheld keys is no text"),
+    ],
+)
+def test_keys_that_are_not_those_that_were_withheld_end_it_before_a_row_is_read(
+    bucket: Bucket, body: str, etag: str | None, status: int, told: str
+) -> None:
+    keys = bucket.withhold(body)
+    bucket.ask(("a", lines({"patient_id": "p1"}), 1), protocol=2, withheld=[keys | ({"etag": etag} if etag else {})])
+    done = bucket.run()
+    assert (done.returncode, told in bucket.result["problem"]) == (status, True)
+    assert "SECRET-KEY" not in done.stdout + done.stderr + json.dumps(bucket.result)
+    assert not (bucket.root / "bucket/prepared").exists()
+
+
+def test_a_protocol_that_it_does_not_know_is_refused(bucket: Bucket) -> None:
+    bucket.ask(("a", lines({"patient_id": "p1"}), 1), protocol=3)
+    assert bucket.run().returncode == 1
+    assert bucket.result["problem"] == "this script reads protocols 1 and 2"
 
 
 def test_memory_does_not_grow_with_the_file(bucket: Bucket) -> None:

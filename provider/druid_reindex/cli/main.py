@@ -29,6 +29,7 @@ from druid_reindex.cli import (
     runs,
     security_config,
     status,
+    withheld,
 )
 from druid_reindex.errors import ConfigurationError, DruidReindexError
 
@@ -65,6 +66,7 @@ status.register(app)
 runs.register(app)
 rollback.register(app)
 purge.register(app)
+withheld.register(app)
 retire.register(app)
 orphans.register(app)
 doctor.register(app)

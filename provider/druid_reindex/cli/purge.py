@@ -19,7 +19,9 @@ from druid_reindex.clients.leases import LeaseKeeper
 from druid_reindex.clients.night_facts import Sources, Subject
 from druid_reindex.clients.purged import Purged, etag_of, files_of_rows, old_versions
 from druid_reindex.clients.retire import SegmentDisposal
+from druid_reindex.clients.run_files import RunFiles, RunsPlace
 from druid_reindex.clients.stored_versions import Place
+from druid_reindex.clients.withheld import WithheldShelf
 from druid_reindex.errors import ConfigurationError, ConflictError, DeadlineError, IntegrityError, NotApprovedError
 from druid_reindex.model.disposal import Disposal
 from druid_reindex.model.pipeline import Pipeline
@@ -54,7 +56,8 @@ def purge(
        are rebuilt of these, another step counts the keys' rows in the new segments; where one is left the batch is
        taken back, and the run fails
     2. under the datasource's lease: old versions are killed by Druid, and each version of their objects is deleted, in
-       deep storage and in the replica bucket; then it is looked for them again, and a record kept
+       deep storage and in the replica bucket, and each of the files that the pipeline's earlier runs unloaded, prepared
+       or exported; then it is looked for all of them again, and a record kept
     3. names what may have rows of the keys still
 
     Asks before each of the first two. The keys are read by the cluster's steps alone; here and in Airflow are the
@@ -107,17 +110,32 @@ class Versions:
         claim = Claim(self.datasource, self.subject.run_id, self.desk.boundaries.deployment_id)
         return LeaseKeeper(self.sources.store(), self.subject.boundary, claim)
 
+    @property
+    def shelf(self) -> DisposalShelf:
+        """Where it is kept what is disposed of."""
+        return DisposalShelf(self.sources.store(), self.subject.boundary, self.datasource)
+
     def hand(self) -> SegmentDisposal:
         """What disposes of segments."""
-
-        def require() -> None:
-            self.keeper.require()
-
-        shelf = DisposalShelf(self.sources.store(), self.subject.boundary, self.datasource)
         return SegmentDisposal(
             self.datasource, self.desk.boundaries.deployment_id, self.subject.run_id, self.sources.druid(), self.places,
-            shelf, require, typer.echo,
+            self.shelf, self._require, typer.echo,
         )  # fmt: skip
+
+    def files(self) -> RunFiles:
+        """The files with rows that the pipeline's earlier runs have left, in the bucket and in its copy."""
+        boundary = self.subject.boundary
+        root, (own, *copies) = S3Uri.parse(boundary.runs_uri), self.places
+        places = [RunsPlace(own.store, root)]
+        if boundary.replica is not None:
+            places += [RunsPlace(copy.store, boundary.replica.copy_of(root)) for copy in copies]
+        deployment_id = self.desk.boundaries.deployment_id
+        return RunFiles(
+            self.subject.run_id, deployment_id, self.sources.store(), tuple(places), self.shelf, self._require
+        )
+
+    def _require(self) -> None:
+        self.keeper.require()
 
 
 def versions_in(region: str) -> ObjectVersionsPort:
@@ -135,13 +153,16 @@ def _dispose(versions: Versions, purged: Purged, *, yes: bool) -> None:
     if versions.subject.boundary.replica is None:
         typer.echo("no replica is named in boundaries.yaml: where S3 makes copies, old versions stay in these")
     _show("old versions", old)
-    if not (old or versions.hand().begun()):
+    files = sum(len(found) for _, found in versions.files().found())
+    typer.echo(f"versions of files with rows that earlier runs of {versions.subject.run_id.dag_id} left: {files}")
+    if not (old or files or versions.hand().begun()):
         typer.echo("no old version is left: there is nothing to dispose of")
     else:
-        _agreed(f"Delete these {len(old)} segments for good? No night can be taken back afterwards.",
-                versions.subject.pipeline, yes=yes)  # fmt: skip
+        _agreed(f"Delete these {len(old)} segments and {files} versions of files for good? No night can be taken back "
+                "afterwards.", versions.subject.pipeline, yes=yes)  # fmt: skip
         done = _disposed(versions, old)
-        typer.echo(f"disposed of {len(done.segments)} segments in {len(done.objects)} versions; none was found after")
+        typer.echo(f"disposed of {len(done.segments)} segments in {len(done.objects)} versions, and of "
+                   f"{len(done.files)} versions of files; none was found after")  # fmt: skip
         _show("left, for a reason:", [f"{name}: {why}" for name, why in done.left.items()])
     _show("left, out of service where nothing serves:", unknown)
 
@@ -162,17 +183,20 @@ def _disposed(versions: Versions, old: list[SegmentName]) -> Disposal:
                     remedy="give the same command again: it goes on where this one stopped",
                 )  # fmt: skip
             time.sleep(POLL_SECONDS)
-        return hand.finish(record)
+        return hand.finish(versions.files().disposed(record))
     finally:
         if kept := versions.keeper.release():
             typer.echo(f"the lease is kept until it expires: {kept}")
 
 
 def _tell_left(subject: Subject, store: ObjectStorePort) -> None:
-    """What of the nights' own files may have rows of the keys: nobody has looked into these."""
+    """What of other runs' files may have rows of the keys, which nobody has looked into, and what is not in S3."""
     found = files_of_rows(subject.boundary, store)
     told = ", ".join(f"{number} of {what}" for what, number in found.items()) or "none"
-    typer.echo(f"left, files of nights below {subject.boundary.runs_uri} that may have rows of keys: {told}")
+    typer.echo(f"left, files of this run and of other pipelines' below {subject.boundary.runs_uri}: {told}")
+    if withheld := WithheldShelf(store, subject.boundary, subject.pipeline.datasource).read():
+        typer.echo(f"kept out of what later nights unload: rows of {len(withheld)} files of keys, which must stay as "
+                   "they are until the source has none of them: druid-reindex withheld")  # fmt: skip
     typer.echo("left, what was unloaded from, loaded into Redshift, and what others have copied; see docs/purge.md")
 
 

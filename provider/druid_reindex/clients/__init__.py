@@ -13,7 +13,8 @@ asked, by ``journal_aws.py``'s hook on sessions and ``journal_druid.py``; ``jour
 ``openlineage.py`` puts lineage into the classes of OpenLineage's client, an extra, which Airflow's own provider sends;
 elsewhere it sends by the transport that the environment names.
 ``reconciling.py`` lays a run beside what CloudTrail has delivered (``trail_sight.py``) and adds to its packs.
-``retire.py`` disposes of segments in Druid and S3, and ``retirable.py`` of those that nights have replaced.
+``retire.py`` disposes of segments in Druid and S3, ``retirable.py`` of those that nights have replaced, and
+``run_files.py`` of the files with rows that runs have left; ``withheld.py`` keeps which rows nights leave out.
 
 What it costs: AWS's and Druid's answers are spelt a second time, so an attribute that ``model`` does not name is lost
 here. A request is repeated only when its repetition cannot do something twice; an unanswered RunJobFlow or

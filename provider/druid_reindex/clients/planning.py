@@ -37,9 +37,12 @@ class Planning:
     store: ObjectStorePort
     _recovered: Ledger = field(default_factory=dict, init=False)
 
-    def decide(self, window: Interval, forced: Sequence[Interval] = ()) -> NightPlan:
-        """The plan of a night; nothing is written. Chunks that have gone from Druid are not told as stale."""
-        plan = (self._derived if self.pipeline.is_derived else self._own)(window, forced)
+    def decide(self, window: Interval, forced: Sequence[Interval] = (), *, of_itself: bool = False) -> NightPlan:
+        """The plan of a night; nothing is written. Chunks that have gone from Druid are not told as stale.
+
+        With ``of_itself`` each chunk is read of its own segments, whatever the pipeline builds it from.
+        """
+        plan = (self._derived if self.pipeline.is_derived and not of_itself else self._own)(window, forced)
         return replace(plan, stale=self._still_served(plan.stale))
 
     def everything(self) -> Interval | None:

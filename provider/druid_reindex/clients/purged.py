@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from druid_reindex.clients.run_files import OF_ROWS, kind_of
 from druid_reindex.clients.stored_versions import Place
 from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.identity import RunId
@@ -16,10 +17,6 @@ from druid_reindex.plan import names
 from druid_reindex.plan.deep_storage import SegmentName
 from druid_reindex.plan.superseded import superseded
 from druid_reindex.ports import DruidPort, ObjectStorePort
-
-# The folders of a run in which its tasks keep rows.
-_OF_ROWS = frozenset({"unload", "prepared", "export", "purge"})
-_RECORDS = (".json", "/manifest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +88,9 @@ def old_versions(
 
 
 def files_of_rows(place: Boundary, store: ObjectStorePort) -> dict[str, int]:
-    """How many files with rows nights have left, by what they are: unloaded, prepared, exported or kept by a purge."""
-    runs, found = S3Uri.parse(place.runs_uri), dict.fromkeys(sorted(_OF_ROWS), 0)
+    """How many files with rows runs have left, by what they are: unloaded, prepared, exported or kept by a purge."""
+    runs, found = S3Uri.parse(place.runs_uri), dict.fromkeys(sorted(OF_ROWS), 0)
     for each in store.listing(runs):
-        parts = each.uri.key.removeprefix(runs.key).strip("/").split("/")
-        if len(parts) > 2 and parts[1] in _OF_ROWS and not each.uri.key.endswith(_RECORDS):
-            found[parts[1]] += 1
+        if kind := kind_of(each.uri, runs):
+            found[kind] += 1
     return {what: number for what, number in found.items() if number}

@@ -122,8 +122,8 @@ class SegmentDisposal:
                 self.require()
                 place.store.delete_versions(versions[first : first + _VERSIONS_AT_ONCE])
         self._refuse_left(doomed)
-        checked = tuple(str(place.root / self.datasource) for place in self.places)
-        done = replace(record, checked=checked, ended_at=self.clock())
+        checked = dict.fromkeys((*record.checked, *(str(place.root / self.datasource) for place in self.places)))
+        done = replace(record, checked=tuple(checked), ended_at=self.clock())
         self._keep(done)
         self.log(f"disposed of {len(done.segments)} segments, {len(done.objects)} versions: none is left")
         return done

@@ -1,4 +1,4 @@
-"""What was disposed of: segments, and each version of their objects, with when and by which run; as a value."""
+"""What was disposed of: segments and files, and each version of their objects, with when and by which run; a value."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class Disposal:
     """What one run disposes of, or has once it has ``ended_at``; times are UTC.
 
     ``segments`` are ids; ``kills`` the intervals of the kill tasks by their ids; ``objects`` all versions that were
-    seen of the segments' objects, delete markers included. ``absent`` are ids of which nothing was there any more;
-    ``left`` says of ids why they stay. ``checked`` are the places in which no version was found in the end.
+    seen of the segments' objects, delete markers included, ``files`` those of files with rows that earlier runs left.
+    ``absent`` are ids of which nothing was there any more; ``left`` says of ids why they stay. ``checked`` are the
+    places in which no version was found in the end.
     """
 
     datasource: str
@@ -30,6 +31,7 @@ class Disposal:
     segments: tuple[str, ...] = ()
     kills: Mapping[str, str] = field(default_factory=dict)
     objects: tuple[ObjectVersion, ...] = ()
+    files: tuple[ObjectVersion, ...] = ()
     absent: tuple[str, ...] = ()
     left: Mapping[str, str] = field(default_factory=dict)
     checked: tuple[str, ...] = ()
@@ -63,6 +65,7 @@ def to_json(disposal: Disposal) -> bytes:
         "segments": sorted(disposal.segments),
         "kills": dict(disposal.kills),
         "objects": [_told(each) for each in sorted(disposal.objects)],
+        "files": [_told(each) for each in sorted(disposal.files)],
         "absent": sorted(disposal.absent),
         "left": dict(disposal.left),
         "checked": list(disposal.checked),
@@ -70,6 +73,7 @@ def to_json(disposal: Disposal) -> bytes:
             "segments": len(disposal.segments),
             "versions": len(disposal.objects) - disposal.markers,
             "delete_markers": disposal.markers,
+            "files": len({each.uri for each in disposal.files}),
         },
     })  # fmt: skip
 
@@ -93,6 +97,7 @@ def _disposal(document: dict[str, Any]) -> Disposal:
         segments=tuple(document["segments"]),
         kills=dict(document["kills"]),
         objects=tuple(_object(told) for told in document["objects"]),
+        files=tuple(_object(told) for told in document.get("files", ())),  # earlier releases disposed of none
         absent=tuple(document["absent"]),
         left=dict(document["left"]),
         checked=tuple(document["checked"]),

@@ -59,14 +59,16 @@ def with_files(pipeline: Pipeline, manifests: Mapping[str, Manifest]) -> Read:
 
 
 def keep_built(
-    task: NightOperator, plan: NightPlan, batch: Batch, after: Mapping[str, list[Segment]]
+    task: NightOperator, pipeline: Pipeline, plan: NightPlan, batch: Batch, after: Mapping[str, list[Segment]]
 ) -> dict[str, Any]:
-    """What the batch's chunks, now served by the segments ``after``, were built from, once the ledger has it."""
+    """What the batch's chunks, now served by the segments ``after``, were built from, once the ledger has it.
+
+    ``pipeline`` is as the batch was built: of another datasource, or of its own segments.
+    """
     from druid_reindex.clients.ledgers import LedgerShelf  # noqa: PLC0415
     from druid_reindex.plan.built import entry  # noqa: PLC0415
     from druid_reindex.plan.changes import published  # noqa: PLC0415
 
-    pipeline = task.settings.pipeline
     found = {
         name: built
         for chunk in batch.chunks

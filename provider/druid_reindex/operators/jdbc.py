@@ -35,7 +35,8 @@ class UnloadJdbcOperator(NightOperator):
 
     A step of the run's cluster reads the login from Secrets Manager, under the cluster's role, and the rows over TLS
     with a verified certificate: neither passes through here. The SELECT may use ``:interval_start`` and
-    ``:interval_end``, the ends (UTC) of all that the night rebuilds. Skipped by an empty plan.
+    ``:interval_end``, the ends (UTC) of all that the night rebuilds. Skipped by an empty plan; a purge has
+    nothing unloaded.
 
     Returns ``rows``, ``files``, ``size_bytes``, ``manifest_uri``, ``manifest_sha256`` and ``step_id``.
 
@@ -43,6 +44,7 @@ class UnloadJdbcOperator(NightOperator):
     :param parameters: values of further ``:name`` in the SELECT (templated)
     """
 
+    reads_sources = True
     template_fields: Sequence[str] = ("night", "sql", "sql_values")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"night": "json", "sql": "sql"}

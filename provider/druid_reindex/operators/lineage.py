@@ -148,8 +148,9 @@ def _dataset_of(asset: Asset) -> DatasetName | None:
 
 
 def _is_idle(task: NightOperator) -> bool:
-    """Whether the night was planned and does nothing, so that its tasks are skipped."""
-    return planned_of(task.night).get("batches") == []
+    """Whether the night was planned and the task has nothing to do in it."""
+    night = planned_of(task.night)
+    return night.get("batches") == [] or (task.reads_sources and bool(night.get("purge")))
 
 
 def _identity(task: NightOperator) -> dict[str, Any]:

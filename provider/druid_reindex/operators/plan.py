@@ -83,7 +83,8 @@ class PlanNightOperator(NightOperator):
         """
         for is_last in (False, True):
             writers, start = looked_at(self, asked.window)
-            plan = planning.decide(asked.window, (asked.window,) if asked.force else ())
+            forced = (asked.window,) if asked.force else ()
+            plan = planning.decide(asked.window, forced, of_itself=asked.purge is not None)
             chosen = _chosen(plan, asked.batches)
             chunks = [interval for batch in chosen for interval in batch.intervals]
             if suspending is None or is_last or not suspending.makes_way(chunks, writers):

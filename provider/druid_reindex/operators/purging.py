@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from druid_reindex.errors import ConfigurationError, NotFoundError
 from druid_reindex.model.identity import digest
+from druid_reindex.model.interval import ALL_TIME
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators.encryption import refuse_other_keys
 from druid_reindex.operators.night import NightOperator, planned_night
@@ -96,14 +97,18 @@ class Purging:
     def sift(self, batch: Batch, rows: Mapping[str, int]) -> Kept:
         """The batch's rows without the keys, as files; ``rows`` are those that Druid serves of each chunk.
 
-        Raises IntegrityError where the step saw others, or its files are not whole.
+        Before the run's first batch the keys are looked for in the datasource that the pipeline is built from.
+        Raises IntegrityError where the step saw other rows, or its files are not whole; ConfigurationError where the
+        keys are in that datasource.
         """
         settings = self.task.settings
+        if settings.pipeline.is_derived and batch.number == planned_night(self.context)["batches"][0]:
+            self._prove_source()
 
         def spec(folder: S3Uri) -> dict[str, Any]:
             return purge.sift_spec(settings.pipeline, self.keys, batch, boundary=settings.boundary, folder=folder)
 
-        keys, found, folder = self._step(f"sift{batch.number}", batch, spec)
+        keys, found, folder = self._step(f"sift{batch.number}", batch.number, spec)
         purge.refuse_uncounted(settings.pipeline.datasource, rows, found)
         manifest = read_whole(self.task, folder / "files/manifest", below=folder)
         left, emptied = purge.without_emptied(batch, found)
@@ -120,9 +125,10 @@ class Purging:
         def spec(_folder: S3Uri) -> dict[str, Any]:
             return purge.count_spec(settings.pipeline, self.keys, after, boundary=settings.boundary)
 
-        _, found, _ = self._step(f"count{kept.batch.number}", kept.batch, spec)
+        _, found, _ = self._step(f"count{kept.batch.number}", kept.batch.number, spec)
         purge.refuse_left(settings.pipeline.datasource, kept.chunks, found)
         self._empty(kept.emptied)
+        self._withhold()
         return self.keys.to_json() | {
             "keys": kept.keys,
             "rows_without": {chunk: told.without_keys for chunk, told in kept.chunks.items()},
@@ -130,6 +136,15 @@ class Purging:
             "sums": {chunk: dict(told.metrics) for chunk, told in kept.chunks.items()},
             "rows_left": sum(told.with_keys for told in found.values()),
         }
+
+    def _withhold(self) -> None:
+        """Keep the rows of the keys out of what later nights unload, for these would bring them back."""
+        from druid_reindex.clients.withheld import WithheldShelf  # noqa: PLC0415
+
+        pipeline = self.task.settings.pipeline
+        if pipeline.files:
+            self.task.require()
+            WithheldShelf(self.task.store, self.task.settings.boundary, pipeline.datasource).add(self.keys)
 
     def _empty(self, chunks: Sequence[Chunk]) -> None:
         """Take chunks out of service of which nothing is left: a job without a row publishes nothing.
@@ -144,8 +159,20 @@ class Purging:
         self.task.druid.mark_unused(datasource, goes)
         purge.refuse_served(datasource, chunks, self.task.druid.used_segments(datasource, intervals))
 
+    def _prove_source(self) -> None:
+        """Count what the datasource serves that the pipeline's nights read: a row of the keys would come back.
+
+        Raises ConfigurationError where there is one.
+        """
+        pipeline, boundary = self.task.settings.pipeline, self.task.settings.boundary
+        used = self.task.druid.used_segments(pipeline.source, [ALL_TIME])
+        spec = purge.source_spec(pipeline, self.keys, used, boundary=boundary)
+        if spec["segments"]:
+            _, found, _ = self._step("source", 0, lambda _folder: spec)
+            purge.refuse_in_source(pipeline.source, found)
+
     def _step(
-        self, name: str, batch: Batch, spec: Callable[[S3Uri], dict[str, Any]]
+        self, name: str, batch: int, spec: Callable[[S3Uri], dict[str, Any]]
     ) -> tuple[int, dict[str, purge.Sifted], S3Uri]:
         task, boundary = self.task, self.task.settings.boundary
         job = script_job(task, self.context, self.cluster)
@@ -153,7 +180,7 @@ class Purging:
         unit = StepUnit(
             name=name,
             digest=digest(canonical(spec(S3Uri("any-bucket")))),
-            place=names.purge_prefix(boundary, task.run_identity(self.context), batch.number),
+            place=names.purge_prefix(boundary, task.run_identity(self.context), batch),
             spec=lambda _name, folder: spec(folder),
             payload=lambda step, spec_uri, _seconds: emr.export_step(step, spec_uri, task.settings.boundaries.region),
         )

@@ -39,7 +39,7 @@ class UnloadRedshiftOperator(NightOperator):
 
     The SELECT may use ``:interval_start`` and ``:interval_end``, the ends (UTC) of all that the night rebuilds. A try
     that died leaves its generation's prefix, which nothing reads: what counts is the manifest that is recorded.
-    Skipped by an empty plan.
+    Skipped by an empty plan; a purge has nothing unloaded.
 
     Returns ``rows``, ``files``, ``size_bytes``, ``manifest_uri``, ``manifest_sha256``, ``statement_id`` and
     ``generation``.
@@ -49,6 +49,7 @@ class UnloadRedshiftOperator(NightOperator):
     :param leased: whether the task is one of a planned night's, under its lease; False in a DAG without ``plan``
     """
 
+    reads_sources = True
     template_fields: Sequence[str] = ("night", "sql", "sql_values")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"night": "json", "sql": "sql"}
@@ -138,7 +139,7 @@ class LoadRedshiftOperator(NightOperator):
 
     What the load's ``sql`` defines is there first. The rows are staged and counted against the manifest; then all rows
     of the table (``swap``), or those with equal keys (``merge``), are replaced. The table's ledger (``…__loads``) has a
-    row for each load, so that a second one changes nothing.
+    row for each load, so that a second one changes nothing. A purge loads what it exports, and no unload.
 
     Returns ``rows``, ``table``, ``manifest_uri``, ``manifest_sha256``, ``load_key`` and ``statement_id``.
 
@@ -164,6 +165,7 @@ class LoadRedshiftOperator(NightOperator):
         kwargs.setdefault("outlets", assets.loaded(kwargs["settings"], load))
         super().__init__(**kwargs)
         self.load = load
+        self.reads_sources = load.unload is not None
         self.sql = load.sql or ""
         self.manifest_uri = manifest_uri
         self.sql_values = dict(parameters or {})

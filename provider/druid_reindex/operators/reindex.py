@@ -17,7 +17,7 @@ from druid_reindex.operators import links
 from druid_reindex.operators.alone import require_alone
 from druid_reindex.operators.attest import require_attested
 from druid_reindex.operators.inputs import Read, keep_built, read_inputs
-from druid_reindex.operators.lineage import site_of
+from druid_reindex.operators.lineage import planned_of, site_of
 from druid_reindex.operators.measured import measured_now
 from druid_reindex.operators.night import NightOperator, planned_night
 from druid_reindex.operators.purging import Purging
@@ -25,6 +25,7 @@ from druid_reindex.operators.run_cluster import cluster_of, may_submit
 from druid_reindex.operators.shaped import shaped_now
 from druid_reindex.plan import names
 from druid_reindex.plan.night import Batch, NightPlan
+from druid_reindex.plan.purge import of_itself
 from druid_reindex.plan.rollback import appended
 from druid_reindex.plan.slipped import refuse_slipped
 from druid_reindex.plan.timeline import PartitionSet, visible
@@ -89,8 +90,11 @@ class ReindexSegmentsOperator(NightOperator):
         }
 
     def lineage(self) -> Lineage:
-        """What the batch is built from, and the datasource."""
-        return lineage_tasks.rebuild(site_of(self), self._rebuilt)
+        """What the batch is built from, and the datasource; a purge is built from that alone."""
+        site = site_of(self)
+        if planned_of(self.night).get("purge"):
+            site = replace(site, pipeline=of_itself(site.pipeline))
+        return lineage_tasks.rebuild(site, self._rebuilt)
 
     def on_kill(self) -> None:
         """Stop the Druid task or the step that this try waits for."""
@@ -115,18 +119,20 @@ class ReindexSegmentsOperator(NightOperator):
             )
 
     def _run(self, context: Context, run_id: RunId, plan: NightPlan, batch: Batch) -> dict[str, Any]:
-        before, read = self._before(context, run_id, batch), read_inputs(self, context)
-        self._rebuilt = replace(self._rebuilt, manifests=read.manifests)
         cluster = cluster_of(self, context)
+        purging = Purging.of(self, context, cluster, self._begun)
+        source = self.settings.pipeline.datasource if purging else self.settings.pipeline.source
+        before = self._before(context, run_id, batch, source)
+        read = Read(self.settings.pipeline, 0) if purging else read_inputs(self, context)
+        self._rebuilt = replace(self._rebuilt, manifests=read.manifests)
         from druid_reindex.operators.jobs import StepJob, Work  # noqa: PLC0415
 
         if self.settings.pipeline.submit is Submission.EMR_STEP:
             self._used_before(context, run_id, batch)
-        purging = Purging.of(self, context, cluster, self._begun)
         kept = purging.sift(batch, before["rows"]) if purging else None
-        rebuilt = kept.batch if kept else batch
+        rebuilt, pipeline = (kept.batch, kept.pipeline) if kept else (batch, read.pipeline)
         job = self._job = self._job_of(Work(
-            settings=replace(self.asked_settings(context), pipeline=kept.pipeline if kept else read.pipeline),
+            settings=replace(self.asked_settings(context), pipeline=pipeline),
             run_id=run_id, batch=rebuilt, files_alone=kept is not None,
             waiting=self.waiting, log=self.log.info,
             require=partial(self._may_submit, context, cluster),
@@ -142,7 +148,7 @@ class ReindexSegmentsOperator(NightOperator):
             before_all = self._used_before(context, run_id, batch)
             refuse_slipped(rebuilt, used, used_before=before_all, ours=job.versions())
         purged = {"purge": purging.finish(kept, after)} if purging and kept else {}
-        built = {"datasource": plan.datasource, "built": keep_built(self, plan, rebuilt, after)}
+        built = {"datasource": plan.datasource, "built": keep_built(self, pipeline, plan, rebuilt, after)}
         found = {"appended": appended(batch, used), "ran": ran}
         return self._record(batch, before, read, after) | built | found | purged
 
@@ -194,24 +200,24 @@ class ReindexSegmentsOperator(NightOperator):
             self.put_record(context, uri, kept)
         return list(kept["used"])
 
-    def _before(self, context: Context, run_id: RunId, batch: Batch) -> dict[str, Any]:
+    def _before(self, context: Context, run_id: RunId, batch: Batch, source: str) -> dict[str, Any]:
         """What was served before the batch's first try; written once, then kept.
 
-        ``segments`` are ids per chunk; ``rows`` and ``sums`` are those of the chunk itself, or of the other datasource
-        that it is built from; ``served`` is what the pipeline's own datasource answered, ``shape`` how its rows looked.
+        ``segments`` are ids per chunk; ``rows`` and ``sums`` are those of ``source``, the datasource that the chunk is
+        built from; ``served`` is what the pipeline's own datasource answered, ``shape`` how its rows looked.
         """
         uri = names.before_uri(self.settings.boundary, run_id, batch.number)
         kept = self.get_record(context, uri)
         if kept is not None:
             return kept
-        read = measured_now(self, batch.intervals, self.settings.pipeline.source)
+        read = measured_now(self, batch.intervals, source)
         record = {
             "protocol": RECORD_PROTOCOL,
             "segments": {str(c.interval): [s.segment_id for s in c.segments] for c in batch.chunks},
             "rows": read.rows,
             "sums": read.metrics,
-            "served": self._served(batch) if self.settings.pipeline.is_derived else read.sums,
-            **shaped_now(self, batch.intervals, of_rows=self.settings.pipeline.source).to_record(),
+            "served": read.sums if source == self.settings.pipeline.datasource else self._served(batch),
+            **shaped_now(self, batch.intervals, of_rows=source).to_record(),
         }
         self.put_record(context, uri, record)
         return record

@@ -43,7 +43,10 @@ _MEANINGS: dict[int, tuple[type[DruidReindexError], str]] = {
     9: (ConfigurationError, "correct the unload, or its database in boundaries.yaml, and put its files where they say"),
     11: (
         IntegrityError,
-        "let the clusters' role read the file and decrypt under its key; where it has changed, start the purge anew",
+        (
+            "let the clusters' role read the file and decrypt under its key; if it has changed, start the purge anew; "
+            "if it is gone and the source has no row of its keys: druid-reindex withheld PIPELINE --lift ADDRESS"
+        ),
     ),
     12: (ConfigurationError, "write one key into each line, as text or as a JSON string; then start the purge anew"),
     10: (UnavailableError, "see that the database and the network to it are up; the task is tried again by itself"),

@@ -129,8 +129,13 @@ def grouped(
 
 def counted(pipeline: Pipeline) -> str:
     """What counts the rows that were ingested, as far as the pipeline keeps them apart."""
-    count = pipeline.count_metric
-    return f"SUM({quoted(count)})" if count and (pipeline.granularity.rollup or pipeline.is_derived) else "COUNT(*)"
+    count = counting_metric(pipeline)
+    return f"SUM({quoted(count)})" if count else "COUNT(*)"
+
+
+def counting_metric(pipeline: Pipeline) -> str | None:
+    """The metric that adds up to the rows that were ingested; None where each stored row counts as one."""
+    return pipeline.count_metric if pipeline.granularity.rollup or pipeline.is_derived else None
 
 
 def aggregate_of(metric: Metric) -> str | None:

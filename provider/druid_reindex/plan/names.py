@@ -134,6 +134,11 @@ def built_uri(place: RunsPlace, datasource: str) -> S3Uri:
     return S3Uri.parse(place.runs_uri) / f"built/{datasource}.json"
 
 
+def withheld_uri(place: RunsPlace, datasource: str) -> S3Uri:
+    """Which keys' rows are kept out of what the nights of ``datasource`` unload."""
+    return S3Uri.parse(place.runs_uri) / f"withheld/{datasource}.json"
+
+
 def disposals_uri(place: RunsPlace, datasource: str) -> S3Uri:
     """Where it is kept what was disposed of ``datasource``, a record for each run that did so."""
     return S3Uri.parse(place.runs_uri) / f"disposals/{datasource}"

@@ -4,6 +4,10 @@ The keys stand in a file in S3 that steps of the cluster read, and in nothing th
 their logs for ever. So a step writes the rows of the present segments that have none of the keys as JSON, and the job
 reads these files. A metric is rolled up already, so the job combines it by its own name, as it does with rows of
 segments. Refused is what JSON does not carry exactly: sketches, histograms, first and last values.
+
+What is built from another datasource and from unloads is purged alike, of its own segments. The next night builds it
+of its inputs again, so these must not bring the rows back: the other datasource has none of them, as a step counts
+before anything is changed, and the keys are ``withheld`` from what later nights unload.
 """
 
 from __future__ import annotations
@@ -20,14 +24,15 @@ from druid_reindex.model.pipeline import DatasourceInput, Metric, Mode, Pipeline
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan.export import place_of
-from druid_reindex.plan.measure import aggregate_of
+from druid_reindex.plan.measure import aggregate_of, counting_metric
 from druid_reindex.plan.night import Batch, Chunk
 from druid_reindex.plan.partitions import TOMBSTONE
-from druid_reindex.plan.reading import windows
+from druid_reindex.plan.reading import Window, windows
 from druid_reindex.plan.timeline import serving, visible_segments
 
 PROTOCOL = 2
 _NAMED = 3
+_LEAVE_OUT_THERE = "leave the keys out there, then rebuild its chunks by a night with an interval and force"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,11 @@ def refuse_inexact(pipeline: Pipeline, column: str) -> None:
         )
 
 
+def of_itself(pipeline: Pipeline) -> Pipeline:
+    """The pipeline as a purge carries it out: built from the segments that it serves, whatever its nights read."""
+    return pipeline.model_copy(update={"inputs": (DatasourceInput(),)})
+
+
 def combined(pipeline: Pipeline, files: Iterable[str]) -> Pipeline:
     """The pipeline that reads ``files`` of ``sift_spec``'s step: the metrics in their combining form."""
     return pipeline.model_copy(
@@ -87,14 +97,8 @@ def sift_spec(
     pipeline: Pipeline, keys: KeyFile, batch: Batch, *, boundary: Boundary, folder: S3Uri | None
 ) -> dict[str, Any]:
     """The step's spec: the rows that serve ``batch`` and have none of ``keys``, as files below ``folder``."""
-    within: dict[str, tuple[Segment, list[Interval]]] = {}
-    for window in windows(batch.chunks):
-        within.setdefault(window.segment.segment_id, (window.segment, []))[1].append(window.interval)
-    read = [
-        {"url": str(place_of(segment)), "rows": segment.num_rows, "within": [_ends(each) for each in parts]}
-        for _, (segment, parts) in sorted(within.items())
-    ]
-    return _spec(pipeline, keys, read, batch.intervals, boundary) | {"output": f"{folder}/files/" if folder else None}
+    spec = _spec(pipeline, keys, _read(windows(batch.chunks)), batch.intervals, boundary)
+    return spec | {"output": f"{folder}/files/" if folder else None}
 
 
 def count_spec(
@@ -108,6 +112,17 @@ def count_spec(
         if segment.shard_spec_type != TOMBSTONE
     ]
     return _spec(pipeline, keys, read, map(Interval.parse, after), boundary) | {"output": None}
+
+
+def source_spec(pipeline: Pipeline, keys: KeyFile, used: Sequence[Segment], *, boundary: Boundary) -> dict[str, Any]:
+    """The step's spec that counts the rows of the keys in all that the datasource serves which ``pipeline`` reads.
+
+    ``used`` are its segments; they are counted row by row, by each span of time that one set of them serves.
+    """
+    pieces = [piece for piece in serving(used) if not piece.source.is_tombstone]
+    read = _read(Window(segment, piece.interval) for piece in pieces for segment in piece.source.segments)
+    spec = _spec(pipeline, keys, read, [piece.interval for piece in pieces], boundary)
+    return spec | {"counted": None, "metrics": {}, "output": None}
 
 
 def without_emptied(batch: Batch, found: Mapping[str, Sifted]) -> tuple[Batch, tuple[Chunk, ...]]:
@@ -180,6 +195,18 @@ def refuse_left(datasource: str, wanted: Mapping[str, Sifted], found: Mapping[st
         )
 
 
+def refuse_in_source(source: str, found: Mapping[str, Sifted]) -> None:
+    """Raises ConfigurationError where ``source`` has rows of the keys: what is built from it would have them again."""
+    keyed = {chunk: told.with_keys for chunk, told in sorted(found.items()) if told.with_keys}
+    if keyed:
+        raise ConfigurationError(
+            "leave the rows of keys out",
+            resource=source,
+            came_back=f"{sum(keyed.values())} rows of the keys, which it is built from, the first in {min(keyed)}",
+            remedy=f"purge {source} by the same file first, then start this purge anew",
+        )
+
+
 def refuse_served(datasource: str, chunks: Iterable[Chunk], used: Sequence[Segment]) -> None:
     """Raises IntegrityError where one of ``chunks``, of which nothing was to be left, serves any of the ``used``."""
     served = [
@@ -196,6 +223,17 @@ def refuse_served(datasource: str, chunks: Iterable[Chunk], used: Sequence[Segme
         )
 
 
+def _read(parts: Iterable[Window]) -> list[dict[str, Any]]:
+    """The segments as the step is told of them, each once, with the parts of time that are read of it."""
+    within: dict[str, tuple[Segment, list[Interval]]] = {}
+    for window in parts:
+        within.setdefault(window.segment.segment_id, (window.segment, []))[1].append(window.interval)
+    return [
+        {"url": str(place_of(segment)), "rows": segment.num_rows, "within": [_ends(each) for each in spans]}
+        for _, (segment, spans) in sorted(within.items())
+    ]
+
+
 def _spec(
     pipeline: Pipeline, keys: KeyFile, read: Sequence[object], chunks: Iterable[Interval], boundary: Boundary
 ) -> dict[str, Any]:
@@ -204,7 +242,7 @@ def _spec(
         "segments": read,
         "keys": keys.to_json(),
         "chunks": [_ends(chunk) for chunk in chunks],
-        "counted": pipeline.count_metric if pipeline.granularity.rollup else None,
+        "counted": counting_metric(pipeline),
         "metrics": {metric.name: aggregate_of(metric) for metric in pipeline.metrics},
         "format": "json",
         "compression": "gzip",
@@ -224,11 +262,11 @@ def _combining(metric: Metric) -> Metric:
 
 
 def _problems(pipeline: Pipeline, column: str) -> Iterable[tuple[str, str]]:
-    if pipeline.is_derived or pipeline.files:
-        yield (
-            f"it is built from {'the segments of ' + pipeline.source if pipeline.is_derived else 'files'}",
-            "leave the keys out there, then rebuild its chunks by a night with an interval and force",
-        )
+    if any(entry.paths for entry in pipeline.files):
+        yield "it reads files at addresses, of which no step keeps rows back", _LEAVE_OUT_THERE
+    read = {entry.unload for entry in pipeline.files}
+    if bare := [unload.name for unload in pipeline.unloads if unload.name in read and not unload.tokens]:
+        yield f"it reads the unloads {', '.join(bare)} as they are, without tokens", _LEAVE_OUT_THERE
     if pipeline.mode is Mode.SHADOW:
         yield "its nights write into a shadow", "write mode: replace into the pipeline file first"
     if column not in {each.name for each in pipeline.dimensions}:

@@ -1,4 +1,4 @@
-"""What the step is told that replaces identifiers by tokens (``emr_configs/bootstrap/tokenise.sh``): never the key."""
+"""What the step is told that replaces identifiers by tokens (``emr_configs/bootstrap/tokenise.sh``): never a key."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from druid_reindex.model.transfer import TokenKey, Unload
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan.hadoop import file_columns
 from druid_reindex.plan.manifest import Manifest
+from druid_reindex.plan.withheld import Withheld
 
 PROTOCOL = 1
+WITHHOLDING = 2
+"""The protocol of a spec that has rows withheld."""
 SCRIPT = "bootstrap/tokenise.sh"
 
 
@@ -34,3 +37,9 @@ def tokenise_spec(
         "output": f"{folder}/files/",
         "kms_key_arn": boundary.kms_key_arn,
     }
+
+
+def withholding(spec: dict[str, Any], withheld: Withheld) -> dict[str, Any]:
+    """The step's ``spec``, which leaves out the rows of the files of keys that are ``withheld``; as it is for none."""
+    keys = {"protocol": WITHHOLDING, "withheld": [each.to_json() for each in withheld]}
+    return spec | keys if withheld else spec

@@ -15,6 +15,7 @@ from druid_reindex.cli.nights import Desk
 from druid_reindex.clients.airflow import DagRun
 from druid_reindex.clients.disposals import DisposalShelf
 from druid_reindex.clients.leases import LeaseKeeper, LeaseShelf
+from druid_reindex.clients.withheld import WithheldShelf
 from druid_reindex.model.boundary import Boundary, Replica
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Pipeline
@@ -23,6 +24,8 @@ from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import names
 from druid_reindex.plan.deep_storage import SegmentName
 from druid_reindex.plan.lease import Claim
+from druid_reindex.plan.orphans import owner_document
+from druid_reindex.plan.purge import KeyFile
 from timelines import one_job, segment, span
 from twins import FakeDruid, FakeVersions
 
@@ -77,7 +80,8 @@ class Town(Outside):
 
     def left(self) -> tuple[set[str], set[str]]:
         """The versions of which there are objects, in the bucket and in its copy."""
-        found = ({uri.key.split("/")[4] for uri in each.objects} for each in (self.bucket, self.copy))
+        versions = ([uri.key for uri in each.objects] for each in (self.bucket, self.copy))
+        found = ({key.split("/")[4] for key in keys if key.startswith(ROOT.key)} for keys in versions)
         return next(found), next(found)
 
 
@@ -115,8 +119,10 @@ def test_after_two_yes_the_rows_are_left_out_and_old_versions_are_gone_from_both
     assert outside.druid.unused == {}
     disposal = DisposalShelf(outside.store, SUBJECT.boundary, DATASOURCE).read(SUBJECT.run_id)
     assert disposal is not None
-    assert disposal.checked == (f"s3://{ROOT.bucket}/druid/segments/patient_vitals",
-                                f"s3://{COPY.bucket}/druid/segments/patient_vitals")  # fmt: skip
+    assert disposal.checked == tuple(
+        f"s3://{bucket}/{place}" for place in ("runs/", "druid/segments/patient_vitals")
+        for bucket in (ROOT.bucket, COPY.bucket)
+    )  # fmt: skip
     assert "SECRET-TOKEN" not in result.output + str(disposal)
     lease = LeaseShelf(outside.store, SUBJECT.boundary, DATASOURCE).read()
     assert lease is not None
@@ -176,9 +182,25 @@ def test_what_is_out_of_service_where_nothing_serves_is_named_and_left(outside: 
     assert outside.left()[0] == {"2026-09-20", "2026-10-06"}
 
 
-def test_files_of_nights_that_may_have_such_rows_are_told(outside: Town) -> None:
+def test_files_of_earlier_runs_go_from_both_buckets_and_those_of_others_are_told(outside: Town) -> None:
+    earlier = RunId.of(DESK.boundaries.deployment_id, dag_id=DAG, run_id="earlier")
+    owner = json.dumps(owner_document(earlier, DESK.boundaries.deployment_id)).encode()
+    outside.store.put(S3Uri(ROOT.bucket, f"runs/{earlier}/owner.json"), owner, kms_key_arn="k")
     outside.store.put(S3Uri(ROOT.bucket, "runs/r/export/snapshot/g1/part-0"), b"", kms_key_arn="k")
-    assert "that may have rows of keys: 1 of export" in invoke("--yes").stdout
+    for bucket, versions in ((ROOT.bucket, outside.bucket), (COPY.bucket, outside.copy)):
+        for key in ("export/snapshot/g1/files/part-00000.json", "owner.json"):
+            versions.add(S3Uri(bucket, f"runs/{earlier}/{key}"))
+    result = invoke("--yes")
+    assert result.exit_code == 0, result.output
+    assert "and of 2 versions of files; none was found after" in result.stdout
+    left = [uri.key for each in (outside.bucket, outside.copy) for uri in each.objects if uri.key.startswith("runs/")]
+    assert left == [f"runs/{earlier}/owner.json"] * 2
+    assert "other pipelines' below s3://drx-phi-111122223333/runs/: 1 of export" in result.stdout
+
+
+def test_a_derived_pipeline_says_what_is_kept_out_of_later_nights(outside: Town) -> None:
+    WithheldShelf(outside.store, SUBJECT.boundary, DATASOURCE).add(KeyFile(KEYS, "etag", "patient_token"))
+    assert "rows of 1 files of keys, which must stay as they are" in invoke("--yes").stdout
 
 
 def test_a_run_that_failed_disposes_of_nothing_and_given_again_it_is_started_anew(outside: Town) -> None:

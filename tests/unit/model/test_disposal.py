@@ -17,6 +17,8 @@ DEPLOYMENT = UUID("11111111-1111-4111-8111-111111111111")
 NOW = datetime(2026, 10, 20, 4, tzinfo=UTC)
 INDEX = S3Uri.parse("s3://drx-phi-111122223333/druid/segments/vitals/i/v/0/index.zip")
 
+EXPORTED = S3Uri.parse("s3://drx-phi-111122223333/runs/r/export/snapshot/s/files/part-00000.json.gz")
+
 
 def disposal() -> Disposal:
     return Disposal(
@@ -27,6 +29,7 @@ def disposal() -> Disposal:
         segments=("vitals_a", "vitals_b"),
         kills={"drx_vitals_1_kill_2_g1": "2026-09-01/2026-09-02"},
         objects=(ObjectVersion(INDEX, "1", is_latest=True), ObjectVersion(INDEX, "2", is_delete_marker=True)),
+        files=(ObjectVersion(EXPORTED, "3"),),
         absent=("vitals_c",),
         left={"vitals_d": "it serves queries"},
         checked=("s3://drx-phi-111122223333/druid/segments/vitals",),
@@ -41,8 +44,14 @@ def test_it_comes_back_as_it_was() -> None:
 
 def test_it_says_how_much_went() -> None:
     document = json.loads(to_json(disposal()))
-    assert document["counts"] == {"segments": 2, "versions": 1, "delete_markers": 1}
+    assert document["counts"] == {"segments": 2, "versions": 1, "delete_markers": 1, "files": 1}
     assert document["protocol"] == 1
+
+
+def test_a_record_of_a_release_that_disposed_of_no_files_is_read() -> None:
+    document = json.loads(to_json(disposal()))
+    del document["files"]
+    assert from_json(json.dumps(document).encode()).files == ()
 
 
 def test_only_what_has_ended_is_gone() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from druid_reindex.clients.withheld import WithheldShelf
 from druid_reindex.model.cluster import Step, StepState
 from druid_reindex.model.identity import digest
 from druid_reindex.model.pipeline import Pipeline
@@ -19,10 +20,12 @@ from druid_reindex.operators.inputs import read_inputs
 from druid_reindex.operators.prepare import TokeniseFilesOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.plan import names
+from druid_reindex.plan.purge import KeyFile
 from night_world import SETTINGS, World, make
 from twins import FakeEmr, FakeStore
 from warehouse import KEY, UNLOAD
 
+KEYS = KeyFile("s3://drx-phi-111122223333/runs/keys/one.txt", "etag", "patient_token")
 TOKENS = (Token(column="patient_id", kind="patient", name="patient_token"),)
 CLAIMS = UNLOAD.model_copy(update={"tokens": TOKENS})
 TOKEN_KEY = TokenKey(secret_id="druid-reindex/tokens/phi/p", version_id="1" * 32)
@@ -49,6 +52,7 @@ class Tokenising(FakeEmr):
     def __init__(self, store: FakeStore, outcomes: list[StepState], results: list[dict[str, Any] | None]) -> None:
         super().__init__(step_outcomes=outcomes)
         self.store, self.results = store, results
+        self.withheld, self.lost = 0, 0
 
     def describe_step(self, cluster_id: str, step_id: str) -> Step:
         step = super().describe_step(cluster_id, step_id)
@@ -62,13 +66,15 @@ class Tokenising(FakeEmr):
         result = self.results[number] if number < len(self.results) else {"protocol": 1, "exit_code": 0}
         if result is None:
             return
-        self._put(str(place).replace("spec.json", "result.json"), result)
+        told = {"withheld": self.withheld} if spec["protocol"] == 2 else {}
+        self._put(str(place).replace("spec.json", "result.json"), result | told)
         if result["exit_code"] == 0:
             entries = []
             for i, source in enumerate(spec["inputs"]):
                 url = f"{spec['output']}part-{i:05}.json.bz2"
                 self._put(url, {})
-                entries.append({"url": url, "meta": {"content_length": 1, "record_count": source["rows"]}})
+                rows = source["rows"] - self.withheld - self.lost
+                entries.append({"url": url, "meta": {"content_length": 1, "record_count": rows}})
             self._put(f"{spec['output']}manifest", {"entries": entries})
 
     def _put(self, uri: str, document: object) -> None:
@@ -157,6 +163,50 @@ def test_what_was_unloaded_anew_is_prepared_anew(world: World) -> None:
     second = prepare(world)
     assert (second["rows"], len(world.emr.added)) == (31, 2)
     assert second["manifest_uri"] != first["manifest_uri"]
+
+
+def withhold(world: World, *, rows: int, etag: str = "etag") -> Tokenising:
+    """A purge's file of keys, of which the unload has so many rows."""
+    WithheldShelf(world.store, SETTINGS.boundary, "patient_snapshot").add(replace(KEYS, etag=etag))
+    emr = world.emr
+    assert isinstance(emr, Tokenising)
+    emr.withheld = rows
+    return emr
+
+
+def test_rows_of_withheld_keys_are_left_out_by_the_step_and_counted(world: World) -> None:
+    emr = withhold(ready(world), rows=4)
+    told = prepare(world)
+    assert (told["rows"], told["withheld_rows"]) == (26, 4)
+    (step,) = emr.added
+    spec = json.loads(world.store.get(S3Uri.parse(step["HadoopJarStep"]["Args"][5])))
+    assert (spec["protocol"], spec["withheld"]) == (2, [KEYS.to_json()])
+    task = make(ReindexSegmentsOperator, "reindex", batch=0, settings=SNAPSHOT)
+    assert read_inputs(task, world.context()).file_rows == 26
+    assert prepare(world) == told
+    assert len(emr.added) == 1
+
+
+def test_what_is_withheld_since_makes_the_files_anew(world: World) -> None:
+    prepare(ready(world))
+    emr = withhold(world, rows=4)
+    assert prepare(world)["rows"] == 26
+    withhold(world, rows=0, etag="another")
+    assert prepare(world)["withheld_rows"] == 0
+    assert len(emr.added) == 3
+
+
+def test_rows_that_are_neither_prepared_nor_withheld_are_an_error(world: World) -> None:
+    withhold(ready(world), rows=4).lost = 1
+    with pytest.raises(AirflowFailException, match="25 rows, and 4 withheld, of 30 that were unloaded"):
+        prepare(world)
+
+
+def test_keys_that_are_gone_end_the_night_and_say_how_to_let_them_in_again(world: World) -> None:
+    gone = {"protocol": 1, "exit_code": 11, "problem": "withheld keys cannot be read"}
+    withhold(ready(world, gone, outcomes=(StepState.FAILED,)), rows=0)
+    with pytest.raises(AirflowFailException, match=r"withheld keys cannot be read.*withheld PIPELINE --lift"):
+        prepare(world)
 
 
 def test_a_night_without_work_makes_none(world: World) -> None:

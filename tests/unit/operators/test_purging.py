@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from druid_reindex.clients.leases import LeaseKeeper
+from druid_reindex.clients.withheld import WithheldShelf
 from druid_reindex.model.cluster import StepState
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
+from druid_reindex.operators import connections
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
 from druid_reindex.operators.plan import PlanNightOperator
+from druid_reindex.operators.prepare import TokeniseFilesOperator
+from druid_reindex.operators.redshift import LoadRedshiftOperator, UnloadRedshiftOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.operators.rollback import RollbackSegmentsOperator
+from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.validate import ValidateSegmentsOperator
-from night_world import DAY, NEW_VERSION, REBUILT_OBJECT, SETTINGS, World, connect, make, old_segments
+from druid_reindex.plan.built import from_json
+from druid_reindex.plan.lease import Claim
+from druid_reindex.plan.names import built_uri
+from druid_reindex.plan.purge import KeyFile
+from night_world import DAY, NEW_VERSION, REBUILT_OBJECT, ROOT, SETTINGS, World, connect, make, old_segments
 from sieving import Sieving
 from twins import FakeDruid, FakeStore, Outcome, segment
 from warehouse import KEY
 
 KEYS = S3Uri("drx-phi-111122223333", "runs/keys/2026-10.txt")
 SECRET = b"SECRET-TOKEN\n"
+SNAPSHOT = NightSettings.read(ROOT / "dags" / "pipelines" / "patient_snapshot.yaml", configs=ROOT / "emr_configs")
 
 
+@dataclass
 class Publishing(Sieving):
     """One whose second step is the job."""
 
     druid: Any = None
+    made: Segment | None = None
 
     def _leave(self, place: S3Uri) -> None:
         spec = json.loads(self.store.get(place))
@@ -39,7 +52,8 @@ class Publishing(Sieving):
             super()._leave(place)
             return
         version = spec["spec"]["tuningConfig"]["version"]
-        made = replace(smaller(), version=version, payload={**smaller().payload, "version": version})
+        made = self.made or smaller()
+        made = replace(made, version=version, payload={**made.payload, "version": version})
         if made.version not in [each.version for each in self.druid.segments]:
             self.druid.segments.append(made)
         self._put(str(place).replace("spec.json", "result.json"), {"protocol": 1, "exit_code": 0})
@@ -262,3 +276,147 @@ def test_a_purge_by_a_step_tells_its_three_steps_apart(world: World) -> None:
     names = [step["Name"].split("_")[4] for step in emr.added]
     assert names == ["sift0", "b0", "count0"]
     assert record(world, done)["purge"]["rows_left"] == 0
+
+
+OLD_VERSION = "2026-09-03T00:00:00.000Z"
+
+
+def of_snapshot(version: str, *, rows: int) -> Segment:
+    """A segment of the snapshot's day with all of its columns."""
+    made = segment(DAY, version=version, datasource="patient_snapshot", rows=rows)
+    columns = {"dimensions": "patient_token,category", "metrics": "events,value_sum,charged_cents,paid_cents"}
+    return Segment.from_payload({**made.payload, **columns}, num_rows=rows)
+
+
+def snapshot(world: World, **sieved: Any) -> Publishing:
+    """A purge of the shipped snapshot, which is built from the vitals and from unloads, with its cluster."""
+    world.druid.segments.append(of_snapshot(OLD_VERSION, rows=100))
+    emr = world.emr
+    assert isinstance(emr, Publishing)
+    emr.druid = world.druid
+    emr.made = of_snapshot(NEW_VERSION, rows=90)
+    for name, value in sieved.items():
+        setattr(emr, name, value)
+    world.store.put(KEYS, SECRET, kms_key_arn=KEY)
+    world.conf = {"purge": {"key_file": str(KEYS), "column": "patient_token"}, "reason": "a patient asked"}
+    world.run(make(PlanNightOperator, "plan", settings=SNAPSHOT))
+    world.run(make(LaunchEmrClusterOperator, "cluster_up", settings=SNAPSHOT))
+    return emr
+
+
+def rebuild(world: World) -> dict[str, Any]:
+    done: dict[str, Any] = world.run(make(ReindexSegmentsOperator, "reindex", batch=0, settings=SNAPSHOT))
+    return done
+
+
+def claim(world: World) -> Claim:
+    run_id = make(PlanNightOperator, "plan", settings=SNAPSHOT).run_identity(world.context())
+    return Claim("patient_snapshot", run_id, SETTINGS.boundaries.deployment_id)
+
+
+def withheld(world: World) -> tuple[KeyFile, ...]:
+    return WithheldShelf(world.store, SETTINGS.boundary, "patient_snapshot").read()
+
+
+def test_what_is_built_from_others_is_purged_of_its_own_segments_once_its_source_has_none(world: World) -> None:
+    emr = snapshot(world)
+    done = rebuild(world)
+    names = [step["Name"].split("_")[4] for step in emr.added]
+    assert names == ["source", "sift0", "b0", "count0"]
+    source, sift, job, count = emr.specs()
+    assert (len(source["segments"]), source["output"]) == (len(old_segments()), None)
+    assert [OLD_VERSION in each["url"] for each in sift["segments"]] == [True]
+    assert [OLD_VERSION in each["url"] for each in count["segments"]] == [False]
+    segments, files = job["spec"]["ioConfig"]["inputSpec"]["children"]
+    assert (segments["ingestionSpec"]["dataSource"], "/purge/0/" in files["paths"]) == ("patient_snapshot", True)
+    told = record(world, done)
+    assert (told["rows_before"], told["purge"]["rows_without"], told["manifests"]) == ({DAY: 100}, {DAY: 90}, [])
+    assert rebuild(world) == done
+    assert len(emr.added) == len(names)
+
+
+def test_a_source_with_rows_of_the_keys_stops_the_purge_before_anything_is_changed(world: World) -> None:
+    emr = snapshot(world, in_source=2)
+    with pytest.raises(AirflowFailException, match=r"2 rows of the keys.*purge patient_vitals by the same file first"):
+        rebuild(world)
+    assert len(emr.added) == len(["source"])
+    assert withheld(world) == ()
+
+
+def test_a_source_that_serves_nothing_brings_nothing_back(world: World) -> None:
+    world.druid.segments.clear()
+    emr = snapshot(world)
+    rebuild(world)
+    assert [step["Name"].split("_")[4] for step in emr.added] == ["sift0", "b0", "count0"]
+
+
+def test_the_keys_are_withheld_from_what_later_nights_unload_as_soon_as_a_batch_is_proven(world: World) -> None:
+    snapshot(world, left=1)
+    with pytest.raises(AirflowFailException, match="1 rows with keys"):
+        rebuild(world)
+    assert withheld(world) == ()
+
+
+def test_withheld_is_the_file_that_was_left_out(world: World) -> None:
+    snapshot(world)
+    rebuild(world)
+    assert [(each.uri, each.column) for each in withheld(world)] == [(str(KEYS), "patient_token")]
+
+
+def test_a_plain_pipeline_withholds_nothing(world: World) -> None:
+    purge(world)
+    reindex(world)
+    assert WithheldShelf(world.store, SETTINGS.boundary, "patient_vitals").read() == ()
+
+
+def test_the_next_night_builds_the_chunk_of_its_inputs_again(world: World) -> None:
+    """Since the purge of the source these have changed; what the purge was built from is none of them."""
+    snapshot(world)
+    rebuild(world)
+    (known,) = from_json(world.store.get(built_uri(SETTINGS.boundary, "patient_snapshot"))).values()
+    assert known[0].version == next(s.version for s in world.druid.segments if s.num_rows == 90)
+    LeaseKeeper(world.store, SETTINGS.boundary, claim(world)).release()
+    world.conf = {"interval": "2026-09-01/2026-09-02", "reason": "the night after"}
+    world.run_id = "manual__2"
+    world.run(make(PlanNightOperator, "plan", settings=SNAPSHOT))
+    assert world.xcoms["plan", "night"]["reasons"] == {"inputs changed": 1}
+
+
+def test_a_purge_unloads_prepares_and_loads_nothing_of_what_its_nights_read(world: World) -> None:
+    snapshot(world)
+    claims, _ = SNAPSHOT.pipeline.unloads
+    assert world.run(make(UnloadRedshiftOperator, "unload_claims", settings=SNAPSHOT, unload=claims)) == {}
+    assert world.run(make(TokeniseFilesOperator, "prepare_claims", settings=SNAPSHOT, unload=claims)) == {}
+    passed_on = SNAPSHOT.pipeline.loads[0].model_copy(update={"unload": "claims"})
+    assert world.run(make(LoadRedshiftOperator, "load_claims", settings=SNAPSHOT, load=passed_on)) == {}
+    assert world.redshift.log == []
+
+
+def test_lineage_tells_that_a_purge_reads_what_it_writes_and_no_source(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "druid_address", lambda _conn_id: ("druid.example.org", 9088))
+    snapshot(world)
+    claims, _ = SNAPSHOT.pipeline.unloads
+    unload = make(UnloadRedshiftOperator, "unload_claims", settings=SNAPSHOT, unload=claims)
+    rebuilds = make(ReindexSegmentsOperator, "reindex", batch=0, settings=SNAPSHOT)
+    for task in (unload, rebuilds):
+        task.night = json.dumps(world.xcoms["plan", "night"])
+    world.run(rebuilds)
+    told = unload.get_openlineage_facets_on_complete(None)
+    assert (told.inputs, told.outputs) == ([], [])
+    found = rebuilds.lineage()
+    assert {each.name.name for each in (*found.inputs, *found.outputs)} == {"patient_snapshot"}
+
+
+def test_the_verdict_of_what_is_built_from_others_compares_with_the_rows_that_were_kept(world: World) -> None:
+    snapshot(world)
+    rebuild(world)
+    for each in world.druid.segments:
+        place = each.payload["loadSpec"]
+        world.store.put(S3Uri(place["bucket"], place["key"]), b"segment", kms_key_arn=KEY)
+    world.rows = 90
+    assert world.run(make(ValidateSegmentsOperator, "validate", settings=SNAPSHOT))["rows_after"] == 90
+    world.rows = 100
+    with pytest.raises(AirflowFailException, match="rows: 100, wanted 90"):
+        world.run(make(ValidateSegmentsOperator, "validate", settings=SNAPSHOT))

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from druid_reindex.errors import ConfigurationError, IntegrityError, ProtocolError
 from druid_reindex.model.pipeline import Pipeline
+from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import hadoop, purge
 from druid_reindex.plan.night import Batch, Chunk, Reason
 from druid_reindex.plan.purge import KeyFile, Sifted
-from timelines import boundaries, pipeline, profile, segment, span
+from timelines import boundaries, pipeline, profile, segment, span, tombstone
 
 KEYS = KeyFile("s3://drx-phi-111122223333/runs/keys/one.txt", "etag", "patient_token")
 BOUNDARY = boundaries().phi
 FOLDER = S3Uri("drx-phi-111122223333", "runs/x/purge/0/step")
 FILES = ["s3://drx-phi-111122223333/a.gz", "s3://drx-phi-111122223333/b.gz"]
+ROOT = Path(__file__).parents[3]
+VITALS = {"type": "datasource", "datasource": "patient_vitals_raw"}
 FIRST, SECOND = str(span("09-01/09-02")), str(span("09-02/09-03"))
 
 
@@ -94,10 +98,11 @@ def test_the_job_that_it_is_made_of_is_left_as_it_was() -> None:
     ("fields", "column", "told"),
     [
         ({}, "patient", "no dimension of the column's name, but patient_token"),
-        ({"inputs": [{"type": "datasource", "datasource": "patient_vitals_raw"}]}, "patient_token",
-         "built from the segments of patient_vitals_raw"),
-        ({"inputs": [{"type": "datasource"}, {"type": "static", "paths": ["s3://drx-phi-111122223333/x"]}]},
-         "patient_token", "built from files"),
+        ({"inputs": [VITALS, {"type": "static", "paths": ["s3://drx-phi-111122223333/x"]}]},
+         "patient_token", "files at addresses, of which no step keeps rows back"),
+        ({"inputs": [VITALS, {"type": "static", "unload": "claims"}],
+          "unloads": [{"name": "claims", "sql": "unload/patient_claims.sql", "format": "json"}]},
+         "patient_token", "the unloads claims as they are, without tokens"),
         ({"mode": "shadow"}, "patient_token", "write into a shadow"),
         ({"metrics": [{"type": "thetaSketch", "name": "patients", "fieldName": "p"}]}, "patient_token",
          "the metrics patients, which JSON does not carry exactly"),
@@ -108,8 +113,33 @@ def test_what_would_not_be_exact_or_would_come_back_is_refused(fields: dict[str,
         purge.refuse_inexact(pipeline(**fields), column)
 
 
-def test_a_pipeline_of_its_own_segments_with_sums_is_accepted() -> None:
-    purge.refuse_inexact(pipeline(), "patient_token")
+@pytest.mark.parametrize("file", sorted((ROOT / "dags" / "pipelines").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_shipped_pipeline_is_accepted(file: Path) -> None:
+    purge.refuse_inexact(load_pipeline(file, boundaries()), "patient_token")
+
+
+def test_what_is_built_from_another_datasource_is_purged_of_its_own_segments() -> None:
+    derived = pipeline(inputs=[VITALS])
+    assert (derived.source, purge.of_itself(derived).source) == ("patient_vitals_raw", derived.datasource)
+    made = purge.combined(derived, FILES)
+    assert (made.source, made.is_derived) == (derived.datasource, False)
+    assert purge.sift_spec(derived, KEYS, batch(), boundary=BOUNDARY, folder=FOLDER)["counted"] == "events"
+
+
+def test_of_the_source_all_that_it_serves_is_counted_and_nothing_written() -> None:
+    under, over = segment("09-01/09-03", "2026-09-04T00:00:00.000Z"), segment("09-02/09-03", "2026-09-05T00:00:00.000Z")
+    beneath = segment("09-02/09-03", "2026-09-03T00:00:00.000Z")
+    gone = tombstone("09-05/09-06", "2026-09-05T00:00:00.000Z")
+    spec = purge.source_spec(pipeline(), KEYS, [under, over, beneath, gone], boundary=BOUNDARY)
+    assert spec["chunks"] == [FIRST.split("/"), SECOND.split("/")]
+    assert sorted(each["within"] for each in spec["segments"]) == [[FIRST.split("/")], [SECOND.split("/")]]
+    assert (spec["output"], spec["counted"], spec["metrics"]) == (None, None, {})
+
+
+def test_a_source_with_rows_of_the_keys_is_to_be_purged_first() -> None:
+    purge.refuse_in_source("patient_vitals", {FIRST: Sifted(3, 0, {})})
+    with pytest.raises(ConfigurationError, match=r"3 rows of the keys.*purge patient_vitals by the same file first"):
+        purge.refuse_in_source("patient_vitals", {FIRST: Sifted(3, 1, {}), SECOND: Sifted(0, 2, {})})
 
 
 def test_a_result_of_another_script_is_no_proof() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from druid_reindex.model.transfer import FileFormat, Token, TokenKey, Unload
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan.manifest import Manifest, ManifestFile
-from druid_reindex.plan.tokens import SCRIPT, tokenise_spec
+from druid_reindex.plan.purge import KeyFile
+from druid_reindex.plan.tokens import SCRIPT, tokenise_spec, withholding
 from timelines import CONFIGS, boundaries, pipeline
 
 PHI = boundaries().phi
@@ -32,6 +33,13 @@ def test_it_names_the_key_by_its_version_and_every_file_with_its_rows() -> None:
         "output": f"{FOLDER}/files/",
         "kms_key_arn": PHI.kms_key_arn,
     }  # fmt: skip
+
+
+def test_withheld_keys_are_named_by_address_and_etag_under_another_protocol() -> None:
+    spec = tokenise_spec(pipeline(), KEY, UNLOAD, MANIFEST, boundary=PHI, folder=FOLDER)
+    assert withholding(spec, ()) == spec
+    keys = {"uri": f"{PHI.runs_uri}keys/one.txt", "etag": "etag", "column": "patient_token"}
+    assert withholding(spec, (KeyFile(**keys),)) == spec | {"protocol": 2, "withheld": [keys]}
 
 
 def test_the_script_is_one_that_is_shipped() -> None:
