@@ -36,6 +36,8 @@ from druid_reindex.model.uri import S3Uri
 from druid_reindex.ports import ClusterSurveyPort, LockedStorePort, SigningPort, TrailPort
 
 FOLDER = "reconciliations"
+# A cluster's id is in the answer. Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_RunJobFlow.html
+LAUNCH, CLUSTER_PREFIX = "RunJobFlow", "j-"
 BY_TRAIL = (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS)
 
 
@@ -101,7 +103,7 @@ class Reconciling:
         if not others:
             return alone
         theirs = [call for made in others.values() for call in made]
-        runs = [facts_of(name, made, facts.window) for name, made in others.items()]
+        runs = [facts_of(name, made, facts.window, (), self._launched(made, facts)) for name, made in others.items()]
         return advance(start, calls, sight.events, Others((facts, *runs), theirs, actors), view, now)
 
     def _others(self, run: Run, found: Reconciliation, window: Window) -> Mapping[str, list[AwsCall]]:
@@ -121,6 +123,12 @@ class Reconciling:
             for name, made in journals.items()
         }
         return {name: made for name, made in within.items() if made}
+
+    def _launched(self, calls: Iterable[AwsCall], own: RunFacts) -> list[str]:
+        """The instances of clusters that ``calls`` launched, but those that the run has as its own."""
+        answered = {name for each in calls if each.operation == LAUNCH for name in each.resources}
+        clusters = sorted(name for name in answered if name.startswith(CLUSTER_PREFIX))
+        return [each for cluster in clusters for each in self.instances(cluster) if each not in own.instances]
 
     def _resources(self, run: Run) -> Iterator[str]:
         """What is the run's own: its files, the datasource's segments, the key."""

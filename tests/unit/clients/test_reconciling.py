@@ -230,6 +230,27 @@ def test_an_instance_of_the_runs_cluster_is_known() -> None:
     assert world.findings() == []
 
 
+def test_an_instance_of_a_cluster_that_another_run_launched_is_known_by_that_runs_journal() -> None:
+    other = "5b1c8a3e-9d0f-5e2b-b7d4-4a1e8c7d6f22"
+    launch = ours(
+        88, run=other, task="cluster_up.-1.1", event_source="elasticmapreduce.amazonaws.com", operation="RunJobFlow",
+        access_key_id="ASIAOFANOTHERRUN0001", resources=("drx-secure", "j-2"),
+    )  # fmt: skip
+    identity = assumed(ROLE, "drx1.x.1", launch.access_key_id)
+    identity["sessionContext"] = identity["sessionContext"] | {"sourceIdentity": other}
+    world = World(*CALLS)
+    world.journal(other, launch)
+    on_the_key = record(launch, userIdentity=identity, resources=[{"ARN": KEY_ARN}])
+    world.deliver(*map(record, CALLS), on_the_key, read_by(assumed(NODE_ROLE, "i-j-2"), 78))
+    world.look()
+    assert world.findings() == []
+    stranger = World(*CALLS)
+    stranger.journal(other, replace(launch, resources=("drx-secure", "j-3")))
+    stranger.deliver(*map(record, CALLS), on_the_key, read_by(assumed(NODE_ROLE, "i-j-2"), 78))
+    stranger.look()
+    assert [verdict for verdict, _ in stranger.findings()] == ["foreign"]
+
+
 def test_a_pack_that_was_changed_is_not_added_to() -> None:
     world = World(*CALLS)
     uri = world.keeper.folder / "0000.jsonl"
