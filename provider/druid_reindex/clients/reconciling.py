@@ -150,13 +150,16 @@ class Reconciling:
         return [pending(Kind.MATCHES, LATER), known]
 
     def _keep(self, run: Run, found: Reconciliation) -> Record:
-        """Keep the whole document, locked, under a name that is made of what it says."""
+        """Keep the whole document, locked, under a name that is made of what it says; one that is there stays.
+
+        It is not asked for first: S3 refuses to say that an object is not there to whom lists by prefix alone.
+        Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (permissions)
+        """
         body = found.as_json()
         name = f"{FOLDER}/{run.datasource}/{run.run}/{digest(body)}.json"
         uri = S3Uri.parse(self.place.uri) / name
-        if not self.store.exists(uri):
-            lock = self.place.lock(datetime.fromisoformat(run.made_at))
-            self.store.put_locked(uri, body, kms_key_arn=self.place.kms_key_arn, lock=lock)
+        lock = self.place.lock(datetime.fromisoformat(run.made_at))
+        self.store.put_locked(uri, body, kms_key_arn=self.place.kms_key_arn, lock=lock)
         return Record(str(uri), digest(body))
 
 

@@ -12,7 +12,7 @@ import packs
 from druid_reindex.clients.evidence_folders import EvidenceFolder, s3_folders
 from druid_reindex.clients.packs import PackKeeper
 from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
-from druid_reindex.errors import IntegrityError, ProtocolError
+from druid_reindex.errors import IntegrityError, NotAuthorizedError, ProtocolError
 from druid_reindex.evidence.parts import Asked, Kind, Part, State, told
 from druid_reindex.evidence.parts_trail import Unexplained
 from druid_reindex.evidence.reconcile import read_reconciliation
@@ -147,6 +147,19 @@ def test_the_detail_is_locked_and_its_digest_is_signed() -> None:
     assert digest(body) == stored["sha256"]
     assert len(read_reconciliation(body).matches) == 3
     assert world.store.lock_of(uri) is not None
+
+
+def test_the_detail_is_kept_by_who_may_not_ask_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As S3 answers to whom lists by prefix alone."""
+
+    def refuse(uri: S3Uri) -> bool:
+        raise NotAuthorizedError("look for it", resource=str(uri), came_back="403", remedy="ask")
+
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS))
+    monkeypatch.setattr(world.store, "exists", refuse)
+    assert world.look().kept.is_new
+    assert not world.look(OVER + HOUR).kept.is_new
 
 
 def test_nothing_new_gives_no_supplement() -> None:
