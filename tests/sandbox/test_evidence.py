@@ -26,6 +26,7 @@ from druid_reindex.evidence.parts_trail import Unexplained
 from druid_reindex.evidence.report import Level
 from druid_reindex.evidence.report_night import night_report
 from druid_reindex.evidence.report_read import Evidence
+from druid_reindex.evidence.report_trail import trail_findings
 from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.sandbox.aws.service import access_key, airflow_role_arn, user_environment
@@ -85,9 +86,10 @@ def test_historicals_that_load_the_new_segments_are_declared(night: Summary, loo
     assert found["middle-managers", "CopyObject"] == found["middle-managers", "DeleteObject"] == night.segments_after
 
 
-def test_the_page_is_written_and_nothing_in_it_waits_for_a_person(
-    sandbox: Sandbox, night: Summary, tmp_path: Path
+def test_the_page_is_written_and_cloudtrail_adds_no_finding_to_it(
+    sandbox: Sandbox, night: Summary, looks: Looks, tmp_path: Path
 ) -> None:
+    assert list(trail_findings(looks.evidence())) == []
     assert night.evidence.report is not None
     assert "trail: emulated" in Path(night.evidence.report).read_text()
     env = user_environment(sandbox.home, "operator") | {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
@@ -199,6 +201,8 @@ def test_an_outsider_is_found_and_named_and_the_evidence_is_amber(
         (Unexplained.FOREIGN, OUTSIDER, "GetObject", f"arn:aws:s3:::{place.bucket}/{place.key}"),
         (Unexplained.FOREIGN, OUTSIDER, "Decrypt", KEY),
     }
+    found = [each for each in trail_findings(evidence) if OUTSIDER in each.what]
+    assert [each.level for each in found] == [Level.AMBER] * 2
     assert night_report(evidence).level is Level.AMBER
 
 
