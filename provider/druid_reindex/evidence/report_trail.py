@@ -8,7 +8,7 @@ from typing import Any
 from druid_reindex.evidence.parts import Kind
 from druid_reindex.evidence.parts_trail import Unexplained
 from druid_reindex.evidence.report import Cell, Finding, Level, Table
-from druid_reindex.evidence.report_read import Evidence
+from druid_reindex.evidence.report_read import Evidence, instant_of
 
 UNCONFIRMED = " (unconfirmed: no sample of AWS shows an event of this shape)"
 _LEVELS = {
@@ -132,7 +132,13 @@ def _told(evidence: Evidence) -> Iterable[Mapping[str, Any]]:
 
 
 def _times(each: Mapping[str, Any]) -> tuple[str, str]:
-    return each["first_at"], each["last_at"]
+    """To the second, as the night's own table has them; the packs have them in full."""
+    return _second(each["first_at"]), _second(each["last_at"])
+
+
+def _second(told: str) -> str:
+    instant = instant_of(told)
+    return f"{instant:%Y-%m-%d %H:%M:%S}" if instant is not None else told
 
 
 def _mark(each: Mapping[str, Any]) -> str:

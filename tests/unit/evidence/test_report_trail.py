@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -58,6 +59,14 @@ def test_the_worksheet_never_guesses_a_count() -> None:
     assert (row["First seen (UTC)"], row["Discovered (UTC)"]) == (FOREIGN.first_seen, FOREIGN.discovered_at)
     assert "unconfirmed" in str(missing[0])
     assert "unconfirmed" not in str(foreign[0])
+
+
+def test_calls_are_told_to_the_second() -> None:
+    calls, matches, _ = touched_tables(evidence(night(supplement=confirmed())))
+    for row in (*calls.rows, *matches.rows):
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", str(cell)) for cell in row[-2:]), row
+    assert calls.rows
+    assert matches.rows
 
 
 def test_before_cloudtrail_delivers_each_table_says_so() -> None:
