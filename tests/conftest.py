@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from good_night import GoodNight
     from real_sandbox import Sandbox
+
+EVIDENCE = ("tests", "sandbox", "test_evidence.py")
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +25,21 @@ def sandbox() -> Iterator[Sandbox]:
         yield shared
 
 
+@pytest.fixture(scope="session")
+def good_night(sandbox: Sandbox) -> GoodNight:
+    """The one night of all tests on real engines that rebuilds everything."""
+    from good_night import GoodNight
+
+    return GoodNight.of(sandbox)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser's tests come last: the others on real engines count the clusters that there were."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
+    """The order of the tests on real engines.
+
+    Evidence comes first: what other tests read of the data around a night would be found, and be nobody's.
+    The browser's come last: the others count the clusters that there were.
+    """
+    items.sort(key=lambda item: ("browser" in item.path.parts, item.path.parts[-3:] != EVIDENCE))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -63,6 +63,7 @@ ON_THE_SANDBOX = frozenset({
     "druid-reindex orphans",
     "druid-reindex orphans --reap",
     "druid-reindex retire patient_vitals --dry-run",
+    "druid-reindex evidence report --latest",
 })  # fmt: skip
 # Run in a fresh home by the soak test of tests/sandbox/test_documents.py.
 IN_A_FRESH_HOME = frozenset({"make nightly", "make down"})

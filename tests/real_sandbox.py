@@ -24,6 +24,7 @@ from druid_reindex.clients.druid import DruidClient
 from druid_reindex.clients.night_runs import NightRuns
 from druid_reindex.clients.night_summary import Summary, summarise
 from druid_reindex.clients.s3 import S3Client
+from druid_reindex.sandbox import confirmation
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.nightly import Patients, patients_nights
 from druid_reindex.sandbox.state import Endpoints, supervisor_pid
@@ -142,6 +143,11 @@ class Sandbox:
         self.ended.append((datasource, run_id, state))
         return run_id, state
 
+    def confirmed(self, night: Summary) -> Summary:
+        """The night's summary once Airflow's DAG has laid it beside CloudTrail."""
+        confirmation.confirm(self.home, self.api, print)
+        return confirmation.told(night, self.home.root / "reports")
+
     def told_nights(self) -> list[str]:
         """What a notifier was told of late and failed nights."""
         told = self.checkout / "dags" / "told_nights.txt"
@@ -154,6 +160,14 @@ class Sandbox:
             'ROUND(SUM("value_sum"), 4) AS v, COUNT(DISTINCT "patient_token") AS p '
             f'FROM "{datasource}" GROUP BY 1 ORDER BY 1'
         )
+
+    def segments(self, datasource: str) -> list[str]:
+        """The ids of the segments that serve."""
+        rows = self.druid.query(
+            "SELECT segment_id FROM sys.segments WHERE datasource = ? AND is_active = 1 AND is_overshadowed = 0",
+            [{"type": "VARCHAR", "value": datasource}],
+        )
+        return sorted(str(row["segment_id"]) for row in rows)
 
     def content(self, datasource: str) -> str:
         """A digest of every row, all dimensions and metrics, by query."""

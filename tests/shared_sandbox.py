@@ -14,7 +14,7 @@ from types import FrameType
 import pytest
 
 from canaries import Planted
-from druid_reindex.sandbox import airflow, nightly, stack, warehouse
+from druid_reindex.sandbox import airflow, confirmation, nightly, stack, warehouse
 from druid_reindex.sandbox.aws.druid_package import publish_druid
 from druid_reindex.sandbox.home import CACHE_VARIABLE, HOME_VARIABLE, SandboxHome
 from druid_reindex.sandbox.patients import prepare_patients
@@ -59,7 +59,7 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 
 def _dags(folder: Path) -> Path:
-    """The checkout's DAG file, its pipelines, and the first of these for a second datasource.
+    """The checkout's DAGs of nights and of evidence, the pipelines, and the first of these for a second datasource.
 
     The second one is an EMR step, on a release with Hadoop 3.4, and late after a few seconds; a third, empty, is for a
     synthetic night. A profile more asks for a JVM option that no JVM knows, so that every container of a job dies for
@@ -75,10 +75,12 @@ def _dags(folder: Path) -> Path:
         shipped = shipped.replace(plain, notified)
     (folder / "dags" / "nightly_reindex.py").write_text(shipped)
     (folder / "dags" / "told_nights.py").write_text(TOLD_NIGHTS)
+    shutil.copy(ROOT / "dags" / confirmation.DAG_FILE, folder / "dags")
     shutil.copy(ROOT / "dags" / "pipelines" / f"{SNAPSHOT}.yaml", folder / "dags" / "pipelines")
     vitals = (ROOT / "dags" / "pipelines" / "patient_vitals.yaml").read_text()
     (folder / "dags" / "pipelines" / "patient_vitals.yaml").write_text(vitals)
     steps = vitals.replace("datasource: patient_vitals", "datasource: patient_steps")
+    steps = steps.replace("segments/patient_vitals", "segments/patient_steps")
     steps = steps.replace("submit: overlord", "submit: emr_step").replace("profile: secure", "profile: secure_step_3_4")
     assert "profile: secure_step_3_4" in steps
     steps += f"policy: {{finish_within_hours: {STEPS_LATE_HOURS}}}\n"

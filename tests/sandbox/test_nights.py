@@ -13,7 +13,8 @@ from druid_reindex.model.config_files import load_boundaries
 from druid_reindex.sandbox.druid_security import admin_config
 from druid_reindex.sandbox.ingestion import WINDOW
 from druid_reindex.sandbox.kdc import SITE_REALM
-from real_sandbox import BROKEN_PROFILE, ROOT, STEPS, VITALS, Sandbox, watched
+from good_night import GoodNight
+from real_sandbox import BROKEN_PROFILE, ROOT, STEPS, VITALS, Sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -26,38 +27,26 @@ PLANNING_CALLS_MAX = 10
 TEN_DAYS = "2026-09-26/2026-10-06"
 
 
-def segments(sandbox: Sandbox, datasource: str) -> list[str]:
-    rows = sandbox.druid.query(
-        "SELECT segment_id FROM sys.segments WHERE datasource = ? AND is_active = 1 AND is_overshadowed = 0",
-        [{"type": "VARCHAR", "value": datasource}],
-    )
-    return sorted(str(row["segment_id"]) for row in rows)
-
-
 def clusters() -> list[dict[str, object]]:
     emr = boto3.client("emr")
     return [emr.describe_cluster(ClusterId=c["Id"])["Cluster"] for c in emr.list_clusters()["Clusters"]]
 
 
-def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
-    rows, before = sandbox.rows_by_day(VITALS), segments(sandbox, VITALS)
-    content = sandbox.content(VITALS)
+def test_a_good_night_then_nothing_to_do(sandbox: Sandbox, good_night: GoodNight) -> None:
+    rows, before, night = good_night.rows, good_night.segments, good_night.summary
     assert len(rows) >= 30
     assert len(before) > 3 * len(rows)
-
-    with watched(sandbox.home) as seen:
-        night = sandbox.night(VITALS)
 
     assert night.status == "rebuilt"
     assert night.chunks_rebuilt == len(rows)
     assert night.segments_before == len(before)
-    after = segments(sandbox, VITALS)
+    after = sandbox.segments(VITALS)
     assert night.segments_after == len(after) == len(rows)
     assert not set(after) & set(before)
     assert night.reasons["fragmented"] == len(rows) >= night.reasons["rows appended"] > 0
     assert night.rows_before == night.rows_after == sum(int(str(day["n"])) for day in rows)
     assert sandbox.rows_by_day(VITALS) == rows
-    assert sandbox.content(VITALS) == content
+    assert sandbox.content(VITALS) == good_night.content
     assert night.kms_keys == [KEY]
     assert (night.quality.verdict, night.quality.findings) == ("passed", 0)
     assert night.quality.expectations > 10
@@ -66,9 +55,9 @@ def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
     (cluster,) = clusters()
     assert (cluster["Id"], cluster["Status"]["State"]) == (night.cluster.id, "TERMINATED")  # type: ignore[index]
     _nothing_left_of(str(cluster["Id"]))
-    assert set(seen.open_to_all) <= ALL_INTERFACES
-    assert len(seen.open_to_all.get("NodeManager", ())) <= 1
-    assert seen.memory_bytes < MEMORY_BYTES
+    assert set(good_night.seen.open_to_all) <= ALL_INTERFACES
+    assert len(good_night.seen.open_to_all.get("NodeManager", ())) <= 1
+    assert good_night.seen.memory_bytes < MEMORY_BYTES
 
     again = sandbox.night(VITALS)
 
@@ -79,7 +68,7 @@ def test_a_good_night_then_nothing_to_do(sandbox: Sandbox) -> None:
     assert sum(count for service, count in asked.items() if service != "lease") <= PLANNING_CALLS_MAX, asked
     assert again.cluster.id is None
     assert len(clusters()) == 1
-    assert segments(sandbox, VITALS) == after
+    assert sandbox.segments(VITALS) == after
 
 
 def test_the_step_and_the_overlord_give_equal_rows(sandbox: Sandbox) -> None:
@@ -99,7 +88,7 @@ def test_the_step_and_the_overlord_give_equal_rows(sandbox: Sandbox) -> None:
 
 def test_a_failed_night_is_red_and_changes_nothing(sandbox: Sandbox) -> None:
     """On a profile with which every container of the job dies for real."""
-    served, rows = segments(sandbox, VITALS), sandbox.rows_by_day(VITALS)
+    served, rows = sandbox.segments(VITALS), sandbox.rows_by_day(VITALS)
 
     run_id, state = sandbox.run(VITALS, interval=LAST_DAY, force=True, profile=BROKEN_PROFILE)
 
@@ -109,7 +98,7 @@ def test_a_failed_night_is_red_and_changes_nothing(sandbox: Sandbox) -> None:
     assert tasks["cluster_down"].state == "success"
     assert tasks["verdict"].state == "failed"
     assert {str(cluster["Status"]["State"]) for cluster in clusters()} == {"TERMINATED"}  # type: ignore[index]
-    assert segments(sandbox, VITALS) == served
+    assert sandbox.segments(VITALS) == served
     assert sandbox.rows_by_day(VITALS) == rows
     _log_tells_the_reason(sandbox, run_id, tasks["reindex[0]"])
     (told,) = [text for text in sandbox.told_nights() if run_id in text]
@@ -144,7 +133,7 @@ def _log_tells_the_reason(sandbox: Sandbox, run_id: str, task: TaskInstance) -> 
 
 def _objects_carry_the_key(sandbox: Sandbox, datasource: str) -> None:
     s3 = boto3.client("s3")
-    wanted = set(segments(sandbox, datasource))
+    wanted = set(sandbox.segments(datasource))
     used = [s for s in sandbox.druid.used_segments(datasource, [WINDOW]) if s.segment_id in wanted]
     assert used
     for segment in used:

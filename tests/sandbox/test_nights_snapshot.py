@@ -27,7 +27,8 @@ BOUNDARY = load_boundaries(ROOT / "emr_configs").phi
 
 @pytest.fixture(scope="module")
 def night(sandbox: Sandbox) -> Summary:
-    return sandbox.night(SNAPSHOT, interval=str(nightly.snapshot_week()))
+    """Laid beside CloudTrail at once: nobody else has touched its data yet."""
+    return sandbox.confirmed(sandbox.night(SNAPSHOT, interval=str(nightly.snapshot_week())))
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,15 @@ def test_it_counts_what_it_moved(night: Summary, expected: Snapshot) -> None:
     assert night.exported_rows == night.loaded_rows == len(expected)
     assert night.kms_keys == [BOUNDARY.kms_key_arn]
     assert night.cluster.state == "TERMINATED"
+
+
+def test_cloudtrail_has_every_call_and_every_event_is_explained(night: Summary) -> None:
+    """Redshift's role writes what is unloaded, and reads what is loaded."""
+    evidence = night.evidence
+    assert (evidence.unexplained, evidence.pending) == ({}, [])
+    assert evidence.coverage is not None
+    assert evidence.coverage.matched == evidence.coverage.recorded > 100
+    assert evidence.coverage.explained == evidence.coverage.touched > evidence.coverage.matched
 
 
 @pytest.fixture(scope="module")

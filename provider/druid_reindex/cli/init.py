@@ -18,6 +18,7 @@ import typer
 import druid_reindex
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.model.boundary import Boundaries, Boundary, Network
+from druid_reindex.model.declared_actor import DeclaredActor
 from druid_reindex.model.evidence_place import EvidencePlace
 from druid_reindex.model.pipeline_schema import json_schema
 from druid_reindex.model.warehouse import Warehouse
@@ -47,15 +48,16 @@ def init(
 ) -> None:
     """Write DAGs, EMR configurations and one starting pipeline into FOLDER; no file is overwritten.
 
-    The account's values in emr_configs/boundaries.yaml are the sandbox's, each marked FILL IN.
+    The account's values in emr_configs/boundaries.yaml and in the pipeline are the sandbox's, each marked FILL IN.
     """
     files = starting_files(shipped())
     _refuse_existing(folder, files)
     for name, (content, mode) in files.items():
         _write(folder / name, content, mode)
         typer.echo(f"wrote {folder / name}")
-    marked = files[BOUNDARIES][0].decode().count(FILL_IN)
-    typer.echo(f"\nNow write your account's values into {folder / BOUNDARIES}: {marked} are marked FILL IN. Then:")
+    values, others = (files[name][0].decode().count(FILL_IN) for name in (BOUNDARIES, STARTING_PIPELINE))
+    typer.echo(f"\nNow write your account's values into {folder / BOUNDARIES}: {values} are marked FILL IN, as are")
+    typer.echo(f"{others} in {folder / STARTING_PIPELINE}, of who else touches the data. Then:")
     for command in next_commands(folder):
         typer.echo(f"  {command}")
 
@@ -88,6 +90,8 @@ def starting_files(source: Path) -> dict[str, tuple[bytes, int]]:
     }
     text, mode = files[BOUNDARIES]
     files[BOUNDARIES] = (marked(text.decode(), deployment_id=str(uuid4())).encode(), mode)
+    text, mode = files[STARTING_PIPELINE]
+    files[STARTING_PIPELINE] = (_marked_actors(text.decode()).encode(), mode)
     schema = json.dumps(json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     files[_SCHEMA] = (schema.encode(), 0o644)
     return files
@@ -96,6 +100,16 @@ def starting_files(source: Path) -> dict[str, tuple[bytes, int]]:
 def marked(boundaries: str, *, deployment_id: str) -> str:
     """The boundaries file with an identity of its own, and a mark that says what to write at each account's value."""
     return "".join(f"{line}\n" for line in _marked_lines(boundaries, deployment_id))
+
+
+def _marked_actors(pipeline: str) -> str:
+    """The pipeline's file with a mark at each principal and place of those who else touch the data."""
+    meaning = {name: DeclaredActor.model_fields[name].description for name in ("principal", "prefix")}
+    lines = ((line, _VALUE.fullmatch(line)) for line in pipeline.splitlines())
+    return "".join(
+        f"{line}  {FILL_IN}: {meaning[match['name']]}\n" if match and match["name"] in meaning else f"{line}\n"
+        for line, match in lines
+    )
 
 
 def next_commands(folder: Path) -> tuple[str, str, str]:

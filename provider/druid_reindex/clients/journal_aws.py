@@ -118,12 +118,19 @@ def _resources(params: Mapping[str, Any], endpoint_prefix: str, region: str) -> 
 
 
 def _named(document: Mapping[str, Any]) -> list[str]:
-    """The names of resources in a request's parameters or in an answer, in the order of what they are called."""
+    """The names of resources in a request's parameters or in an answer, in the order of what they are called.
+
+    What EMR calls SecurityConfiguration is a name in one request and a whole document in others, which is a body.
+    """
     told: list[str] = []
     for name in sorted(_NAMES.intersection(document)):
         found = document[name]
-        told += [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, str)]
+        told += [each for each in (found if isinstance(found, list) else [found]) if _is_name(each)]
     return told
+
+
+def _is_name(found: Any) -> bool:
+    return isinstance(found, str) and not found.lstrip().startswith("{")
 
 
 def _signer(authorization: Any) -> tuple[str, str]:

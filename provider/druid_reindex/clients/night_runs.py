@@ -22,7 +22,7 @@ ENDED_STATES = frozenset({"success", "failed"})
 class NightRuns:
     """The runs of one pipeline's DAG, as seen through Airflow's REST API; ``report`` hears what happens.
 
-    ``asked`` is what each run is started with; ``remedy`` is for who waits for one in vain.
+    ``asked`` is what each run is started with; ``remedy`` is for who waits for one in vain; ``what`` is what a run is.
     """
 
     api: AirflowApi
@@ -30,6 +30,7 @@ class NightRuns:
     report: Callable[[str], None]
     asked: Mapping[str, Any]
     remedy: str = "look at the run in Airflow's UI"
+    what: str = "night"
 
     def start(self, conf: Mapping[str, Any] | None = None) -> str:
         """The id of a new run, once Airflow has parsed the DAG. Raises NotFoundError."""
@@ -40,7 +41,7 @@ class NightRuns:
             time.sleep(POLL_SECONDS)
         self.api.unpause(self.dag_id)
         run_id = self.api.trigger(self.dag_id, {**self.asked, **(conf or {})})
-        self.report(f"night {run_id} started")
+        self.report(f"{self.what} {run_id} started")
         return run_id
 
     def follow(self, run_id: str, *, limit_seconds: float = NIGHT_SECONDS) -> str:
@@ -57,7 +58,7 @@ class NightRuns:
                 return state
             if time.monotonic() > deadline:
                 raise DeadlineError(
-                    "follow the night",
+                    f"follow the {self.what}",
                     resource=run_id,
                     came_back=f"{state} after {limit_seconds:g} s",
                     remedy=self.remedy,
@@ -80,7 +81,7 @@ class NightRuns:
     def _not_parsed(self) -> NotFoundError:
         errors = "\n".join(self.api.import_errors())
         return NotFoundError(
-            "start the night",
+            f"start the {self.what}",
             resource=f"DAG {self.dag_id}",
             came_back=errors or f"Airflow does not show it after {PARSED_SECONDS:g} s",
             remedy="correct the pipeline file that is named, or read the log of airflow-dag-processor",

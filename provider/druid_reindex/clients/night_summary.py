@@ -11,6 +11,7 @@ from typing import Any
 from rich.table import Column, Table
 
 from druid_reindex.clients.airflow import AirflowApi, TaskInstance
+from druid_reindex.clients.evidence_summary import EvidenceSummary
 from druid_reindex.evidence.night_state import EXPORT_TASKS, LOAD_TASKS, ROLLBACK_TASK, UNLOAD_TASKS
 
 NIGHT_KEY = "night"
@@ -58,15 +59,6 @@ class QualitySummary:
         if self.verdict is None:
             return "nothing judged"
         return f"{self.verdict}: {self.expectations} expectations, {self.findings} findings"
-
-
-@dataclass(frozen=True)
-class EvidenceSummary:
-    """Where the night's pack lies, None where it left none; the kinds of its parts that are not told, and why not."""
-
-    pack: str | None = None
-    pending: list[str] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -125,12 +117,18 @@ class Summary:
     stale_chunks: int = 0
     suspended: list[str] = field(default_factory=list)
     outside_calls: dict[str, dict[str, int]] = field(default_factory=dict)
-    evidence: EvidenceSummary = EvidenceSummary()
+    evidence: EvidenceSummary = field(default_factory=EvidenceSummary)
 
     @property
     def is_green(self) -> bool:
         """Whether neither this night failed nor the one of its snapshot."""
         return self.status != "failed" and (self.snapshot is None or self.snapshot.night.is_green)
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether nothing that CloudTrail tells of this night and its snapshot's waits for a person's look."""
+        theirs = self.snapshot is None or self.snapshot.night.is_explained
+        return theirs and not self.evidence.unexplained
 
     def with_snapshot(self, night: Summary) -> Summary:
         """This summary with that of the snapshot's night."""
@@ -168,10 +166,7 @@ class Summary:
 
     def _besides(self) -> dict[str, str]:
         """The rows of what not every night has."""
-        rows: dict[str, str] = {}
-        if self.evidence.pack:
-            unread = f", not read: {', '.join(self.evidence.unread)}" if self.evidence.unread else ""
-            rows |= {"evidence": f"{self.evidence.pack}{unread}"}
+        rows = self.evidence.rows()
         if self.rolled_back:
             rows |= {"taken back": "\n".join(self.rolled_back)}
         if self.shadow:

@@ -37,6 +37,8 @@ from druid_reindex.model.uri import S3Uri
 from druid_reindex.ports import ClusterSurveyPort, LockedStorePort, SigningPort, TrailPort
 
 FOLDER = "reconciliations"
+# A cluster's id is in the answer. Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_RunJobFlow.html
+LAUNCH, CLUSTER_PREFIX = "RunJobFlow", "j-"
 BY_TRAIL = (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS)
 
 
@@ -122,7 +124,7 @@ class Reconciling:
         if not others:
             return alone
         theirs = [call for made in others.values() for call in made]
-        runs = [facts_of(name, made, facts.window) for name, made in others.items()]
+        runs = [facts_of(name, made, facts.window, (), self._launched(made, facts)) for name, made in others.items()]
         return advance(start, calls, sight.events, Others((facts, *runs), theirs, actors), view, now)
 
     def _others(self, run: Run, found: Reconciliation, window: Window) -> Mapping[str, list[AwsCall]]:
@@ -142,6 +144,12 @@ class Reconciling:
             for name, made in journals.items()
         }
         return {name: made for name, made in within.items() if made}
+
+    def _launched(self, calls: Iterable[AwsCall], own: RunFacts) -> list[str]:
+        """The instances of clusters that ``calls`` launched, but those that the run has as its own."""
+        answered = {name for each in calls if each.operation == LAUNCH for name in each.resources}
+        clusters = sorted(name for name in answered if name.startswith(CLUSTER_PREFIX))
+        return [each for cluster in clusters for each in self.instances(cluster) if each not in own.instances]
 
     def _resources(self, run: Run) -> Iterator[str]:
         """What is the run's own: its files, the datasource's segments, the key."""
@@ -163,13 +171,16 @@ class Reconciling:
         return [pending(Kind.MATCHES, LATER), known]
 
     def _keep(self, run: Run, found: Reconciliation) -> Record:
-        """Keep the whole document, locked, under a name that is made of what it says."""
+        """Keep the whole document, locked, under a name that is made of what it says; one that is there stays.
+
+        It is not asked for first: S3 refuses to say that an object is not there to whom lists by prefix alone.
+        Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (permissions)
+        """
         body = found.as_json()
         name = f"{FOLDER}/{run.datasource}/{run.run}/{digest(body)}.json"
         uri = S3Uri.parse(self.place.uri) / name
-        if not self.store.exists(uri):
-            lock = self.place.lock(datetime.fromisoformat(run.made_at))
-            self.store.put_locked(uri, body, kms_key_arn=self.place.kms_key_arn, lock=lock)
+        lock = self.place.lock(datetime.fromisoformat(run.made_at))
+        self.store.put_locked(uri, body, kms_key_arn=self.place.kms_key_arn, lock=lock)
         return Record(str(uri), digest(body))
 
 

@@ -195,9 +195,14 @@ def touched(event: TrailEvent) -> tuple[str, ...]:
 
 
 def touches(event: TrailEvent, resources: Iterable[str]) -> bool:
-    """Whether the event is about any of ``resources``, something below one, or the bucket that one lies in."""
+    """Whether the event is about any of ``resources``, something below one, or the bucket that one lies in.
+
+    An event on an object names the object's bucket too, and is about the object alone.
+    """
     arns = touched(event)
-    return any(_covers(resource, arn) or _is_bucket_of(arn, resource) for resource in resources for arn in arns)
+    buckets = {arn.partition("/")[0] for arn in arns if arn.startswith(_ARN_OF_S3) and "/" in arn}
+    about = [arn for arn in arns if arn not in buckets]
+    return any(_covers(resource, arn) or _is_bucket_of(arn, resource) for resource in resources for arn in about)
 
 
 def _covers(resource: str, arn: str) -> bool:

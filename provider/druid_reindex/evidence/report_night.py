@@ -13,7 +13,7 @@ from druid_reindex.evidence.report_findings import citation, documents, findings
 from druid_reindex.evidence.report_read import Evidence
 from druid_reindex.evidence.report_segments import files_table, lineage_figure, objects_table, segments_table
 from druid_reindex.evidence.report_timeline import moments_of, timeline_figure, timeline_table
-from druid_reindex.evidence.report_trail import coverage_table, touched_tables
+from druid_reindex.evidence.report_trail import coverage_table, touched_tables, unlogged_table
 from druid_reindex.evidence.sign_off import Doubtful, SignOff
 
 EMULATED = "emulated"
@@ -69,7 +69,10 @@ def night_report(evidence: Evidence, sign_offs: Sequence[SignOff | Doubtful] = (
                 figure=lineage_figure(evidence),
             ),
             Section("who", "Who touched what", tables=touched_tables(evidence)),
-            Section("confirmed", "How much of it CloudTrail confirms", tables=(coverage_table(evidence),)),
+            Section(
+                "confirmed", "How much of it CloudTrail confirms",
+                tables=(coverage_table(evidence), unlogged_table(evidence)),
+            ),
             Section("checks", "What was checked", (_CHECKS,), (_rules(evidence), _judged(evidence), _tasks(evidence))),
             Section("parts", "What the packs tell", tables=(_parts(evidence),)),
             _proof(evidence),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from druid_reindex.evidence.parts import Kind
+from druid_reindex.evidence.parts_trail import Unexplained
 from druid_reindex.evidence.report import Table
 from druid_reindex.evidence.report_figure import CHARACTER_UNITS, Box, Figure, Label, Line, Look, Shape
 from druid_reindex.evidence.report_findings import documents
@@ -96,6 +97,8 @@ def _calls(evidence: Evidence) -> Iterator[Moment]:
 
 def _touched(evidence: Evidence) -> Iterator[Moment]:
     for each in evidence.told(Kind.FINDINGS).get("findings", ()):
+        if each["verdict"] == Unexplained.NOT_LOGGED:
+            continue
         what = f"{each['verdict']}: {each['principal']} {each['operation']} {each['resource']}"
         yield from _moment(each["first_seen"], TOUCHED, what, each["last_seen"])
 

@@ -8,7 +8,7 @@ from typing import Any
 from druid_reindex.evidence.parts import Kind
 from druid_reindex.evidence.parts_trail import Unexplained
 from druid_reindex.evidence.report import Cell, Finding, Level, Table
-from druid_reindex.evidence.report_read import Evidence
+from druid_reindex.evidence.report_read import Evidence, instant_of
 
 UNCONFIRMED = " (unconfirmed: no sample of AWS shows an event of this shape)"
 _LEVELS = {
@@ -96,6 +96,19 @@ def coverage_table(evidence: Evidence) -> Table:
     )  # fmt: skip
 
 
+def unlogged_table(evidence: Evidence) -> Table:
+    """Our own calls that the trail is not told to record: neither confirmed nor refuted."""
+    rows = [
+        (each["principal"], each["event_source"], each["operation"], each["resource"], each["count"])
+        for each in _told(evidence)
+        if each["verdict"] == Unexplained.NOT_LOGGED
+    ]
+    return Table(
+        "unlogged", "Our calls that the trail does not record", ("Task", "Service", "Operation", "Bucket", "Calls"),
+        rows, _nothing(evidence, Kind.FINDINGS),
+    )  # fmt: skip
+
+
 def share(found: int, of: int) -> str:
     """The share in percent, rounded down, so that 100% means all; a share of nothing is none."""
     return f"{found * 1000 // of / 10:g}%" if of else "nothing to confirm"
@@ -110,12 +123,22 @@ def _worksheet_row(each: Mapping[str, Any]) -> list[Cell]:
 
 
 def _touched(evidence: Evidence) -> Iterable[Mapping[str, Any]]:
+    return (each for each in _told(evidence) if each["verdict"] != Unexplained.NOT_LOGGED)
+
+
+def _told(evidence: Evidence) -> Iterable[Mapping[str, Any]]:
     found: Iterable[Mapping[str, Any]] = evidence.told(Kind.FINDINGS).get("findings", ())
     return found
 
 
 def _times(each: Mapping[str, Any]) -> tuple[str, str]:
-    return each["first_at"], each["last_at"]
+    """To the second, as the night's own table has them; the packs have them in full."""
+    return _second(each["first_at"]), _second(each["last_at"])
+
+
+def _second(told: str) -> str:
+    instant = instant_of(told)
+    return f"{instant:%Y-%m-%d %H:%M:%S}" if instant is not None else told
 
 
 def _mark(each: Mapping[str, Any]) -> str:

@@ -20,6 +20,8 @@ from druid_reindex.model.journal import JournalledCall
 from druid_reindex.model.trail import Window
 
 CLOUDTRAIL = "cloudtrail.amazonaws.com"
+CALLS_CONFIRMED = "our calls that CloudTrail must have, and has"
+EVENTS_EXPLAINED = "events on the night's objects and keys that are explained"
 _BAD = {
     Outcome.MISSING: Unexplained.MISSING,
     Outcome.AMBIGUOUS: Unexplained.AMBIGUOUS,
@@ -66,8 +68,8 @@ def _coverage(found: Reconciliation) -> list[Share]:
     calls, events = found.coverage["calls"], found.coverage["events"]
     in_all, unlogged, unanswered = outcomes.total(), outcomes[Outcome.NOT_LOGGED], outcomes[Outcome.UNANSWERED]
     return [
-        Share("our calls that CloudTrail must have, and has", *calls),
-        Share("events on the night's objects and keys that are explained", *events),
+        Share(CALLS_CONFIRMED, *calls),
+        Share(EVENTS_EXPLAINED, *events),
         Share("our calls that the trail's selectors record", in_all - unlogged, in_all),
         Share("our calls that were answered, or that CloudTrail has without", in_all - unanswered, in_all),
     ]

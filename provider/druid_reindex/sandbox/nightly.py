@@ -19,7 +19,7 @@ from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Pipeline, Submission
 from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.sandbox import airflow, stack, warehouse
+from druid_reindex.sandbox import airflow, confirmation, stack, warehouse
 from druid_reindex.sandbox.aws import druid_package
 from druid_reindex.sandbox.aws import service as aws
 from druid_reindex.sandbox.druid_security import admin_config
@@ -54,7 +54,8 @@ def patients_nights(api: AirflowApi, dag_id: str, report: Report) -> NightRuns:
 def run_night(home: SandboxHome, patients: Patients, report: Report) -> tuple[Summary, Path]:
     """The summary of one night, and where it is stored; starts the sandbox and brings in the patients when needed.
 
-    When it is green, and the snapshot's pipeline is there, the snapshot's night follows.
+    When it is green, and the snapshot's pipeline is there, the snapshot's night follows. Then both are laid beside
+    CloudTrail, where the DAG that does so is there.
     """
     endpoints = stack.up(home, report).endpoints
     pipelines = [shipped_pipeline(name) for name in (DATASOURCE, SNAPSHOT) if pipeline_file(name).is_file()]
@@ -62,9 +63,13 @@ def run_night(home: SandboxHome, patients: Patients, report: Report) -> tuple[Su
     if any(needs_druid(pipeline) for pipeline in pipelines):
         druid_package.publish_druid(home, report)
     with airflow.api(home, endpoints.airflow or "") as api:
-        summary = one_night(api, pipelines[0], report)
-        if summary.is_green and len(pipelines) > 1:
-            summary = summary.with_snapshot(one_night(api, pipelines[1], report, interval=str(snapshot_week())))
+        nights = [one_night(api, pipelines[0], report)]
+        if nights[0].is_green and len(pipelines) > 1:
+            nights.append(one_night(api, pipelines[1], report, interval=str(snapshot_week())))
+        if confirmation.is_there():
+            confirmation.confirm(home, api, report)
+            nights = [confirmation.told(night, home.root / "reports") for night in nights]
+    summary = nights[0].with_snapshot(nights[1]) if len(nights) > 1 else nights[0]
     path = home.root / "summaries" / f"{summary.run_id.replace(':', '_').replace('+', '_')}.json"
     summary.write(path)
     return summary, path

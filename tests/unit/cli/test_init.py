@@ -69,6 +69,15 @@ def test_each_value_of_the_account_is_marked_with_what_belongs_there(folder: Pat
     assert key.endswith(str(Boundary.model_fields["emr_log_kms_key_arn"].description))
 
 
+def test_who_else_touches_the_data_is_marked_in_the_pipeline(folder: Path) -> None:
+    lines = (folder / init.STARTING_PIPELINE).read_text().splitlines()
+    of_the_account = [line for line in lines if "111122223333" in line]
+    assert len(of_the_account) > 3
+    assert [line for line in lines if init.FILL_IN in line] == of_the_account
+    shipped = (ROOT / init.STARTING_PIPELINE).read_text().splitlines()
+    assert [line.partition(f"  {init.FILL_IN}")[0] for line in lines] == shipped
+
+
 def test_an_account_of_ones_own_begins_without_exceptions(folder: Path) -> None:
     assert (ROOT / "emr_configs" / "exceptions.yaml").is_file()
     assert not (folder / "emr_configs" / "exceptions.yaml").exists()

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from druid_reindex.cli import sandbox_night
 from druid_reindex.cli.main import app
+from druid_reindex.clients.evidence_summary import EvidenceSummary
 from druid_reindex.clients.night_summary import Summary
 from druid_reindex.errors import DeadlineError
 from druid_reindex.sandbox.nightly import Patients
@@ -50,6 +51,19 @@ def test_the_exit_code_is_the_nights_colour(monkeypatch: pytest.MonkeyPatch, sta
     assert found.stdout.splitlines()[-1] == "summary: summaries/night.json"
     assert status in found.stdout
     assert "plan: running" in found.stderr
+
+
+@pytest.mark.parametrize(("found", "exit_code"), [({"not-logged": 3}, 0), ({"foreign": 1}, 1)])
+def test_what_nobody_explains_counts(monkeypatch: pytest.MonkeyPatch, found: dict[str, int], exit_code: int) -> None:
+    evidence = EvidenceSummary("s3://drx-evidence/0001.jsonl", findings=found, report="reports/night.html")
+    for night in (
+        Summary("rebuilt", "r", evidence=evidence),
+        Summary("rebuilt", "r").with_snapshot(Summary("rebuilt", "s", evidence=evidence)),
+    ):
+        nights(monkeypatch, night)
+        shown = CliRunner().invoke(app, ["sandbox", "nightly"])
+        assert shown.exit_code == exit_code
+        assert "reports/night.html" in shown.stdout
 
 
 def test_a_snapshot_is_shown_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,15 @@ def test_an_answered_call(session: boto3.Session, journal: Journal) -> None:
     )
 
 
+def test_a_document_that_goes_by_a_resources_name_is_not_kept(session: boto3.Session, journal: Journal) -> None:
+    said = '{"EncryptionConfiguration": {"EnableAtRestEncryption": true}}'
+    answers = {"Name": "drx-abc", "SecurityConfiguration": said}
+    with scripted(lambda _n, _t: Answer(body=answers)) as url:
+        emr(session, url).create_security_configuration(Name="drx-abc", SecurityConfiguration=said)
+        emr(session, url).describe_security_configuration(Name="drx-abc")
+    assert [call.resources for call in aws_calls_in(journal.path)] == [("drx-abc",), ("drx-abc",)]
+
+
 def test_an_error_is_told_by_its_code(session: boto3.Session, journal: Journal) -> None:
     refused = Answer(400, {"__type": "InvalidRequestException", "message": "canary-answer"}, "r-2")
     with scripted(lambda _n, _t: refused) as url, pytest.raises(ClientError):

@@ -12,7 +12,7 @@ import packs
 from druid_reindex.clients.evidence_folders import EvidenceFolder, s3_folders
 from druid_reindex.clients.packs import PackKeeper
 from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
-from druid_reindex.errors import IntegrityError, ProtocolError
+from druid_reindex.errors import IntegrityError, NotAuthorizedError, ProtocolError
 from druid_reindex.evidence.lineage import RunName
 from druid_reindex.evidence.lineage_facets import FINDINGS
 from druid_reindex.evidence.parts import Asked, Kind, Part, State, told
@@ -152,6 +152,19 @@ def test_the_detail_is_locked_and_its_digest_is_signed() -> None:
     assert world.store.lock_of(uri) is not None
 
 
+def test_the_detail_is_kept_by_who_may_not_ask_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As S3 answers to whom lists by prefix alone."""
+
+    def refuse(uri: S3Uri) -> bool:
+        raise NotAuthorizedError("look for it", resource=str(uri), came_back="403", remedy="ask")
+
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS))
+    monkeypatch.setattr(world.store, "exists", refuse)
+    assert world.look().kept.is_new
+    assert not world.look(OVER + HOUR).kept.is_new
+
+
 def test_nothing_new_gives_no_supplement() -> None:
     world = World(*CALLS)
     world.deliver(*map(record, CALLS), read_by(STRANGER))
@@ -231,6 +244,27 @@ def test_an_instance_of_the_runs_cluster_is_known() -> None:
     world.deliver(*map(record, CALLS), read_by(assumed(NODE_ROLE, "i-j-1")))
     world.look()
     assert world.findings() == []
+
+
+def test_an_instance_of_a_cluster_that_another_run_launched_is_known_by_that_runs_journal() -> None:
+    other = "5b1c8a3e-9d0f-5e2b-b7d4-4a1e8c7d6f22"
+    launch = ours(
+        88, run=other, task="cluster_up.-1.1", event_source="elasticmapreduce.amazonaws.com", operation="RunJobFlow",
+        access_key_id="ASIAOFANOTHERRUN0001", resources=("drx-secure", "j-2"),
+    )  # fmt: skip
+    identity = assumed(ROLE, "drx1.x.1", launch.access_key_id)
+    identity["sessionContext"] = identity["sessionContext"] | {"sourceIdentity": other}
+    world = World(*CALLS)
+    world.journal(other, launch)
+    on_the_key = record(launch, userIdentity=identity, resources=[{"ARN": KEY_ARN}])
+    world.deliver(*map(record, CALLS), on_the_key, read_by(assumed(NODE_ROLE, "i-j-2"), 78))
+    world.look()
+    assert world.findings() == []
+    stranger = World(*CALLS)
+    stranger.journal(other, replace(launch, resources=("drx-secure", "j-3")))
+    stranger.deliver(*map(record, CALLS), on_the_key, read_by(assumed(NODE_ROLE, "i-j-2"), 78))
+    stranger.look()
+    assert [verdict for verdict, _ in stranger.findings()] == ["foreign"]
 
 
 def test_a_pack_that_was_changed_is_not_added_to() -> None:

@@ -117,6 +117,14 @@ def test_what_touches_nothing_of_any_run_is_elsewhere() -> None:
     assert touches(told(2, resources=None, requestParameters={"bucketName": DATA[13:]}), FACTS.resources)
 
 
+def test_an_object_beside_the_runs_own_is_elsewhere_though_the_event_names_the_bucket() -> None:
+    """As S3's data events do: resources has the object and its bucket."""
+    for key, touched in (("landing/day.json", False), ("druid/segments/x", True)):
+        about = told(2, resources=[{"ARN": f"{DATA}/{key}"}, {"ARN": DATA}], userIdentity=STRANGER)
+        assert touches(about, FACTS.resources) is touched, key
+    assert touches(told(2, resources=[{"ARN": DATA}], userIdentity=STRANGER), FACTS.resources), "the bucket alone"
+
+
 def test_historicals_that_load_the_new_segments_are_declared() -> None:
     assert of(told(2, **LOADS)) == Attribution(told(2).event_id, Sign.DECLARED, ("historicals",))
     decrypt = LOADS | {

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from druid_reindex.evidence.parts_trail import Unexplained
 from druid_reindex.evidence.report import Level
+from druid_reindex.evidence.report_timeline import TOUCHED, moments_of
 from druid_reindex.evidence.report_trail import (
     WORKSHEET,
     coverage_table,
     share,
     touched_tables,
     trail_findings,
+    unlogged_table,
     worksheet,
 )
 from told_nights import FOREIGN, MISSING, confirmed, evidence, night
@@ -41,7 +44,11 @@ def test_each_verdict_has_its_level(verdict: Unexplained, level: Level) -> None:
 def test_what_the_selectors_leave_out_is_told_but_is_no_finding() -> None:
     told = evidence(night(supplement=confirmed(replace(FOREIGN, verdict="not-logged"))))
     assert list(trail_findings(told)) == []
-    assert worksheet(told).rows[0][0] == "not-logged"
+    assert not worksheet(told).rows, "nobody has to explain it"
+    (row,) = unlogged_table(told).rows
+    assert (row[2:]) == (FOREIGN.operation, FOREIGN.resource, FOREIGN.count)
+    assert not any(each.lane == TOUCHED for each in moments_of(told))
+    assert not unlogged_table(evidence(night(supplement=confirmed(FOREIGN)))).rows
 
 
 def test_the_worksheet_never_guesses_a_count() -> None:
@@ -52,6 +59,14 @@ def test_the_worksheet_never_guesses_a_count() -> None:
     assert (row["First seen (UTC)"], row["Discovered (UTC)"]) == (FOREIGN.first_seen, FOREIGN.discovered_at)
     assert "unconfirmed" in str(missing[0])
     assert "unconfirmed" not in str(foreign[0])
+
+
+def test_calls_are_told_to_the_second() -> None:
+    calls, matches, _ = touched_tables(evidence(night(supplement=confirmed())))
+    for row in (*calls.rows, *matches.rows):
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", str(cell)) for cell in row[-2:]), row
+    assert calls.rows
+    assert matches.rows
 
 
 def test_before_cloudtrail_delivers_each_table_says_so() -> None:

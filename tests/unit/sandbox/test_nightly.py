@@ -48,6 +48,10 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(nightly, "ingest", lambda *_: done.append("ingest"))
     monkeypatch.setattr(nightly.druid_package, "publish_druid", lambda *_: done.append("publish Druid"))
     monkeypatch.setattr(nightly.airflow, "api", lambda *_: done.append("api") or Airflow())
+    monkeypatch.setattr(nightly.confirmation, "confirm", lambda *_: done.append("confirm") or "success")
+    monkeypatch.setattr(
+        nightly.confirmation, "told", lambda night, pages: done.append(f"page in {pages.name}") or night
+    )
     return done
 
 
@@ -65,7 +69,7 @@ def test_a_night_is_up_then_patients_then_the_run_then_the_snapshots_then_the_su
 ) -> None:
     nights(monkeypatch, patient_vitals="nothing to do", patient_snapshot="rebuilt")
     summary, path = nightly.run_night(SandboxHome(tmp_path, tmp_path), Patients(seed=7, population=8), print)
-    assert done == ["up", "ingest", "publish Druid", "api"]
+    assert done == ["up", "ingest", "publish Druid", "api", "confirm", "page in reports", "page in reports"]
     assert summary.run_id == "manual__2026-10-06T02:30:00+00:00"
     assert summary.snapshot is not None
     assert (summary.snapshot.rows, summary.snapshot.unloaded_rows, summary.snapshot.loaded_rows) == (9, 5, 9)
@@ -74,15 +78,16 @@ def test_a_night_is_up_then_patients_then_the_run_then_the_snapshots_then_the_su
     assert set(":+") & set(path.name) == set()
 
 
-def test_a_red_night_is_followed_by_no_snapshot(
+def test_a_red_night_is_laid_beside_cloudtrail_and_followed_by_no_snapshot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: list[str]
 ) -> None:
     nights(monkeypatch, patient_vitals="failed")
     summary, _ = nightly.run_night(SandboxHome(tmp_path, tmp_path), Patients(seed=7, population=8), print)
-    assert (summary.is_green, summary.snapshot, done[-1]) == (False, None, "api")
+    assert (summary.is_green, summary.snapshot) == (False, None)
+    assert done[-2:] == ["confirm", "page in reports"]
 
 
-def test_dags_without_a_snapshot_have_one_night(
+def test_dags_without_a_snapshot_and_without_evidence_have_one_night_and_no_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: list[str]
 ) -> None:
     (tmp_path / "pipelines").mkdir()

@@ -32,6 +32,7 @@ _LANDING = f"arn:{PARTITION}:s3:::drx-phi-{ACCOUNT}/landing/*"
 _GENERAL = f"arn:{PARTITION}:s3:::drx-general-{ACCOUNT}"
 _ARTIFACTS = f"arn:{PARTITION}:s3:::{ARTIFACTS_BUCKET}/*"
 _TASK_LOGS = f"arn:{PARTITION}:s3:::drx-phi-{ACCOUNT}/druid/logs/*"
+_EVIDENCE = f"arn:{PARTITION}:s3:::drx-evidence-{ACCOUNT}"
 _LOGS = f"arn:{PARTITION}:s3:::drx-logs-{ACCOUNT}"
 # What the sandbox alone needs: patients' files that Druid ingests, and Druid's archive for steps; and what a person
 # looks at: logs, and in `druid-reindex doctor` their own permissions. They may change the policies of the product's
@@ -95,6 +96,26 @@ OWN_STATEMENTS: dict[str, list[dict[str, Any]]] = {
             "Effect": "Allow",
             "Action": ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"],
             "Resource": [_GENERAL, f"{_GENERAL}/runs/*"],
+        },
+        {
+            "Sid": "FindGeneralEvidence",
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": _EVIDENCE,
+            "Condition": {"StringLike": {"s3:prefix": "general/*"}},
+        },
+        {
+            "Sid": "KeepGeneralEvidence",
+            "Effect": "Allow",
+            "Action": [
+                "s3:GetObject",
+                "s3:GetObjectLegalHold",
+                "s3:GetObjectRetention",
+                "s3:PutObject",
+                "s3:PutObjectLegalHold",
+                "s3:PutObjectRetention",
+            ],
+            "Resource": f"{_EVIDENCE}/general/*",
         },
         {
             "Sid": "UseGeneralKey",
