@@ -22,6 +22,7 @@ from druid_reindex.clients.evidence_folders import s3_folders
 from druid_reindex.clients.journal import Binding, journalled
 from druid_reindex.clients.journal_files import JournalFiles
 from druid_reindex.clients.locked_store import LockedStore
+from druid_reindex.clients.log_files import LogFiles
 from druid_reindex.clients.packs import PackKeeper
 from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
 from druid_reindex.clients.session import recorded, role_session
@@ -134,6 +135,7 @@ class Night:
                 trail=CloudTrailClient(boto3.Session(region_name=REGION)),
                 actors=lambda _: (),
                 instances=lambda _: (),
+                logs=LogFiles(session),
             )
             found = looking.look(folder, datetime.now(UTC))
             assert is_open(folder_of(store, found)) is found.is_pending

@@ -71,6 +71,7 @@ def _chosen(folders: list[EvidenceFolder], which: str | None, *, latest: bool) -
 def _reconciling(reader: Reader, folder: EvidenceFolder) -> Reconciling:
     from druid_reindex.clients.cloudtrail import CloudTrailClient  # noqa: PLC0415  # boto3 is slow to import
     from druid_reindex.clients.locked_store import LockedStore  # noqa: PLC0415
+    from druid_reindex.clients.log_files import LogFiles  # noqa: PLC0415
     from druid_reindex.clients.reconciling import Reconciling, instance_ids  # noqa: PLC0415
     from druid_reindex.clients.signing import KmsSigner  # noqa: PLC0415
     from druid_reindex.clients.survey_emr import EmrSurvey  # noqa: PLC0415
@@ -86,6 +87,7 @@ def _reconciling(reader: Reader, folder: EvidenceFolder) -> Reconciling:
         trail=CloudTrailClient(session, attempts=AWS_ATTEMPTS),
         actors=lambda datasource: desk.by_name[datasource].declared_actors if datasource in desk.by_name else (),
         instances=lambda cluster: instance_ids(EmrSurvey(session), cluster),
+        logs=LogFiles(session, attempts=AWS_ATTEMPTS),
         processes=os.cpu_count() or 1,
     )
 

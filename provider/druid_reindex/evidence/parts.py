@@ -34,6 +34,7 @@ class Kind(StrEnum):
     JOURNAL = "journal"
     MATCHES = "matches"
     FINDINGS = "findings"
+    WITNESSES = "witnesses"
     AGREEMENT = "agreement"
     SIGNER = "signer"
 

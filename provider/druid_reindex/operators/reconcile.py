@@ -117,6 +117,7 @@ class ReconcileOperator(BaseOperator):
             trail=connections.trail(conn_id, region),
             actors=lambda datasource: self.actors.get(datasource, ()),
             instances=lambda cluster: instance_ids(connections.cluster_survey(conn_id, region), cluster),
+            logs=connections.log_files(conn_id, region),
         )
 
     def _place(self) -> EvidencePlace:
