@@ -1,7 +1,8 @@
 """The lines in which MIT's KDC tells of tickets that were asked for.
 
 They have no year, which follows from the time that is looked at, and are in the time of the host: on EMR's instances
-UTC. The first half of each login, which is refused so that the client proves itself, is no act.
+UTC; through syslog they lack the level. The first half of each login, which is refused so that the client proves
+itself, is no act.
 Sources: https://web.mit.edu/kerberos/krb5-latest/doc/admin/conf_files/kdc_conf.html,
 https://github.com/krb5/krb5/blob/krb5-1.21.3-final/src/kdc/kdc_log.c
 """
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from druid_reindex.evidence.witness_act import Act, UnreadableLine, name_of, without_host
 from druid_reindex.model.trail import Window
 
-_HEAD = re.compile(r"(\w{3} [ \d]\d \d\d:\d\d:\d\d) (?:\S+ )?krb5kdc\[\d+\]\(\w+\): (.*)")
+_HEAD = re.compile(r"(\w{3} [ \d]\d \d\d:\d\d:\d\d) (?:\S+ )?krb5kdc\[\d+\](?:\(\w+\))?: (.*)")
 _ASKED = re.compile(
     r"(AS_REQ|TGS_REQ) \(\d+ etypes \{[^}]*\}\) \S+: (\w+): (?:authtime \d+, *)?(?:etypes \{[^}]*\},? *)?"
     r"(.+?) for (\S+?)(?:, .*)?"

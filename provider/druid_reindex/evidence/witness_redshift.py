@@ -76,6 +76,7 @@ def parse(line: str, log: str, database: str) -> Act | None:
 
 
 def _statement(line: str, database: str) -> Act | None:
+    line = line.lstrip()
     if not line.startswith("'") or "' LOG: " not in line:
         return None
     found = _STATEMENT.fullmatch(line)

@@ -55,6 +55,11 @@ def test_other_messages_and_the_first_half_of_a_login_are_no_act(message: str) -
     assert parse(HEAD + message, NIGHT) is None
 
 
+def test_syslog_leaves_the_level_out() -> None:
+    message = f"AS_REQ {TYPES} 10.0.0.9: ISSUE: authtime 1, {GIVEN}, {JO} for {TGT}"
+    assert parse(HEAD.replace("(info)", "") + message, NIGHT) == parse(HEAD + message, NIGHT)
+
+
 @pytest.mark.parametrize("line", ["", "AS_REQ", HEAD + "AS_REQ jo", HEAD.replace("Oct 06", "Oct 36") + (
     f"AS_REQ {TYPES} 10.0.0.9: ISSUE: authtime 1, {GIVEN}, {JO} for {TGT}"
 )])  # fmt: skip

@@ -34,6 +34,7 @@ def test_of_a_statement_its_kind_is_told(text: str, verb: str) -> None:
 
 def test_lines_of_a_statement_and_statements_of_another_database_are_no_acts() -> None:
     assert statement("where ssn = '123-45-6789'", head="") is None
+    assert statement("select 1", head=f" {HEAD}") == statement("select 1")
     assert statement("select 1", head=HEAD.replace("db=nights", "db=dev")) is None
 
 
