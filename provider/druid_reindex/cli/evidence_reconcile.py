@@ -39,7 +39,7 @@ def reconcile(
     """Lay what a run wrote down of its calls beside CloudTrail's files, and add a signed supplement if anything is new.
 
     Asks AWS as whoever runs it, who must be allowed to read the run's journal and the trail, and to write and sign
-    evidence. Exit 1 when there is something that a person must look at, 0 also where CloudTrail's files are awaited.
+    evidence. Exit 1 when there is something that a person must look at, 0 also where files are awaited.
     """
     if (which is None) is not latest:
         raise ConfigurationError(
@@ -112,7 +112,9 @@ def _show(looked: Looked) -> None:
     wrote = "wrote" if looked.kept.is_new else "nothing new is known; the latest is"
     out.print(f"{wrote} {looked.kept.uri}", markup=False)
     if looked.is_pending:
-        out.print("? files of CloudTrail that may tell more are awaited", style="yellow", markup=False)
+        out.print(
+            "? files that may tell more are awaited, of CloudTrail or of another record", style="yellow", markup=False
+        )
     if looked.alert:
         out.print(f"✗ to look at: {looked.alert}; druid-reindex evidence report shows each", style="red", markup=False)
     else:

@@ -71,7 +71,7 @@ def _state(evidence: Evidence, source: Mapping[str, Any] | None) -> str:
     if source["state"] != "read":
         return f"{source['state']}: {source['why']}"
     broken = f", {source['unread_files']} of them not in full" if source["unread_files"] else ""
-    return f"{source['files']} files of it were read{broken}; see Seen by other records"
+    return f"files of it read: {source['files']}{broken}; see Seen by other records"
 
 
 def _told(evidence: Evidence, name: str) -> list[Mapping[str, Any]]:

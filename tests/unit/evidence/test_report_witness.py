@@ -29,8 +29,8 @@ def test_each_record_has_its_sentence() -> None:
 
 def test_the_head_says_which_records_were_there_for_this_night() -> None:
     druid, hdfs, kdc, redshift = unseen(evidence(night(supplement=confirmed())))
-    assert druid.endswith("For this night: 1 files of it were read; see Seen by other records.")
-    assert hdfs.endswith("For this night: 2 files of it were read; see Seen by other records.")
+    assert druid.endswith("For this night: files of it read: 1; see Seen by other records.")
+    assert hdfs.endswith("For this night: files of it read: 2; see Seen by other records.")
     assert kdc.endswith("For this night: not found: EMR has archived no krb5kdc.log of j-2AXXXXXXGAPLF.")
     assert "not kept: boundaries.yaml names no" in redshift
     report = night_report(evidence(night(supplement=confirmed())))
