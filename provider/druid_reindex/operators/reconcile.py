@@ -194,5 +194,6 @@ _DOCUMENTATION = """\
 Every half hour, for each night whose pack waits for CloudTrail: what the night wrote down of its own calls is laid
 beside the files that CloudTrail has delivered, both ways, and a signed supplement is added where something new is
 known, until nothing is pending; with it what HDFS, the KDC, Druid and Redshift wrote down, where that is kept. A run of
-this DAG is red when a supplement tells something that a person must look at for the first time: read it with `druid-reindex evidence report`. From a shell: `druid-reindex evidence reconcile`.
+this DAG is red when a supplement tells something that a person must look at for the first time: read it with
+`druid-reindex evidence report`. From a shell: `druid-reindex evidence reconcile`.
 """
