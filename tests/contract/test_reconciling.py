@@ -227,6 +227,28 @@ def test_an_outsider_is_found_and_named_and_the_night_is_amber(night: Night) -> 
     assert night_report(evidence, ()).level is Level.AMBER
 
 
+def test_a_stranger_on_hdfs_is_found_in_what_emr_archived_under_its_own_key(night: Night) -> None:
+    logs = S3Uri.parse(night.boundary.emr_log_uri)
+    audit = logs / "j-1/node/i-0d70000000000001/applications/hadoop-hdfs/hdfs-audit.log.gz"
+    line = (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S},000 INFO FSNamesystem.audit: allowed=true\tugi=eve (auth:SIMPLE)\t"
+        "ip=/10.0.0.9\tcmd=open\tsrc=/tmp/druid-indexing/patient_vitals/1/part-0\tdst=null\tperm=null\tproto=rpc\n"
+    )
+    owner = LockedStore(boto3.Session(region_name=REGION))
+    owner.put(audit, gzip.compress(line.encode()), kms_key_arn=night.boundary.emr_log_kms_key_arn)
+    try:
+        night.happen()
+        night.deliver()
+        assert night.look().alert
+    finally:
+        owner.delete(audit)
+    evidence = night.evidence()
+    assert (Unexplained.FOREIGN, "eve", "open") in verdicts(evidence)
+    sources = {each["witness"]: each for each in evidence.told(Kind.WITNESSES)["sources"]}
+    assert (sources["hdfs-audit"]["state"], sources["hdfs-audit"]["lines"]) == ("read", 1)
+    assert night_report(evidence, ()).level is Level.AMBER
+
+
 def test_a_call_that_was_removed_from_the_trail_is_missing(night: Night) -> None:
     night.happen()
     night.deliver()

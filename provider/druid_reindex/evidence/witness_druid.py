@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from druid_reindex.evidence.witness_act import Act, UnreadableLine, name_of
 _LOGGER = "org.apache.druid.server.log.LoggingRequestLogger"
 _OF_FILE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*\t")
 _WORD = re.compile(r"[A-Za-z]{1,40}")
-_DAY = re.compile(r"(-?\d{4,})-(\d\d)-(\d\d)T[^/]*/(-?\d{4,})-(\d\d)-(\d\d)T.*")
+_DAY = re.compile(r"(-?\d{4,9})-(\d\d)-(\d\d)T[^/]*/(-?\d{4,9})-(\d\d)-(\d\d)T.*")
 _FIELDS = (4, 5)  # of a native query, and of SQL, whose third field is empty
 NOBODY = "nobody that the record names"
 SQL = "sql"
@@ -32,6 +32,13 @@ def parse(line: str, datasource: str) -> Act | None:
 
     Raises UnreadableLine for a request in another form.
     """
+    try:
+        return _parsed(line, datasource)
+    except RecursionError as deep:
+        raise UnreadableLine("nested too deep") from deep
+
+
+def _parsed(line: str, datasource: str) -> Act | None:
     if line.startswith("{"):
         return _of_event(_json(line), datasource)
     if _LOGGER in line:
@@ -61,7 +68,7 @@ def _act(at: str, address: str, told: Iterable[Mapping[str, Any]], datasource: s
     stats: Mapping[str, Any] = next((each for each in told if each is not query), {})
     if not query:
         raise UnreadableLine("no query")
-    stats = stats.get("stats", stats)
+    stats = inner if isinstance(inner := stats.get("stats"), Mapping) else stats
     who = stats.get("identity") or f"{NOBODY}, from {address or 'an unknown address'}"
     is_sql = "queryType" not in query
     if not (_names(str(query["query"]), datasource) if is_sql else datasource in _tables(query.get("dataSource"))):
@@ -71,7 +78,7 @@ def _act(at: str, address: str, told: Iterable[Mapping[str, Any]], datasource: s
         who=(name_of(str(who)),),
         did=SQL if is_sql else _word(query["queryType"]),
         where=datasource,
-        is_refused=stats.get("success") in {False, "false"},
+        is_refused=stats.get("success") in (False, "false"),
         days=None if is_sql else _days(query.get("intervals")),
         query_id=_query_id(query.get("context")),
     )
@@ -100,7 +107,8 @@ def _tables(source: Any) -> Iterator[str]:
 def _days(intervals: Any) -> tuple[str, str] | None:
     """The first and the last day of the intervals; None where the query names none."""
     listed = intervals.get("intervals", intervals.get("segments")) if isinstance(intervals, Mapping) else intervals
-    texts = [str(each.get("itvl") if isinstance(each, Mapping) else each) for each in listed or ()]
+    several = listed if isinstance(listed, list) else [listed]
+    texts = [str(each.get("itvl") if isinstance(each, Mapping) else each) for each in several]
     found = [match for each in texts if (match := _DAY.fullmatch(each)) is not None]
     if not found:
         return None
@@ -137,8 +145,8 @@ def _json(text: str) -> Mapping[str, Any]:
 def _instant(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as odd:
+        if found.tzinfo is None:
+            raise UnreadableLine("an instant without a zone")
+        return found.astimezone(UTC)
+    except (ValueError, OverflowError) as odd:
         raise UnreadableLine("no instant") from odd
-    if found.tzinfo is None:
-        raise UnreadableLine("an instant without a zone")
-    return found

@@ -14,7 +14,8 @@ from druid_reindex.evidence.witness_act import Act, UnreadableLine, name_of
 
 ACTIVITY, CONNECTIONS, USERS = "useractivitylog", "connectionlog", "userlog"
 _STATEMENT = re.compile(
-    r"'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) UTC \[ db=(.*?) user=(.*?) pid=\d+ userid=\d+ xid=\d+ \]' LOG: (.*)"
+    r"'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) UTC \[ db=(.{0,128}?) user=(.{0,128}?) pid=\d+ userid=\d+ xid=\d+ \]' "
+    r"LOG: (.*)"
 )
 _COMMENTS = re.compile(r"^(?:\s|/\*.*?\*/)*")
 _TIME = re.compile(r"\w{3}, +(\d{1,2} \w{3} \d{4} \d\d:\d\d:\d\d)\S*")

@@ -27,6 +27,12 @@ def native(**changes: Any) -> str:
     return "\t".join([AT, "10.0.0.9", json.dumps(QUERY | changes), json.dumps(STATS)])
 
 
+def nested(depth: int) -> str:
+    """A native line whose datasource is a query within a query, and so on."""
+    inner = '{"type": "query", "query": {"dataSource": ' * depth + f'"{NAME}"' + "}}" * depth
+    return native().replace(json.dumps(QUERY["dataSource"]), inner)
+
+
 def sql(text: str = ASKED, stats: dict[str, Any] = STATS) -> str:
     told = {"query": text, "context": {"sqlQueryId": "s-1", "nativeQueryIds": "[q-1]"}}
     return "\t".join([AT, "10.0.0.9", "", json.dumps(stats), json.dumps(told)])
@@ -87,9 +93,25 @@ def test_the_datasource_is_found_wherever_it_is_nested(source: Any) -> None:
     assert read(native(dataSource=source)).where == NAME
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"intervals": 7}, {"intervals": {"intervals": {"a": 1}}}, {"context": []}, {"intervals": ["9" * 5000]}],
+)
+def test_odd_fields_are_passed_over(changes: dict[str, Any]) -> None:
+    assert read(native(**changes)).days in {None, ("2026-09-28", "2026-10-02")}
+
+
+def test_odd_statistics_are_passed_over() -> None:
+    assert read(sql(stats={"stats": 7, "success": [], "identity": {"a": 1}})).who == ("{'a': 1}",)
+
+
 @pytest.mark.parametrize("source", ["other", {"type": "lookup", "lookup": NAME}, None, 7])
 def test_a_query_of_another_datasource_is_none_of_ours(source: Any) -> None:
     assert parse(native(dataSource=source), NAME) is None
+
+
+def test_a_query_within_queries_is_read_as_deep_as_anybody_writes_one() -> None:
+    assert read(nested(20)).where == NAME
 
 
 def test_segments_and_bare_intervals_have_days_too() -> None:
@@ -114,7 +136,8 @@ def test_who_is_not_named_is_told_by_the_address() -> None:
     "line",
     [
         f"{AT}\t10.0.0.9", f"{AT}\t10.0.0.9\t{{\t{{", f"{AT}\t10.0.0.9\t[]\t[]", f"{AT}\t10.0.0.9\t{{}}\t{{}}", "{",
-        native().replace(AT, "2026-10-06T06:40:01"), native().replace(AT, "2026-13-06T06:40:01Z"),
+        native().replace(AT, "0001-01-01T00:00:00+14:00"), native().replace(AT, "2026-10-06T06:40:01"),
+        native().replace(AT, "2026-13-06T06:40:01Z"), nested(9000),
     ],
 )  # fmt: skip
 def test_a_request_in_another_form_is_unreadable(line: str) -> None:
