@@ -20,11 +20,12 @@ _LINE = re.compile(
     r"ugi=([^\t]+)\tip=[^\t]*\tcmd=([A-Za-z]+)[^\t]*\tsrc=([^\t]*)\t.*"
 )
 _HOW = re.compile(r" \(auth:\w+\)")
-_PARTS = 3  # the root and two folders: what is named below may be anything
+_PARTS = 3  # the root and two folders: the names of files, and of folders below, may be anything
+NOWHERE = "no path"
 
 
 def parse(line: str, folder: str) -> Act:
-    """The act of an audit line; a path is told as ``folder`` where it lies there, else by its first two folders.
+    """The act of an audit line; a path is told as ``folder`` where it lies there, else by the first two folders above.
 
     Raises UnreadableLine for any other line, for the audit log has none.
     """
@@ -44,12 +45,10 @@ def _instant(text: str) -> datetime:
 
 
 def _shown(path: str, folder: str) -> str:
-    parts = PurePosixPath(path).parts
-    own = PurePosixPath(folder).parts
+    parts, own = PurePosixPath(path).parts, PurePosixPath(folder).parts
     if parts[: len(own)] == own:
         return folder
-    return name_of(str(PurePosixPath(*parts[:_PARTS]))) if len(parts) <= _PARTS else f"{_first(parts)}/…"
-
-
-def _first(parts: tuple[str, ...]) -> str:
-    return name_of(str(PurePosixPath(*parts[:_PARTS])))
+    if not path.startswith("/"):
+        return NOWHERE
+    above = name_of(str(PurePosixPath(*parts[:-1][:_PARTS])))
+    return f"{above.rstrip('/')}/…" if len(parts) > 1 else "/"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from druid_reindex.evidence.witness_act import UnreadableLine
-from druid_reindex.evidence.witness_hdfs import parse
+from druid_reindex.evidence.witness_hdfs import NOWHERE, parse
 
 FOLDER = "/tmp/druid-indexing/patient_vitals"
 STEP = "hadoop/ip-10-0-0-5.ec2.internal@EC2.INTERNAL"
@@ -37,10 +37,11 @@ def test_who_acts_through_another_is_told_with_that_one() -> None:
     ("src", "told"),
     [
         ("/user/jo/jane_doe_1961.csv", "/user/jo/…"),
-        ("/tmp/x", "/tmp/x"),
+        ("/tmp/jane_doe.csv", "/tmp/…"),
+        ("/jane_doe", "/…"),
         ("/", "/"),
         (f"{FOLDER}_other/1", "/tmp/druid-indexing/…"),
-        ("null", "null"),
+        ("null", NOWHERE),
     ],
 )
 def test_of_a_path_no_more_than_two_folders_are_told(src: str, told: str) -> None:
