@@ -14,6 +14,7 @@ from twins import FakeSigner
 
 RUN, OTHER_RUN = "0f2a7d6e-41f5-5d0b-8a53-2f6f6a1f0c11", "5b1c8a3e-9d0f-5e2b-b7d4-4a1e8c7d6f22"
 RECORD = parts.Record("s3://drx-phi-111122223333/runs/r/posture.json", "ab" * 32, {"open": True, "findings": ["S3-1"]})
+LATER = (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS, Kind.WITNESSES)
 TITLE = Title(RUN, "patient_vitals", 0, "2026-10-06T02:30:00+00:00")
 
 
@@ -38,7 +39,7 @@ def told(title: Title = TITLE, predecessor: str | None = None) -> list[Part]:
         parts.told(parts.Quality((RECORD,), (RECORD,))),
         parts.absent(Kind.ROLLBACK, "nothing was taken back"),
         parts.told(parts.Files((parts.Listed("s3://drx-phi-111122223333/runs/r/owner.json", "e2"),))),
-        *(parts.pending(kind, "CloudTrail delivers later") for kind in (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS)),
+        *(parts.pending(kind, "CloudTrail delivers later") for kind in LATER),
         parts.told(parts.Agreement("BAA-2026-17")),
         parts.told(parts.Signer("arn:k", FakeSigner().public_key().fingerprint, "ECDSA_SHA_256")),
     ]  # fmt: skip

@@ -30,6 +30,7 @@ from druid_reindex.clients.cluster_security import ensure_configuration, kerbero
 from druid_reindex.clients.druid_http import DruidConfig
 from druid_reindex.clients.emr import EmrClient
 from druid_reindex.clients.locked_store import LockedStore
+from druid_reindex.clients.log_files import LogFiles
 from druid_reindex.clients.packs import PackKeeper
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.secrets import SecretsClient
@@ -290,6 +291,13 @@ def _evidence(boundary: Boundary) -> None:
     for reason in ("a late file", "another"):
         keeper.keep(partial(packs.gathered, reason), datetime.now(UTC))
     _trail(CloudTrailClient(session))
+    _nodes_logs(boundary)
+
+
+def _nodes_logs(boundary: Boundary) -> None:
+    """What EMR has archived of a cluster is looked for."""
+    logs, files = S3Uri.parse(boundary.emr_log_uri), LogFiles(build_session(region=REGION))
+    assert files.listing(logs / "j-RECORDED/node") == []
 
 
 def _trail(trail: CloudTrailClient) -> None:

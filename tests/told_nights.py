@@ -10,7 +10,19 @@ import packs
 from druid_reindex.evidence import parts
 from druid_reindex.evidence.pack import Pack, Title, draft
 from druid_reindex.evidence.parts import Kind, Part
-from druid_reindex.evidence.parts_trail import Calls, Findings, Journal, Match, Matches, Share, Touched, told_by_trail
+from druid_reindex.evidence.parts_trail import (
+    Calls,
+    Findings,
+    Journal,
+    Match,
+    Matches,
+    Seen,
+    Share,
+    Source,
+    Touched,
+    Witnesses,
+    told_by_trail,
+)
 from druid_reindex.evidence.report_read import Evidence, read_packs
 from druid_reindex.evidence.sign_off import Decision, SignOff
 from druid_reindex.evidence.verify import Files
@@ -36,6 +48,26 @@ FOREIGN = Touched(
 MISSING = Touched(
     "missing", "drx1.0f2a7d6e41f5.1", "kms.amazonaws.com", "GenerateDataKey", KEY_ARN, 1, "2026-10-06T06:44:00+00:00",
     "2026-10-06T06:44:00+00:00", "2026-10-06T10:00:00+00:00", is_confirmed=False,
+)  # fmt: skip
+
+
+HEARD = Witnesses(
+    (
+        Source("hdfs-audit", "read", "", 2, 0, 4180),
+        Source("kdc", "not found", "EMR has archived no krb5kdc.log of j-2AXXXXXXGAPLF"),
+        Source("druid-requests", "read", "", 1, 0, 902, 611),
+        Source("redshift-audit", "not kept", "boundaries.yaml names no evidence.witnesses.redshift_audit_uri"),
+    ),
+    (
+        Seen(
+            "druid-requests", "analyst-jo", "other", "groupBy", "patient_vitals", 3, 0, "2026-10-06T06:40:01+00:00",
+            "2026-10-06T06:41:00+00:00", "2026-10-01/2026-10-03",
+        ),
+        Seen(
+            "hdfs-audit", "hadoop@EC2.INTERNAL", "the night", "create", "/tmp/druid-indexing/patient_vitals", 311, 0,
+            "2026-10-06T06:39:12+00:00", "2026-10-06T06:45:30+00:00",
+        ),
+    ),
 )  # fmt: skip
 
 
@@ -91,7 +123,7 @@ def told(title: Title = TITLE, predecessor: str | None = None) -> dict[Kind, Par
     )
     found = {each.KIND: parts.told(each) for each in bodies}
     found[Kind.ROLLBACK] = parts.absent(Kind.ROLLBACK, "nothing was taken back")
-    for kind in (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS):
+    for kind in (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS, Kind.WITNESSES):
         found[kind] = parts.pending(kind, "CloudTrail delivers later")
     return found
 
@@ -111,7 +143,7 @@ def confirmed(*touched: Touched) -> dict[Kind, Part]:
         Share("calls of ours", 16 - len(touched) // 2, 16),
         Share("events on our objects and keys", 41, 41 + len(touched)),
     )
-    bodies = (Journal(calls), Matches(matches, shares), Findings(touched))
+    bodies = (Journal(calls), Matches(matches, shares), Findings(touched), HEARD)
     return {part.kind: part for part in map(told_by_trail, bodies)}
 
 

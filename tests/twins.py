@@ -6,16 +6,25 @@ The suite ``tests/unit/clients/test_port_contracts.py`` runs on the clients and 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
+from io import BytesIO
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from druid_reindex.errors import ConfigurationError, ConflictError, NotFoundError, RefusedError
+from druid_reindex.clients.log_files import read_lines
+from druid_reindex.errors import (
+    ConfigurationError,
+    ConflictError,
+    NoAnswerError,
+    NotAuthorizedError,
+    NotFoundError,
+    RefusedError,
+)
 from druid_reindex.evidence.public_key import PublicKey
 from druid_reindex.evidence.selectors import Selectors
 from druid_reindex.model.account import ClusterInstance, LiveCluster, Volume
@@ -687,3 +696,27 @@ class FakeTrail:
             each for each in self.keys.values() if each.valid_from <= window.end and window.start <= each.valid_until
         )
         return {each.fingerprint: each for each in within}
+
+
+@dataclass
+class FakeLogFiles:
+    """Log files by their address: when each was last written, and its bytes; ``refused`` are prefixes that are denied.
+
+    A file in ``lost`` breaks the connection after its lines.
+    """
+
+    files: dict[S3Uri, tuple[datetime, bytes]] = field(default_factory=dict)
+    refused: list[S3Uri] = field(default_factory=list)
+    lost: set[S3Uri] = field(default_factory=set)
+
+    def listing(self, prefix: S3Uri) -> list[StoredObject]:
+        if any(each.covers(prefix) for each in self.refused):
+            raise NotAuthorizedError("list objects", resource=str(prefix), came_back="AccessDenied", remedy="allow it")
+        return [StoredObject(uri, self.files[uri][0]) for uri in sorted(self.files) if prefix.covers(uri)]
+
+    def lines(self, uri: S3Uri) -> Iterator[str]:
+        if uri not in self.files:
+            raise NotFoundError("read a log file", resource=str(uri), came_back="NoSuchKey", remedy="check the address")
+        yield from read_lines(BytesIO(self.files[uri][1]), uri)
+        if uri in self.lost:
+            raise NoAnswerError("read a log file", resource=str(uri), came_back="reset", remedy="try again")

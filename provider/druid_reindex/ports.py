@@ -7,7 +7,7 @@ used above.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -234,6 +234,19 @@ class TrailPort(Protocol):
 
     def public_keys(self, window: Window) -> dict[str, TrailKey]:
         """The keys that CloudTrail signed digests with in ``window``, by fingerprint."""
+
+
+class LogFilesPort(Protocol):
+    """Amazon S3 where others deliver log files; read-only."""
+
+    def listing(self, prefix: S3Uri) -> list[StoredObject]:
+        """The files below ``prefix``, in order of their address; none when there is nothing."""
+
+    def lines(self, uri: S3Uri) -> Iterator[str]:
+        """The file's lines without their ends, one at a time; one that is longer than a MiB is cut there.
+
+        Raises NotFoundError when there is no file, IntegrityError once a compressed one breaks off.
+        """
 
 
 class RecordStorePort(Protocol):

@@ -22,6 +22,7 @@ from druid_reindex.clients.evidence_folders import s3_folders
 from druid_reindex.clients.journal import Binding, journalled
 from druid_reindex.clients.journal_files import JournalFiles
 from druid_reindex.clients.locked_store import LockedStore
+from druid_reindex.clients.log_files import LogFiles
 from druid_reindex.clients.packs import PackKeeper
 from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
 from druid_reindex.clients.session import recorded, role_session
@@ -134,6 +135,7 @@ class Night:
                 trail=CloudTrailClient(boto3.Session(region_name=REGION)),
                 actors=lambda _: (),
                 instances=lambda _: (),
+                logs=LogFiles(session),
             )
             found = looking.look(folder, datetime.now(UTC))
             assert is_open(folder_of(store, found)) is found.is_pending
@@ -222,6 +224,28 @@ def test_an_outsider_is_found_and_named_and_the_night_is_amber(night: Night) -> 
     assert foreign == {(Unexplained.FOREIGN, OUTSIDER, "GetObject"), (Unexplained.FOREIGN, OUTSIDER, "Decrypt")}
     resources = {each["resource"] for each in evidence.told(Kind.FINDINGS)["findings"] if each["principal"] == OUTSIDER}
     assert f"arn:aws:s3:::{night.segment.bucket}/{night.segment.key}" in resources
+    assert night_report(evidence, ()).level is Level.AMBER
+
+
+def test_a_stranger_on_hdfs_is_found_in_what_emr_archived_under_its_own_key(night: Night) -> None:
+    logs = S3Uri.parse(night.boundary.emr_log_uri)
+    audit = logs / "j-1/node/i-0d70000000000001/applications/hadoop-hdfs/hdfs-audit.log.gz"
+    line = (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S},000 INFO FSNamesystem.audit: allowed=true\tugi=eve (auth:SIMPLE)\t"
+        "ip=/10.0.0.9\tcmd=open\tsrc=/tmp/druid-indexing/patient_vitals/1/part-0\tdst=null\tperm=null\tproto=rpc\n"
+    )
+    owner = LockedStore(boto3.Session(region_name=REGION))
+    owner.put(audit, gzip.compress(line.encode()), kms_key_arn=night.boundary.emr_log_kms_key_arn)
+    try:
+        night.happen()
+        night.deliver()
+        assert night.look().alert
+    finally:
+        owner.delete(audit)
+    evidence = night.evidence()
+    assert (Unexplained.FOREIGN, "eve", "open") in verdicts(evidence)
+    sources = {each["witness"]: each for each in evidence.told(Kind.WITNESSES)["sources"]}
+    assert (sources["hdfs-audit"]["state"], sources["hdfs-audit"]["lines"]) == ("read", 1)
     assert night_report(evidence, ()).level is Level.AMBER
 
 

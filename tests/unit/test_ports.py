@@ -15,6 +15,7 @@ from twins import (
     FakeEmr,
     FakeExpectations,
     FakeLockedStore,
+    FakeLogFiles,
     FakeRedshift,
     FakeSecrets,
     FakeSigner,
@@ -36,6 +37,7 @@ PORTS = {
     ports.ObjectVersionsPort: FakeVersions,
     ports.SigningPort: FakeSigner,
     ports.LockedStorePort: FakeLockedStore,
+    ports.LogFilesPort: FakeLogFiles,
 }
 # What ports import for types alone: cryptography is not loaded where DAG files are parsed.
 LATER = {"PublicKey": PublicKey}

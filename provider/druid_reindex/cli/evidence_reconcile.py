@@ -42,7 +42,7 @@ def reconcile(
     Asks AWS as whoever runs it, who must be allowed to read the run's journal and the trail, and to write and sign
     evidence. Where the environment names a transport of OpenLineage, what is new is told there too.
 
-    Exit 1 when there is something that a person must look at, 0 also where CloudTrail's files are awaited.
+    Exit 1 when there is something that a person must look at, 0 also where files are awaited.
     """
     if (which is None) is not latest:
         raise ConfigurationError(
@@ -76,6 +76,7 @@ def _chosen(folders: list[EvidenceFolder], which: str | None, *, latest: bool) -
 def _reconciling(reader: Reader, folder: EvidenceFolder) -> Reconciling:
     from druid_reindex.clients.cloudtrail import CloudTrailClient  # noqa: PLC0415  # boto3 is slow to import
     from druid_reindex.clients.locked_store import LockedStore  # noqa: PLC0415
+    from druid_reindex.clients.log_files import LogFiles  # noqa: PLC0415
     from druid_reindex.clients.reconciling import Reconciling, instance_ids  # noqa: PLC0415
     from druid_reindex.clients.signing import KmsSigner  # noqa: PLC0415
     from druid_reindex.clients.survey_emr import EmrSurvey  # noqa: PLC0415
@@ -91,6 +92,7 @@ def _reconciling(reader: Reader, folder: EvidenceFolder) -> Reconciling:
         trail=CloudTrailClient(session, attempts=AWS_ATTEMPTS),
         actors=lambda datasource: desk.by_name[datasource].declared_actors if datasource in desk.by_name else (),
         instances=lambda cluster: instance_ids(EmrSurvey(session), cluster),
+        logs=LogFiles(session, attempts=AWS_ATTEMPTS),
         processes=os.cpu_count() or 1,
     )
 
@@ -115,7 +117,9 @@ def _show(looked: Looked) -> None:
     wrote = "wrote" if looked.kept.is_new else "nothing new is known; the latest is"
     out.print(f"{wrote} {looked.kept.uri}", markup=False)
     if looked.is_pending:
-        out.print("? files of CloudTrail that may tell more are awaited", style="yellow", markup=False)
+        out.print(
+            "? files that may tell more are awaited, of CloudTrail or of another record", style="yellow", markup=False
+        )
     if looked.alert:
         out.print(f"✗ to look at: {looked.alert}; druid-reindex evidence report shows each", style="red", markup=False)
     else:

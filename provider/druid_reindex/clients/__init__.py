@@ -12,7 +12,8 @@ releases. ``session.py`` makes the one boto3 session; ``emr.py``, ``s3.py`` and 
 asked, by ``journal_aws.py``'s hook on sessions and ``journal_druid.py``; ``journal_files.py`` puts it into S3.
 ``openlineage.py`` puts lineage into the classes of OpenLineage's client, an extra, which Airflow's own provider sends;
 elsewhere it sends by the transport that the environment names.
-``reconciling.py`` lays a run beside what CloudTrail has delivered (``trail_sight.py``) and adds to its packs.
+``reconciling.py`` lays a run beside what CloudTrail has delivered (``trail_sight.py``) and adds to its packs, with
+what others wrote down of it (``witnessing.py``) in log files, which ``log_files.py`` reads line by line.
 ``retire.py`` disposes of segments in Druid and S3, ``retirable.py`` of those that nights have replaced, and
 ``run_files.py`` of the files with rows that runs have left; ``withheld.py`` keeps which rows nights leave out.
 

@@ -79,7 +79,7 @@ class NightEvidence:
             Kind.FILES: self._files,
             Kind.AGREEMENT: self._agreement,
         }
-        later = (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS)
+        later = (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS, Kind.WITNESSES)
         return [*(_part(kind, look) for kind, look in looks.items()), *(pending(kind, LATER) for kind in later)]
 
     def _plan(self) -> NightPlan | DruidReindexError | None:

@@ -1,5 +1,7 @@
 """Lays a run's journal beside the trail, and adds a signed supplement to its packs where something new is known.
 
+What HDFS, the KDC, Druid and Redshift wrote down themselves is read once the trail has told all.
+
 Each look reads the files of the run's time anew, so that it rests on nothing that anybody could have changed since the
 last one. What it comes to in detail, each call and each event, is kept under the packs' lock and named by the
 supplement. The run's time is that from its first call to its last: what happened between nights is not looked at.
@@ -17,29 +19,33 @@ from druid_reindex.clients.night_evidence import LATER
 from druid_reindex.clients.packs import Kept, PackKeeper
 from druid_reindex.clients.run_journals import read_journals
 from druid_reindex.clients.trail_sight import Sight, TrailLook, around
+from druid_reindex.clients.witnessing import Witnessed, Witnessing
 from druid_reindex.errors import IntegrityError, NotFoundError
 from druid_reindex.evidence.attribution import RunFacts, search_keys
 from druid_reindex.evidence.lineage_trail import Supplement, TrailRun, trail_run
 from druid_reindex.evidence.parts import Kind, Part, Record, Run, pending
-from druid_reindex.evidence.parts_trail import Findings, told_by_trail
+from druid_reindex.evidence.parts_trail import Findings, Witnesses, told_by_trail
 from druid_reindex.evidence.reconcile import Others, Reconciliation, advance
 from druid_reindex.evidence.report_read import Evidence, instant_of, read_packs
 from druid_reindex.evidence.run_facts import arn_of, facts_of
 from druid_reindex.evidence.trail_parts import Alert, damage_of, findings_body, journal_body, matches_body
 from druid_reindex.evidence.trail_view import GRACE
+from druid_reindex.evidence.witness_tally import touched_by_others
 from druid_reindex.model.aws_call import AwsCall
 from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.declared_actor import DeclaredActor
 from druid_reindex.model.evidence_place import EvidencePlace, Trail
 from druid_reindex.model.identity import digest
+from druid_reindex.model.journal import JournalledCall
 from druid_reindex.model.trail import Window
 from druid_reindex.model.uri import S3Uri
-from druid_reindex.ports import ClusterSurveyPort, LockedStorePort, SigningPort, TrailPort
+from druid_reindex.ports import ClusterSurveyPort, LockedStorePort, LogFilesPort, SigningPort, TrailPort
 
 FOLDER = "reconciliations"
 # A cluster's id is in the answer. Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_RunJobFlow.html
 LAUNCH, CLUSTER_PREFIX = "RunJobFlow", "j-"
-BY_TRAIL = (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS)
+BY_TRAIL = (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS, Kind.WITNESSES)
+AWAITED = "logs of Druid or Redshift that may tell more of the night are awaited; a supplement tells them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ class Reconciling:
     trail: TrailPort
     actors: Callable[[str], Sequence[DeclaredActor]]
     instances: Callable[[str], Iterable[str]]
+    logs: LogFilesPort
     processes: int = 1
 
     def look(self, folder: EvidenceFolder, now: datetime) -> Looked:
@@ -103,11 +110,24 @@ class Reconciling:
         sight = self._look().see(search_keys(facts, calls), span)
         found = self._reconciled(run, facts, calls, sight, now)
         damage = damage_of(sight.reports, span, () if sight.is_awaited(now) else sight.untold())
-        findings = findings_body(found, calls, damage, evidence.told(Kind.FINDINGS), now)
         is_pending = bool(found.pending) or sight.is_awaited(now)
-        parts = (told_by_trail(journal_body(journal)), *self._told(run, found, calls, findings, is_pending=is_pending))
+        heard = None if is_pending else self._heard(run, evidence, journal, around(span), now)
+        touched = [*damage, *touched_by_others(heard.seen if heard is not None else ())]
+        findings = findings_body(found, calls, touched, evidence.told(Kind.FINDINGS), now)
+        parts = (
+            told_by_trail(journal_body(journal)),
+            *self._told(run, found, calls, findings, is_pending=is_pending),
+            told_by_trail(heard) if heard is not None else pending(Kind.WITNESSES, LATER if is_pending else AWAITED),
+        )
         kept = PackKeeper(self.place, self.store, self.signer, run).add(parts, now)
-        return Looked(run, kept, Alert.of(findings), is_pending, parts)
+        return Looked(run, kept, Alert.of(findings), is_pending or heard is None, parts)
+
+    def _heard(
+        self, run: Run, evidence: Evidence, journal: Sequence[JournalledCall], window: Window, now: datetime
+    ) -> Witnesses | None:
+        """What others wrote down of the night; None while more of it may come."""
+        night = Witnessed(run.datasource, evidence.told(Kind.CLUSTER).get("clusters", ()), journal, window)
+        return Witnessing(self.boundary, self.place.witnesses, self.logs).hear(night, now)
 
     def _look(self) -> TrailLook:
         """The sandbox's trail delivers all that it has at once, to the second."""

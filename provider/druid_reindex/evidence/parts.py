@@ -35,6 +35,7 @@ class Kind(StrEnum):
     JOURNAL = "journal"
     MATCHES = "matches"
     FINDINGS = "findings"
+    WITNESSES = "witnesses"
     AGREEMENT = "agreement"
     SIGNER = "signer"
 

@@ -1,4 +1,4 @@
-"""The parts of a supplement: our own calls, how CloudTrail confirms them, and what of it nobody can explain.
+"""The parts of a supplement: our own calls, how CloudTrail confirms them, what other records saw, what nobody explains.
 
 Ids, times, names and counts alone. A count that nobody has measured is None: it is never guessed.
 """
@@ -118,7 +118,54 @@ class Findings:
     findings: Sequence[Touched]
 
 
-TrailBody: TypeAlias = Journal | Matches | Findings
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One record beside CloudTrail, and what could be read of it for this night.
+
+    ``state`` is "read", "not read", "not found" or "not kept", and ``why`` says why it is not "read". ``other_lines``
+    tell of nothing that belongs here; ``unread_files`` and ``unread_lines`` are in a form that is not known, or broken.
+    """
+
+    witness: str
+    state: str
+    why: str
+    files: int = 0
+    unread_files: int = 0
+    lines: int = 0
+    other_lines: int = 0
+    unread_lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Equal acts in such a record: by ``who``, whose standing it is, what was done and where; times are UTC, ISO 8601.
+
+    ``days`` are the first and the last day of the data that queries were about, "first/last"; None where not told.
+    """
+
+    witness: str
+    who: str
+    standing: str
+    did: str
+    where: str
+    count: int
+    refused: int
+    first_at: str
+    last_at: str
+    days: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """What the records of HDFS, the KDC, Druid and Redshift tell of the night; identities, places, counts and times."""
+
+    KIND: ClassVar[Kind] = Kind.WITNESSES
+
+    sources: Sequence[Source]
+    seen: Sequence[Seen]
+
+
+TrailBody: TypeAlias = Journal | Matches | Findings | Witnesses
 
 
 def told_by_trail(body: TrailBody) -> Part:

@@ -9,6 +9,7 @@ from druid_reindex.evidence.parts import Kind, State
 from druid_reindex.evidence.report import Finding, Level
 from druid_reindex.evidence.report_read import Evidence
 from druid_reindex.evidence.report_trail import trail_findings
+from druid_reindex.evidence.report_witness import witness_findings
 
 UNCONFIRMED = "unconfirmed"
 """The mark of a citation that nobody outside this product has confirmed."""
@@ -25,6 +26,7 @@ def findings_of(evidence: Evidence) -> list[Finding]:
         *_taken_back(evidence),
         *_objects(evidence),
         *trail_findings(evidence),
+        *witness_findings(evidence),
         *_untold(evidence),
     ]
 

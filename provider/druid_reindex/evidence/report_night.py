@@ -14,16 +14,11 @@ from druid_reindex.evidence.report_read import Evidence
 from druid_reindex.evidence.report_segments import files_table, lineage_figure, objects_table, segments_table
 from druid_reindex.evidence.report_timeline import moments_of, timeline_figure, timeline_table
 from druid_reindex.evidence.report_trail import coverage_table, touched_tables, unlogged_table
+from druid_reindex.evidence.report_witness import unseen, witness_tables
 from druid_reindex.evidence.sign_off import Doubtful, SignOff
 
 EMULATED = "emulated"
 BLIND = tuple(line.replace("\n", " ") for line in (
-    """Queries that people and programs put to Druid: they are no calls to AWS. Druid's own request log has them, where
-it is switched on and kept.""",
-    """What was read from HDFS while the cluster lived, and the Kerberos tickets that its KDC gave out: the HDFS audit
-log and the KDC's log have them, where they are kept.""",
-    """SQL that ran within Redshift: CloudTrail has the call that submitted it, not what it read. Redshift's user
-activity log has it.""",
     """Calls that the trail's selectors leave out, and events that AWS did not deliver: it does not promise to deliver
 each of them.""",
     "Which object a decryption was for: with S3 Bucket Keys, the log of the KMS key names the bucket alone.",
@@ -58,7 +53,7 @@ def night_report(evidence: Evidence, sign_offs: Sequence[SignOff | Doubtful] = (
         made_of=_made_of(evidence),
         mark=mark_of(evidence),
         sections=(
-            Section("blind", "What this report cannot see", (*BLIND, *_untold(evidence))),
+            Section("blind", "What this report cannot see", (*unseen(evidence), *BLIND, *_untold(evidence))),
             Section("findings-first", "Findings", tables=(findings_table(findings, "Nothing was found."),)),
             Section("decisions", "What reviewers decided", tables=(decisions_table(_said(evidence, sign_offs)),)),
             Section("run", "The run", tables=(_run(evidence),)),
@@ -68,7 +63,7 @@ def night_report(evidence: Evidence, sign_offs: Sequence[SignOff | Doubtful] = (
                 tables=(segments_table(evidence), objects_table(evidence), files_table(evidence)),
                 figure=lineage_figure(evidence),
             ),
-            Section("who", "Who touched what", tables=touched_tables(evidence)),
+            Section("who", "Who touched what", tables=[*touched_tables(evidence), *witness_tables(evidence)]),
             Section(
                 "confirmed", "How much of it CloudTrail confirms",
                 tables=(coverage_table(evidence), unlogged_table(evidence)),

@@ -13,6 +13,7 @@ from druid_reindex.evidence.report_decisions import decisions_table
 from druid_reindex.evidence.report_findings import findings_of
 from druid_reindex.evidence.report_night import BLIND, mark_of
 from druid_reindex.evidence.report_read import Evidence, instant_of
+from druid_reindex.evidence.report_witness import UNSEEN
 from druid_reindex.evidence.sign_off import Doubtful, SignOff
 from druid_reindex.model.cron import fire_times
 
@@ -81,7 +82,7 @@ def period_report(period: Period, nights: Sequence[Night]) -> Report:
         made_of=f"{len(within)} runs; the schedule is {period.cron or 'none'} in {period.zone.key}",
         mark=next((mark for each in within if (mark := mark_of(each.evidence))), ""),
         sections=(
-            Section("blind", "What this report cannot see", (*BLIND, *_BLIND)),
+            Section("blind", "What this report cannot see", (*UNSEEN.values(), *BLIND, *_BLIND)),
             Section("nights", "Nights, the missing ones first", tables=(_nights(missing, findings),)),
             Section("findings-first", "Findings", tables=(_findings(findings),)),
             Section("decisions", "What reviewers decided", tables=(decisions_table(_said(within)),)),
@@ -92,6 +93,7 @@ def period_report(period: Period, nights: Sequence[Night]) -> Report:
 
 _BLIND = (
     "Nights of another schedule: those that are listed follow from the schedule that the pipeline's file has now.",
+    "Which of those records were there for a night: its own report says it.",
     "Whether a missing night was on hold, or ran and left no pack: ask Airflow.",
 )
 _PROOF = (

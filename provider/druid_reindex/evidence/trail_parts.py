@@ -91,7 +91,7 @@ def findings_body(
     return Findings([
         replace(
             made[0],
-            count=len(made),
+            count=sum(each.count for each in made),
             first_seen=min(each.first_seen for each in made),
             last_seen=max(each.last_seen for each in made),
             discovered_at=known.get(key, now.isoformat()),

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from druid_reindex.model.frozen import Frozen
 from druid_reindex.model.uri import Arn, S3Uri
+from druid_reindex.model.witness import WitnessPlaces
 
 # 45 CFR 164.316(b)(2)(i): six years from the creation, or from when it last was in effect.
 SIX_YEARS_DAYS = 2192
@@ -47,6 +48,10 @@ class EvidencePlace(Frozen):
     trail: Trail = Field(Trail.CLOUDTRAIL, description="cloudtrail; emulated in the sandbox alone")
     trail_arn: str | None = Field(
         None, description="the full ARN of the trail that records the data; null where the account has one alone"
+    )
+
+    witnesses: WitnessPlaces = Field(
+        WitnessPlaces(), description="druid_requests_uri, redshift_audit_uri, known: records beside CloudTrail"
     )
 
     @field_validator("uri")

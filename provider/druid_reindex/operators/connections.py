@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from druid_reindex.clients.emr_async import AsyncEmr
     from druid_reindex.clients.expectations import ExpectationsClient
     from druid_reindex.clients.locked_store import LockedStore
+    from druid_reindex.clients.log_files import LogFiles
     from druid_reindex.clients.redshift import RedshiftClient
     from druid_reindex.clients.redshift_async import AsyncRedshift
     from druid_reindex.clients.s3 import S3Client
@@ -184,6 +185,13 @@ def locked_store(conn_id: str, region: str) -> LockedStore:
     from druid_reindex.clients.locked_store import LockedStore  # noqa: PLC0415
 
     return LockedStore(aws_session(conn_id, region))
+
+
+def log_files(conn_id: str, region: str) -> LogFiles:
+    """Log files in S3, by the connection."""
+    from druid_reindex.clients.log_files import LogFiles  # noqa: PLC0415
+
+    return LogFiles(aws_session(conn_id, region))
 
 
 def signer(conn_id: str, region: str, key_arn: str) -> KmsSigner:

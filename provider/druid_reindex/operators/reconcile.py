@@ -133,6 +133,7 @@ class ReconcileOperator(BaseOperator):
             trail=connections.trail(conn_id, region),
             actors=lambda datasource: self.actors.get(datasource, ()),
             instances=lambda cluster: instance_ids(connections.cluster_survey(conn_id, region), cluster),
+            logs=connections.log_files(conn_id, region),
         )
 
     def _place(self) -> EvidencePlace:
@@ -201,13 +202,14 @@ def _dag(
 
 def _told(looked: Looked) -> str:
     """The run, and what was found, in a line."""
-    waits = ", waits for CloudTrail's files" if looked.is_pending else ""
+    waits = ", waits for records that are to come" if looked.is_pending else ""
     return f"{looked.run.datasource} {looked.run.dag_run_id}: {looked.alert} to look at{waits} ({looked.kept.uri})"
 
 
 _DOCUMENTATION = """\
 Every half hour, for each night whose pack waits for CloudTrail: what the night wrote down of its own calls is laid
 beside the files that CloudTrail has delivered, both ways, and a signed supplement is added where something new is
-known, until nothing is pending. A run of this DAG is red when a supplement tells something that a person must look at
-for the first time: read it with `druid-reindex evidence report`. From a shell: `druid-reindex evidence reconcile`.
+known, until nothing is pending; with it what HDFS, the KDC, Druid and Redshift wrote down, where that is kept. A run of
+this DAG is red when a supplement tells something that a person must look at for the first time: read it with
+`druid-reindex evidence report`. From a shell: `druid-reindex evidence reconcile`.
 """

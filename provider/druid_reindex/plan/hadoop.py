@@ -23,6 +23,7 @@ from druid_reindex.plan.night import Batch
 from druid_reindex.plan.reading import read_intervals, windows
 
 HEAP_SHARE = 0.8
+WORKING_PATH = "/tmp/druid-indexing"  # noqa: S108  (a path of the cluster's HDFS)
 
 
 def overlord_task(
@@ -54,7 +55,7 @@ def cli_spec(
     }
     spec["tuningConfig"] |= {
         "version": version,
-        "workingPath": "/tmp/druid-indexing",  # noqa: S108  (a path of the cluster's HDFS)
+        "workingPath": WORKING_PATH,
         "leaveIntermediate": True,
         "jobProperties": job_properties(boundary, profile),
     }

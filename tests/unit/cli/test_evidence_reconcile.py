@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 import packs
 from druid_reindex.cli.main import app
-from druid_reindex.clients import cloudtrail, locked_store, session, signing, survey_emr
+from druid_reindex.clients import cloudtrail, locked_store, log_files, session, signing, survey_emr
 from druid_reindex.clients.packs import PackKeeper
 from druid_reindex.evidence.lineage import RunName
 from druid_reindex.evidence.selectors import Selectors
@@ -21,7 +21,7 @@ from druid_reindex.model.journal import to_line
 from druid_reindex.model.uri import S3Uri
 from trail_account import SCOPE, TrailFiles, event, log_text
 from trail_runs import call
-from twins import FakeClusterSurvey, FakeLockedStore, FakeSigner, FakeTrail
+from twins import FakeClusterSurvey, FakeLockedStore, FakeLogFiles, FakeSigner, FakeTrail
 
 ROOT = Path(__file__).parents[3]
 PHI = load_boundaries(ROOT / "emr_configs").phi
@@ -43,6 +43,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> FakeLockedStore:
     trail = FakeTrail([SCOPE], files.objects, files.public_keys(), Selectors(s3_prefixes=("arn:aws:s3:::",)))
     monkeypatch.setattr(session, "build_session", lambda: None)
     monkeypatch.setattr(locked_store, "LockedStore", lambda _session, attempts: held)
+    monkeypatch.setattr(log_files, "LogFiles", lambda _session, attempts: FakeLogFiles())
     monkeypatch.setattr(cloudtrail, "CloudTrailClient", lambda _session, attempts: trail)
     monkeypatch.setattr(signing, "KmsSigner", lambda _session, _key: FakeSigner())
     monkeypatch.setattr(survey_emr, "EmrSurvey", lambda _session: FakeClusterSurvey())

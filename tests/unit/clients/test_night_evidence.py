@@ -73,7 +73,7 @@ def test_every_part_is_gathered_but_the_packs_own() -> None:
     found = Night().gathered()
     assert set(Kind) - set(found) == {Kind.RUN, Kind.SIGNER}
     states = {kind: part.state for kind, part in found.items() if part.state is not State.TOLD}
-    later = dict.fromkeys((Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS), State.PENDING)
+    later = dict.fromkeys((Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS, Kind.WITNESSES), State.PENDING)
     assert states == {Kind.ROLLBACK: State.ABSENT, **later}
 
 

@@ -169,7 +169,7 @@ def test_a_supplement_tells_what_is_new_beside_all_that_was_told() -> None:
     journal = told_by_trail(Journal(()))
     added = keeper(store).add([journal], NOW + timedelta(hours=1))
     assert (added.is_new, added.pack.title.sequence) == (True, 1)
-    assert added.pack.untold["pending"] == [Kind.MATCHES, Kind.FINDINGS]
+    assert added.pack.untold["pending"] == [Kind.MATCHES, Kind.FINDINGS, Kind.WITNESSES]
     assert not keeper(store).add([journal], NOW + timedelta(hours=2)).is_new
     before, after = (
         {each["kind"]: each["body"] for each in map(json.loads, store.get(FOLDER / name).splitlines())}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,18 +11,19 @@ import pytest
 from moto import mock_aws
 
 from druid_reindex.clients.emr import EmrClient
+from druid_reindex.clients.log_files import LogFiles
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.session import build_session
-from druid_reindex.errors import ConflictError, NotFoundError, Terminal
+from druid_reindex.errors import ConflictError, IntegrityError, NotFoundError, Terminal
 from druid_reindex.model.druid_task import TaskState
 from druid_reindex.model.interval import Interval
 from druid_reindex.model.pipeline import Engine
 from druid_reindex.model.segment import SEVERAL
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.model.writers import Supervisor, Writers
-from druid_reindex.ports import DruidPort, EmrPort, ObjectStorePort, ObjectVersionsPort
+from druid_reindex.ports import DruidPort, EmrPort, LogFilesPort, ObjectStorePort, ObjectVersionsPort
 from druid_server import RELEASES, DruidServer, client
-from twins import EPOCH, FakeDruid, FakeEmr, FakeStore, FakeVersions, Outcome, segment
+from twins import EPOCH, FakeDruid, FakeEmr, FakeLogFiles, FakeStore, FakeVersions, Outcome, segment
 
 FIRST, SECOND = Interval.parse("2026-09-01/2026-09-02"), Interval.parse("2026-09-02/2026-09-03")
 KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
@@ -351,6 +353,37 @@ def test_versions_of_objects_are_listed_and_deleted_for_good(versioned: Bucket) 
     assert [each.uri for each in port.versions(root / "a")] == [other]
     assert [each.uri for each in port.versions(root)] == [other, beside]
     assert port.folders(root / "a") == ["c"]
+
+
+LOGS = S3Uri.parse("s3://drx-logs-111122223333/emr/phi/j-1/node")
+LOG_BODIES = {
+    LOGS / "i-1/plain.log": b"one\r\ntwo",
+    LOGS / "i-1/whole.log.gz": gzip.compress(b"one\ntwo\n"),
+    LOGS / "i-2/broken.log.gz": gzip.compress(b"one\ntwo\n")[:-9],
+}
+
+
+@pytest.fixture(params=["twin", "client"])
+def logs(request: pytest.FixtureRequest, aws: None) -> LogFilesPort:
+    if request.param == "twin":
+        return FakeLogFiles({uri: (EPOCH, body) for uri, body in LOG_BODIES.items()})
+    session = build_session(region="us-east-1")
+    s3 = session.client("s3")
+    s3.create_bucket(Bucket=LOGS.bucket)
+    for uri, body in LOG_BODIES.items():
+        s3.put_object(Bucket=uri.bucket, Key=uri.key, Body=body)
+    return LogFiles(session)
+
+
+def test_log_files_are_listed_and_read_by_line(logs: LogFilesPort) -> None:
+    assert [each.uri for each in logs.listing(LOGS)] == sorted(LOG_BODIES)
+    assert logs.listing(LOGS / "i-3") == []
+    assert list(logs.lines(LOGS / "i-1/plain.log")) == ["one", "two"]
+    assert list(logs.lines(LOGS / "i-1/whole.log.gz")) == ["one", "two"]
+    with pytest.raises(IntegrityError):
+        list(logs.lines(LOGS / "i-2/broken.log.gz"))
+    with pytest.raises(NotFoundError):
+        list(logs.lines(LOGS / "i-2/none.log"))
 
 
 @pytest.fixture(params=["twin", "client"])

@@ -12,6 +12,7 @@ import packs
 from druid_reindex.clients.evidence_folders import EvidenceFolder, s3_folders
 from druid_reindex.clients.packs import PackKeeper
 from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
+from druid_reindex.clients.witnessing import LATEST
 from druid_reindex.errors import IntegrityError, NotAuthorizedError, ProtocolError
 from druid_reindex.evidence.lineage import RunName
 from druid_reindex.evidence.lineage_facets import FINDINGS
@@ -28,17 +29,24 @@ from druid_reindex.model.declared_actor import DeclaredActor
 from druid_reindex.model.evidence_place import EvidencePlace, Trail
 from druid_reindex.model.identity import digest
 from druid_reindex.model.journal import to_line
+from druid_reindex.model.realm import Realms
 from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.witness import WitnessPlaces
 from trail_account import ACCOUNT, HOUR, NIGHT, SCOPE, TrailFiles, event, log_text
 from trail_runs import ACCESS_KEY, DATA, KEY_ARN, NODE_ROLE, ROLE, assumed, call
-from twins import FakeLockedStore, FakeSigner, FakeTrail
+from twins import FakeLockedStore, FakeLogFiles, FakeSigner, FakeTrail
 
 PLACE = EvidencePlace(
     uri="s3://drx-evidence-111122223333/phi/", kms_key_arn=KEY_ARN, signing_key_arn=FakeSigner().key, agreement="BAA"
 )
 RUNS = "s3://drx-phi-111122223333/runs/"
 BOUNDARY = Boundary.model_construct(
-    runs_uri=RUNS, segments_uri="s3://drx-phi-111122223333/druid/segments", kms_key_arn=KEY_ARN
+    runs_uri=RUNS,
+    segments_uri="s3://drx-phi-111122223333/druid/segments",
+    kms_key_arn=KEY_ARN,
+    emr_log_uri="s3://drx-logs-111122223333/emr/phi/",
+    kerberos=Realms(),
+    redshift=None,
 )
 SEGMENT = f"{DATA}/druid/segments/patient_vitals/1"
 TASK, WORKER = "reindex.-1.1", "ASIATHEWORKERSOWN001"
@@ -81,7 +89,7 @@ class World:
     """A run with a pack and a journal, and the files of the trail."""
 
     def __init__(self, *calls: AwsCall) -> None:
-        self.store, self.files = FakeLockedStore(), TrailFiles()
+        self.store, self.files, self.logs = FakeLockedStore(), TrailFiles(), FakeLogFiles()
         self.keeper = PackKeeper(PLACE, self.store, FakeSigner(), packs.A_RUN)
         self.keeper.keep(gathered, NIGHT)
         self.journal(packs.RUN, *calls)
@@ -111,7 +119,14 @@ class World:
             [SCOPE], self.files.objects, self.files.public_keys(), Selectors(s3_prefixes=(f"{DATA}/",))
         )  # fmt: skip
         looking = Reconciling(
-            BOUNDARY, place, self.store, FakeSigner(), port, lambda _: self.actors, lambda cluster: [f"i-{cluster}"]
+            BOUNDARY,
+            place,
+            self.store,
+            FakeSigner(),
+            port,
+            lambda _: self.actors,
+            lambda cluster: [f"i-{cluster}"],
+            self.logs,
         )
         return looking.look(self.folder, now)
 
@@ -305,3 +320,61 @@ def test_a_night_of_which_lineage_was_not_told_has_no_run_there() -> None:
     looked = world.look()
     assert looked.kept.is_new
     assert looked.trail_run is None
+
+
+AUDIT = S3Uri("drx-logs-111122223333", "emr/phi/j-1/node/i-1/applications/hadoop-hdfs/hdfs-audit.log")
+WITH_DRUID = PLACE.model_copy(update={"witnesses": WitnessPlaces(druid_requests_uri="s3://logs/druid")})
+
+
+def audited(who: str) -> bytes:
+    return (
+        f"{NIGHT:%Y-%m-%d %H:%M:%S},000 INFO FSNamesystem.audit: allowed=true\tugi={who} (auth:SIMPLE)\tip=/10.0.0.5\t"
+        "cmd=open\tsrc=/user/eve/jane_doe.csv\tdst=null\tperm=null\tproto=rpc\n"
+    ).encode()
+
+
+def test_a_stranger_on_the_clusters_hdfs_is_found_and_named() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS))
+    world.logs.files[AUDIT] = (NIGHT, audited("eve") * 7 + audited("hadoop"))
+    looked = world.look()
+    assert looked.alert.counts == {"foreign": 1}
+    (found,) = world.evidence.told(Kind.FINDINGS)["findings"]
+    told = (found["principal"], found["event_source"], found["operation"], found["resource"], found["count"])
+    assert told == ("eve", "hdfs-audit", "open", "/user/eve/…", 7)
+    assert {each["who"] for each in world.evidence.told(Kind.WITNESSES)["seen"]} == {"eve", "hadoop"}
+    assert b"jane" not in b"".join(body for body, _ in world.store.objects.values())
+    assert not is_open(world.folder)
+
+
+def test_other_records_are_read_once_the_trail_has_told_all() -> None:
+    world = World(*CALLS)
+    world.logs.files[AUDIT] = (NIGHT, audited("eve"))
+    assert world.look(NIGHT + HOUR).is_pending
+    assert world.evidence.words[Kind.WITNESSES].state is State.PENDING
+    assert world.findings() == []
+
+
+def test_a_run_stays_open_while_a_named_log_may_come_and_its_findings_are_kept() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS))
+    world.logs.files[AUDIT] = (NIGHT, audited("eve"))
+    assert world.look(place=WITH_DRUID).is_pending
+    assert world.evidence.words[Kind.MATCHES].state is State.TOLD
+    assert "Druid or Redshift" in world.evidence.words[Kind.WITNESSES].why
+    assert is_open(world.folder)
+    looked = world.look(OVER + LATEST, WITH_DRUID)
+    assert (looked.is_pending, looked.kept.is_new) == (False, True)
+    assert world.findings() == [(Unexplained.FOREIGN, "eve")]
+    assert not is_open(world.folder)
+    assert not world.look(OVER + LATEST + HOUR, WITH_DRUID).kept.is_new
+
+
+def test_a_log_that_cannot_be_read_is_told_and_the_run_is_closed() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS))
+    world.logs.refused.append(S3Uri("drx-logs-111122223333", "emr"))
+    assert not world.look().alert
+    sources = {each["witness"]: each for each in world.evidence.told(Kind.WITNESSES)["sources"]}
+    assert sources["hdfs-audit"]["state"] == "not read"
+    assert "AccessDenied" in sources["hdfs-audit"]["why"]

@@ -41,7 +41,7 @@ def test_each_line_and_each_field_is_named() -> None:
 
 def test_what_is_not_told_is_said_in_the_statement() -> None:
     predicate = statement(packs.packed())["predicate"]
-    assert predicate["pending"] == ["journal", "matches", "findings"]
+    assert predicate["pending"] == ["journal", "matches", "findings", "witnesses"]
     assert predicate["unread"] == ["attestation"]
     assert predicate["absent"] == ["rollback"]
 

@@ -14,7 +14,7 @@ from druid_reindex.evidence.parts import Kind, State
 
 def test_every_kind_has_a_type_or_is_told_by_a_supplement() -> None:
     typed = {each.KIND for each in get_args(parts.Body)}
-    assert set(Kind) - typed == {Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS}
+    assert set(Kind) - typed == {Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS, Kind.WITNESSES}
     assert len(typed) == len(get_args(parts.Body))
 
 

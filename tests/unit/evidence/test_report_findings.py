@@ -26,7 +26,7 @@ def test_a_good_night_that_cloudtrail_confirms_has_none() -> None:
 def test_a_night_that_waits_for_cloudtrail_is_open_not_good() -> None:
     found = findings_of(evidence(night()))
     assert {each.level for each in found} == {Level.AMBER}
-    assert len(found) == 3
+    assert len(found) == 4
     assert "still to come" in found[0].what
 
 

@@ -25,7 +25,7 @@ def words(report: Report) -> str:
 @pytest.mark.parametrize(
     ("supplement", "level", "verdict"),
     [
-        (None, Level.AMBER, "3 findings are open"),
+        (None, Level.AMBER, "4 findings are open"),
         (confirmed(), Level.GREEN, "in order"),
         (confirmed(FOREIGN), Level.AMBER, "1 findings are open"),
         (confirmed(FOREIGN, MISSING), Level.RED, "1 of 2"),

@@ -32,7 +32,9 @@ def test_what_was_told_once_is_not_forgotten_when_a_supplement_cannot_read_it_ag
 
 def test_a_pending_part_says_why() -> None:
     found = evidence(night())
-    assert {word.kind for word in found.untold(State.PENDING)} == {Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS}
+    assert {word.kind for word in found.untold(State.PENDING)} == {
+        Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS, Kind.WITNESSES,
+    }  # fmt: skip
     assert found.words[Kind.JOURNAL].why == "CloudTrail delivers later"
     assert found.words[Kind.RUN].why == ""
     assert found.told(Kind.JOURNAL) == {}

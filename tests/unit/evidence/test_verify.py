@@ -54,7 +54,7 @@ def test_an_unchanged_pack_is_verified() -> None:
     assert (said.title, said.sha256, said.lines) == (packs.TITLE, PACK.sha256, len(LINES))
     assert said.fingerprint == KEYS[0].fingerprint
     assert said.untold == {
-        "pending": ["journal", "matches", "findings"], "unread": ["attestation"], "absent": ["rollback"]
+        "pending": ["journal", "matches", "findings", "witnesses"], "unread": ["attestation"], "absent": ["rollback"]
     }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from druid_reindex.operators.callbacks import NIGHT_STATE
 from druid_reindex.operators.reconcile import ReconcileOperator, declared_actors, tell_findings
 from trail_account import SCOPE, TrailFiles, event, log_text
 from trail_runs import DATA, assumed, call
-from twins import FakeClusterSurvey, FakeLockedStore, FakeSigner, FakeTrail
+from twins import FakeClusterSurvey, FakeLockedStore, FakeLogFiles, FakeSigner, FakeTrail
 
 PHI = DESK.boundaries.phi
 STRANGER = assumed("arn:aws:iam::111122223333:role/Analyst", "eve")
@@ -80,6 +80,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     port = FakeTrail([SCOPE], made.files.objects, made.files.public_keys(), Selectors(s3_prefixes=(f"{DATA}/",)))
     for name, twin in {
         "s3_client": made.store, "locked_store": made.store, "trail": port, "cluster_survey": FakeClusterSurvey(),
+        "log_files": FakeLogFiles(),
     }.items():  # fmt: skip
         monkeypatch.setattr(connections, name, lambda conn_id, region, twin=twin: twin)
     monkeypatch.setattr(connections, "signer", lambda conn_id, region, key_arn: FakeSigner())
