@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.evidence import lineage_facets as facets
-from druid_reindex.evidence.lineage import DatasetName, Lineage, Query, druid_namespace
+from druid_reindex.evidence.lineage import READS, WRITES, DatasetName, Lineage, Names, Query, druid_namespace
 from druid_reindex.evidence.lineage_tasks import Site
 from druid_reindex.model.identity import digest
 from druid_reindex.model.transfer import Unload
@@ -44,6 +44,23 @@ def told(task: NightOperator) -> OperatorLineage[Any, Any]:
     except Exception:
         task.log.warning("no lineage is told of this task, which goes on without", exc_info=True)
         return OperatorLineage()
+
+
+def named(task: NightOperator) -> Names:
+    """Namespace and name of each dataset that the task has read and written; of none where that cannot be said.
+
+    It cannot for unloads where the extra ``openlineage`` is not installed, which reads their SQL.
+    """
+    try:
+        found = Lineage() if _is_idle(task) else task.lineage()
+    except ModuleNotFoundError as missing:
+        task.log.info("the task's page will name no datasets: %s", missing)
+        return {}
+    except Exception:
+        task.log.warning("the task's page will name no datasets; the task itself goes on", exc_info=True)
+        return {}
+    ways = {READS: found.inputs, WRITES: found.outputs}
+    return {way: sorted([each.name.namespace, each.name.name] for each in told) for way, told in ways.items()}
 
 
 def site_of(task: NightOperator) -> Site:
