@@ -79,7 +79,11 @@ def night_report(evidence: Evidence, sign_offs: Sequence[SignOff | Doubtful] = (
 
 def mark_of(evidence: Evidence) -> str:
     """What must stand on every page; empty where CloudTrail itself was read."""
-    trail = evidence.told(Kind.RUN).get("trail", "")
+    return mark_of_trail(evidence.told(Kind.RUN).get("trail"))
+
+
+def mark_of_trail(trail: str | None) -> str:
+    """The mark of a trail by that name."""
     return f"trail: {EMULATED}" if trail == EMULATED else ""
 
 

@@ -64,7 +64,7 @@ def _packs(evidence: Evidence) -> Table:
         found = f"{evidence.changed.found}. {evidence.changed.means}"
         rows.append((Level.RED, evidence.changed.where, found, None, None))
     columns = ("State", "Pack, or the first thing that was changed", "Found", "Signed at (UTC)", "SHA-256 of its lines")
-    return Table("verified", f"Packs of the run, in their order: {len(rows)}", columns, rows)
+    return Table("verified", "Packs of the run in their order, up to the first that was changed", columns, rows)
 
 
 def _keys(evidence: Evidence, known: KnownKey) -> Table:

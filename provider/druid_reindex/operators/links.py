@@ -29,7 +29,7 @@ PLAN_PAGE_KEY = "plan_page"
 PLAN_TAB = "druid-reindex-plan"
 EVIDENCE_PLACE_KEY = "evidence_place"
 EVIDENCE_TAB = "druid-reindex-evidence"
-DATASETS_KEY = "datasets"
+DATASETS_KEY = "lineage_datasets"
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-us-gov": "console.amazonaws-us-gov.com",
@@ -138,10 +138,13 @@ def tell_plan(context: Context, settings: NightSettings, page_uri: S3Uri) -> Non
 
 
 def tell_evidence(context: Context, settings: NightSettings, folder: S3Uri) -> None:
-    """Keep where the run's packs lie, and which key signs them, for the pages to read."""
+    """Keep where the run's packs lie, which key signs them and whose trail it is, for the pages to read."""
     place = {"uri": str(folder), "aws_conn_id": settings.aws_conn_id, "region": settings.boundaries.region}
     if settings.boundary.evidence is not None:
-        place["signing_key_arn"] = settings.boundary.evidence.signing_key_arn
+        place |= {
+            "signing_key_arn": settings.boundary.evidence.signing_key_arn,
+            "trail": settings.boundary.evidence.trail.value,
+        }
     context["ti"].xcom_push(EVIDENCE_PLACE_KEY, place)
 
 

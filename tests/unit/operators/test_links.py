@@ -183,7 +183,7 @@ def test_where_the_packs_lie_and_what_signs_them_is_kept_for_the_pages() -> None
     assert SETTINGS.boundary.evidence is not None
     assert task.told[links.EVIDENCE_PLACE_KEY] == {
         "uri": "s3://bucket/e/packs/v/r", "aws_conn_id": SETTINGS.aws_conn_id, "region": "us-east-1",
-        "signing_key_arn": SETTINGS.boundary.evidence.signing_key_arn,
+        "signing_key_arn": SETTINGS.boundary.evidence.signing_key_arn, "trail": "emulated",
     }  # fmt: skip
 
 

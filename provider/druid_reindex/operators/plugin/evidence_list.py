@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +34,7 @@ from druid_reindex.evidence.parts import State
 from druid_reindex.evidence.report import Level, worst
 from druid_reindex.evidence.report_findings import findings_of
 from druid_reindex.evidence.report_html import style
-from druid_reindex.evidence.report_night import mark_of
+from druid_reindex.evidence.report_night import mark_of, mark_of_trail
 from druid_reindex.evidence.report_read import read_packs
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
@@ -67,8 +67,9 @@ _INDEX = """\
 {% for mark in marks %}<p class="mark">{{ mark }}</p>
 {% endfor %}
 <h1>Evidence of nights</h1>
-<p>The runs that left a pack and that you may read, the latest first. Their packs were verified for this list. A \
-report verifies them once more when it is opened, and that you opened it is written down beside them.</p>
+<p>The runs that left a pack and that you may read, the latest first. Their packs were verified when this list first \
+showed them, and are again when a file of theirs is another one. A report verifies them each time, and that you opened \
+it is written down beside them.</p>
 </header>
 <main id="content" tabindex="-1">
 {% if runs %}
@@ -77,17 +78,18 @@ report verifies them once more when it is opened, and that you opened it is writ
 <caption id="runs-caption">Runs {{ first }} to {{ first + (runs | length) - 1 }}</caption>
 <thead>
 <tr><th scope="col">State</th><th scope="col">Run</th><th scope="col">Findings</th><th scope="col">Still to come</th>\
-<th scope="col">Not read</th><th scope="col">Look at</th></tr>
+<th scope="col">Not read</th></tr>
 </thead>
 <tbody>
 {% for run in runs %}
 <tr><td class="level {{ run.brief.level }}">{{ run.brief.level.word }}</td>\
-<th scope="row">{{ run.run_id }}<br><span class="of">{{ run.dag_id }}</span></th>\
+<th scope="row">{{ run.run_id }}<br><span class="of">{{ run.dag_id }}</span><ul class="links">\
+{% for word, address in run.links %}<li>\
+<a href="{{ address }}" aria-label="{{ word }} of {{ run.run_id }}">{{ word }}</a></li>{% endfor %}</ul></th>\
 {% if run.brief.why_not %}<td colspan="3">Its packs could not be read: {{ run.brief.why_not }}</td>{% else %}\
 <td>{% if run.brief.findings %}<a href="{{ run.path }}#findings-first">{{ run.brief.findings }}</a>{% else %}none\
 {% endif %}</td><td>{{ run.brief.pending or "nothing" }}</td><td>{{ run.brief.unread or "nothing" }}</td>{% endif %}\
-<td><ul class="links">{% for word, address in run.links %}\
-<li><a href="{{ address }}" aria-label="{{ word }} of {{ run.run_id }}">{{ word }}</a></li>{% endfor %}</ul></td></tr>
+</tr>
 {% endfor %}
 </tbody>
 </table>
@@ -234,7 +236,8 @@ def _brief(store: LockedStore | str, place: Place) -> Brief:
         return Brief(Level.AMBER, why_not=store)
     try:
         (folder,) = s3_folders(store, S3Uri.parse(place["uri"]))
-        return _briefs().of(folder)
+        found = _briefs().of(folder)
+        return replace(found, mark=found.mark or mark_of_trail(place.get("trail")))
     except DruidReindexError as error:
         return Brief(Level.AMBER, why_not=str(error))
 

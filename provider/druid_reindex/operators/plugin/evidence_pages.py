@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -22,10 +23,11 @@ from fastapi.responses import HTMLResponse
 from druid_reindex.clients.evidence_folders import EvidenceFolder, s3_folders
 from druid_reindex.errors import DruidReindexError, NotFoundError
 from druid_reindex.evidence.access import Access
+from druid_reindex.evidence.lineage import READS, WRITES, Names
 from druid_reindex.evidence.report import Report
 from druid_reindex.evidence.report_csv import csv_files
 from druid_reindex.evidence.report_html import html
-from druid_reindex.evidence.report_night import night_report
+from druid_reindex.evidence.report_night import mark_of_trail, night_report
 from druid_reindex.evidence.report_pdf import pdf
 from druid_reindex.evidence.report_read import Evidence, read_packs
 from druid_reindex.evidence.report_task import TaskOfRun, task_report
@@ -80,7 +82,8 @@ def verify_page(dag_id: str, run_id: str, user: GetUserDep) -> Response:
     def shown(place: Place) -> Response:
         folder = _folder(place)
         evidence = _read(folder, user, "verified in Airflow")
-        return _page(verify_report(folder.where, evidence, _known_key(place)), _beside(dag_id, run_id))
+        made = verify_report(folder.where, evidence, _known_key(place))
+        return _page(_marked(made, place), _beside(dag_id, run_id))
 
     return _answer(dag_id, run_id, shown)
 
@@ -88,13 +91,15 @@ def verify_page(dag_id: str, run_id: str, user: GetUserDep) -> Response:
 def task_page(dag_id: str, run_id: str, task_id: str, map_index: int, user: GetUserDep) -> Response:
     """What one task has read, written and called, and what CloudTrail says of it; also before there is a pack."""
     task = TaskOfRun(dag_id, run_id, task_id, map_index)
-    datasets = pages.told(dag_id, run_id, task_id, DATASETS_KEY, map_index=map_index) or {}
+    datasets, links = _datasets(task), _beside(dag_id, run_id)
+    if _place(dag_id, run_id) is None:
+        return _page(task_report(task, datasets, None), links)
 
-    def shown(place: Place | None) -> Response:
-        evidence = _read(_folder(place), user, f"task {task.name} in Airflow") if place is not None else None
-        return _page(task_report(task, datasets, evidence), _beside(dag_id, run_id))
+    def shown(place: Place) -> Response:
+        evidence = _read(_folder(place), user, f"task {task.name} in Airflow")
+        return _page(_marked(task_report(task, datasets, evidence), place), links)
 
-    return shown(None) if _place(dag_id, run_id) is None else _answer(dag_id, run_id, shown)
+    return _answer(dag_id, run_id, shown)
 
 
 def run_path(dag_id: str, run_id: str) -> str:
@@ -148,7 +153,22 @@ def _read(folder: EvidenceFolder, user: BaseUser, how: str) -> Evidence:
 def _night(place: Place, user: BaseUser, how: str) -> Report:
     folder = _folder(place)
     evidence, keys = _read(folder, user, how), folder.keys()
-    return night_report(evidence, [read_sign_off(each, keys) for each in folder.sign_offs()])
+    made = night_report(evidence, [read_sign_off(each, keys) for each in folder.sign_offs()])
+    return _marked(made, place)
+
+
+def _marked(made: Report, place: Place) -> Report:
+    """The report with the mark of the run's trail, also where the pack that tells of it was changed."""
+    return replace(made, mark=made.mark or mark_of_trail(place.get("trail")))
+
+
+def _datasets(task: TaskOfRun) -> Names:
+    """What the task told of its datasets; nothing where another kind of task told something else by that name."""
+    told = pages.told(task.dag_id, task.run_id, task.task_id, DATASETS_KEY, map_index=task.map_index)
+    if not isinstance(told, Mapping):
+        return {}
+    return {way: [pair for pair in told.get(way) or () if isinstance(pair, list) and len(pair) == 2]
+            for way in (READS, WRITES)}  # fmt: skip
 
 
 def _known_key(place: Place) -> KnownKey:

@@ -52,6 +52,7 @@ pre.state div {{ padding-left: 14ch; text-indent: -14ch; }}
 </main>
 </html>
 """
+_SAYS = {404: "Not here, or not yet", 502: "Not to be read now"}
 _MAY_READ_RUNS = [Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
 
 
@@ -91,7 +92,7 @@ def state_page(dag_id: str, run_id: str) -> HTMLResponse:
             404, f"The night has not failed, or not yet come to its {VERDICT_TASK}. Ask for its state: {ask}"
         )
     lines = "".join(f"<div>{escape(line)}</div>" for line in state.splitlines())  # a long one goes on below its text
-    return page(200, f'<pre class="state">{lines}</pre>')
+    return page(200, f'<h1>State of the night</h1>\n<pre class="state">{lines}</pre>')
 
 
 def told(dag_id: str, run_id: str, task_id: str, key: str, *, map_index: int | None = None) -> Any:
@@ -104,7 +105,7 @@ def told(dag_id: str, run_id: str, task_id: str, key: str, *, map_index: int | N
 
 def message(status: int, text: str) -> HTMLResponse:
     """A page that says ``text``, which is escaped."""
-    return page(status, f"<p>{escape(text)}</p>")
+    return page(status, f"<h1>{_SAYS[status]}</h1>\n<p>{escape(text)}</p>")
 
 
 def page(status: int, body: str) -> HTMLResponse:

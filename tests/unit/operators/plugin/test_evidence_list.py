@@ -118,6 +118,8 @@ def test_packs_that_were_changed_are_red_in_the_list_already(airflow: Airflow) -
     uri = FOLDER / "0000.jsonl"
     airflow.store.put(uri, airflow.store.get(uri).replace(b"BAA", b"XXX"), kms_key_arn="arn:k")
     assert "✗ red" in get().text
+    airflow.runs = [(DAG, RUN, PLACE | {"trail": "emulated"})]
+    assert "trail: emulated" in get().text
 
 
 def test_a_run_of_a_dag_that_the_user_may_not_read_is_not_there(airflow: Airflow) -> None:

@@ -22,6 +22,7 @@ from druid_reindex.errors import UnavailableError
 from druid_reindex.evidence.pack import ENVELOPE, KEY, LINES
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
+from druid_reindex.operators.links import DATASETS_KEY
 from druid_reindex.operators.plugin import LazyPages, evidence_pages, pages
 from told_nights import FOREIGN, confirmed, night
 from twins import FakeLockedStore, FakeSigner
@@ -186,7 +187,7 @@ def test_packs_are_not_green_where_kms_is_not_asked_or_has_another_key(
 
 
 def test_a_tasks_page_has_what_it_told_of_its_datasets_and_what_the_packs_say_of_its_calls(airflow: Airflow) -> None:
-    airflow.told[DAG, RUN, "reindex", "datasets"] = {"reads": [["s3://bucket", "unload/a"]], "writes": []}
+    airflow.told[DAG, RUN, "reindex", DATASETS_KEY] = {"reads": [["s3://bucket", "unload/a"]], "writes": []}
     answer = get(TASK)
     assert answer.status_code == 200
     assert "Task reindex[0]" in answer.text
@@ -194,6 +195,22 @@ def test_a_tasks_page_has_what_it_told_of_its_datasets_and_what_the_packs_say_of
     assert 'id="lineage-of-task"' in answer.text
     assert 'id="calls-of-task"' in answer.text
     assert [each["how"] for each in airflow.readings()] == ["task reindex[0] in Airflow"]
+
+
+@pytest.mark.parametrize("told", ["text", 3, [["a", "b"]], {"reads": [["a"], "ab", None], "writes": None}])
+def test_what_another_kind_of_task_has_told_by_that_name_is_no_dataset(told: Any, airflow: Airflow) -> None:
+    airflow.told[DAG, RUN, "plan", DATASETS_KEY] = told
+    answer = get(f"{REPORT}/tasks/plan/-1")
+    assert answer.status_code == 200
+    assert "moves no data" in answer.text
+
+
+def test_the_mark_of_an_emulated_trail_stays_where_the_pack_that_tells_of_it_was_changed(airflow: Airflow) -> None:
+    airflow.told[DAG, RUN, "evidence", "evidence_place"]["trail"] = "emulated"
+    uri = FOLDER / "0000.jsonl"
+    airflow.store.put(uri, airflow.store.get(uri).replace(b"BAA", b"XXX"), kms_key_arn="arn:k")
+    for path in (REPORT, f"{REPORT}/verify", TASK):
+        assert '<p class="mark">trail: emulated</p>' in get(path).text
 
 
 def test_a_tasks_page_before_its_run_has_left_a_pack(airflow: Airflow) -> None:
