@@ -173,10 +173,20 @@ def test_in_airflow_the_run_s_tab_is_the_report_and_each_task_links_to_its_own(a
             assert heading in seen.locator(":target").inner_text()
             assert "Task reindex[0]" in seen.locator("h1").inner_text()
             seen.close()
-        ui.page.goto(f"{ada.airflow.url}/plugin/druid-reindex-evidence-runs")
-        shown = ui.page.frame_locator("iframe").locator("h1")
-        assert shown.inner_text() == "Evidence of nights"
-        ui.picture("airflow-list")
+
+
+@pytest.mark.parametrize(("screen", "scheme"), LOOKS)
+def test_the_tab_and_the_list_are_there_on_any_screen_in_any_light(screen: str, scheme: str, ada: SignedIn) -> None:
+    run = f"dags/{DAG_ID}/runs/{quote(ada.airflow.runs[TOUCHED], safe='')}"
+    with ada.context(screen, scheme, scripts=True) as context:
+        ui = AirflowUi(context.new_page(), ada.airflow.url, PICTURES)
+        for name, path, heading in (
+            ("tab", f"{run}/plugin/druid-reindex-evidence", "Evidence of a night: patient_vitals"),
+            ("nav", "plugin/druid-reindex-evidence-runs", "Evidence of nights"),
+        ):
+            ui.page.goto(f"{ada.airflow.url}/{path}")
+            assert ui.page.frame_locator("iframe").locator("h1").inner_text() == heading
+            ui.picture(f"airflow-{name}-{screen}-{scheme}")
 
 
 def _followed(context: BrowserContext, url: str, link: str) -> Page:

@@ -95,7 +95,7 @@ it is written down beside them.</p>
 </table>
 </div>
 {% else %}
-<p class="nothing">None yet: a night leaves its pack at its end, where its boundary has evidence.</p>
+<p class="nothing">None yet that you may read: a night leaves its pack at its end, where its boundary has evidence.</p>
 {% endif %}
 {% if newer or older %}
 <nav aria-label="Pages">
