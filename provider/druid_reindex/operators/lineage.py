@@ -46,23 +46,6 @@ def told(task: NightOperator) -> OperatorLineage[Any, Any]:
         return OperatorLineage()
 
 
-def named(task: NightOperator) -> Names:
-    """Namespace and name of each dataset that the task has read and written; of none where that cannot be said.
-
-    It cannot for unloads where the extra ``openlineage`` is not installed, which reads their SQL.
-    """
-    try:
-        found = Lineage() if _is_idle(task) else task.lineage()
-    except ModuleNotFoundError as missing:
-        task.log.info("the task's page will name no datasets: %s", missing)
-        return {}
-    except Exception:
-        task.log.warning("the task's page will name no datasets; the task itself goes on", exc_info=True)
-        return {}
-    ways = {READS: found.inputs, WRITES: found.outputs}
-    return {way: sorted([each.name.namespace, each.name.name] for each in told) for way, told in ways.items()}
-
-
 def site_of(task: NightOperator) -> Site:
     """Where the datasets of the task's pipeline are. Raises ConfigurationError where the connection names no Druid."""
     settings = task.settings
@@ -136,3 +119,20 @@ def planned_of(rendered: Any) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def named(task: NightOperator) -> Names:
+    """Namespace and name of each dataset that the task has read and written; of none where that cannot be said.
+
+    It cannot for unloads where the extra ``openlineage`` is not installed, which reads their SQL.
+    """
+    try:
+        found = Lineage() if _is_idle(task) else task.lineage()
+    except ModuleNotFoundError as missing:
+        task.log.info("the task's page will name no datasets: %s", missing)
+        return {}
+    except Exception:
+        task.log.warning("the task's page will name no datasets; the task itself goes on", exc_info=True)
+        return {}
+    ways = {READS: found.inputs, WRITES: found.outputs}
+    return {way: sorted([each.name.namespace, each.name.name] for each in told) for way, told in ways.items()}
