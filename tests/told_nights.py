@@ -26,6 +26,7 @@ from druid_reindex.evidence.parts_trail import (
 from druid_reindex.evidence.report_read import Evidence, read_packs
 from druid_reindex.evidence.sign_off import Decision, SignOff
 from druid_reindex.evidence.verify import Files
+from druid_reindex.ports import SigningPort
 from twins import FakeSigner
 
 KEY_ARN = "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-4111-8111-111111111111"
@@ -132,11 +133,12 @@ def confirmed(*touched: Touched) -> dict[Kind, Part]:
     """What a supplement tells once CloudTrail has delivered."""
     first, last = "2026-10-06T06:30:01+00:00", "2026-10-06T06:49:40+00:00"
     calls = (
-        Calls("reindex[0] try 1", "elasticmapreduce.amazonaws.com", "AddJobFlowSteps", 2, 0, first, last),
-        Calls("plan try 1", "s3.amazonaws.com", "PutObject", 14, 1, first, "2026-10-06T06:31:44+00:00"),
+        Calls("reindex.0.1", "elasticmapreduce.amazonaws.com", "AddJobFlowSteps", 2, 0, first, last),
+        Calls("plan.-1.1", "s3.amazonaws.com", "PutObject", 14, 1, first, "2026-10-06T06:31:44+00:00"),
     )
     matches = (
-        Match("E1", "plan try 1", "s3.amazonaws.com", "PutObject", 14, first, last),
+        Match("E1", "reindex.0.1", "elasticmapreduce.amazonaws.com", "AddJobFlowSteps", 2, first, last),
+        Match("E1", "plan.-1.1", "s3.amazonaws.com", "PutObject", 14, first, last),
         Match("declared", "druid historicals", "s3.amazonaws.com", "GetObject", 24, first, last),
     )
     shares = (
@@ -147,20 +149,25 @@ def confirmed(*touched: Touched) -> dict[Kind, Part]:
     return {part.kind: part for part in map(told_by_trail, bodies)}
 
 
-def signed(found: Mapping[Kind, Part]) -> Pack:
+def signed(found: Mapping[Kind, Part], signer: SigningPort | None = None) -> Pack:
     """The signed pack of the parts."""
-    signer = FakeSigner()
+    signer = signer or FakeSigner()
     made = draft(found.values())
     return made.seal(signer.sign(made.signed), signer.public_key().fingerprint)
 
 
-def night(changes: Mapping[Kind, Part] | None = None, supplement: Mapping[Kind, Part] | None = None) -> list[Pack]:
+def night(
+    changes: Mapping[Kind, Part] | None = None,
+    supplement: Mapping[Kind, Part] | None = None,
+    title: Title = TITLE,
+    signer: SigningPort | None = None,
+) -> list[Pack]:
     """A run's first pack, with these parts instead of the good ones, and its supplement if there is one."""
-    first = signed(told() | dict(changes or {}))
+    first = signed(told(title) | dict(changes or {}), signer)
     if supplement is None:
         return [first]
-    title = replace(TITLE, sequence=1, made_at="2026-10-06T10:00:00+00:00")
-    return [first, signed(told(title, first.sha256) | dict(supplement))]
+    title = replace(title, sequence=1, made_at="2026-10-06T10:00:00+00:00")
+    return [first, signed(told(title, first.sha256) | dict(supplement), signer)]
 
 
 def evidence(found: Sequence[Pack]) -> Evidence:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from airflow_ui import AirflowUi
 from chromium import browser
 from druid_reindex.sandbox import airflow
 from real_sandbox import STEPS, VITALS, Sandbox
+
+# Airflow reads it, and makes the folder, when it is imported.
+_HOME = tempfile.TemporaryDirectory(prefix="druid-reindex-airflow-", ignore_cleanup_errors=True)
+os.environ.setdefault("AIRFLOW_HOME", _HOME.name)
 
 # The browser does not know the sandbox's CA.
 OPTIONS = {"viewport": {"width": 1400, "height": 1000}, "ignore_https_errors": True}

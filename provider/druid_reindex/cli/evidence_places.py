@@ -47,7 +47,7 @@ class Reader:
             return disk_folders(Path(place))
         from druid_reindex.clients.locked_store import LockedStore  # noqa: PLC0415  # boto3 is slow to import
 
-        return s3_folders(LockedStore(self.session, attempts=AWS_ATTEMPTS), S3Uri.parse(place))
+        return [*s3_folders(LockedStore(self.session, attempts=AWS_ATTEMPTS), S3Uri.parse(place))]
 
     def _of_all_sides(self) -> list[EvidenceFolder]:
         """Those of each side of the boundary that has had a night. Raises NotFoundError where none has."""

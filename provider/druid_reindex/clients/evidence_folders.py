@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 from uuid import UUID
 
 from druid_reindex.errors import ConfigurationError, NotFoundError, RefusedError
@@ -193,7 +193,7 @@ def disk_folders(place: Path) -> list[EvidenceFolder]:
     return [DiskFolder(each) for each in sorted(found)] or _none(str(place))
 
 
-def s3_folders(store: LockedStorePort, place: S3Uri) -> list[EvidenceFolder]:
+def s3_folders(store: LockedStorePort, place: S3Uri) -> list[S3Folder]:
     """The runs at or below ``place``, which may be a pack's file; NotFoundError when there is none."""
     folder, _, name = place.key.rpartition("/")
     asked = sequence_of(name)
@@ -207,7 +207,7 @@ def s3_folders(store: LockedStorePort, place: S3Uri) -> list[EvidenceFolder]:
     return [S3Folder(store, uri, tuple(files)) for uri, files in sorted(by_folder.items())] or _none(str(place))
 
 
-def _none(place: str) -> list[EvidenceFolder]:
+def _none(place: str) -> NoReturn:
     raise NotFoundError(
         "find a pack",
         resource=place,

@@ -7,7 +7,8 @@ OpenLineage's names (``lineage``), with its facets and ours (``lineage_facets``,
 supplement → a run below the night's (``lineage_trail``).
 Typed ``parts`` → ``chain``ed lines → a ``pack``, whose in-toto statement (``dsse``) somebody above signs → ``verify``,
 which names the first thing that was changed; a run's packs → ``report_read`` → one ``Report`` of a night
-(``report_night``) → page, PDF, tables. A trail's digests and log files as bytes → which of them are whole
+(``report_night``), of one of its tasks (``report_task``), or of whether the packs hold (``report_verify``) → page, PDF,
+tables. A trail's digests and log files as bytes → which of them are whole
 (``trail_chain``, ``trail_log``), the events in them that mention a run's keys (``trail_search``), whose they are
 (``attribution``, by ``run_facts``), and a journal of calls laid beside them, both ways (``reconcile``), which a
 supplement tells (``trail_parts``). A line of a log beside CloudTrail → an ``Act`` (``witness_hdfs``, ``witness_kdc``,

@@ -7,7 +7,7 @@ Source: https://openlineage.io/docs/spec/naming/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,12 @@ from druid_reindex.model.uri import S3Uri
 from druid_reindex.model.warehouse import Warehouse
 
 Facets = Mapping[str, Mapping[str, Any]]
+Names = Mapping[str, Sequence[Sequence[str]]]
+"""The datasets that a task ``reads`` and ``writes``, each by its namespace and its name."""
+
+READS, WRITES = "reads", "writes"
+LINEAGE_SECTION, CALLS_SECTION = "lineage-of-task", "calls-of-task"
+"""Where a task's own page tells of its datasets, and of its calls."""
 
 # The Data API names no port; clusters and workgroups listen here unless somebody says otherwise.
 # Source: https://docs.aws.amazon.com/redshift/latest/mgmt/managing-clusters-console.html

@@ -81,3 +81,32 @@ def shortened(text: str, most: int = 40) -> str:
     """``text``, its middle left out where it is longer than ``most`` characters."""
     head = (most - 1) // 2
     return text if len(text) <= most else f"{text[: most - 1 - head]}…{text[-head:]}"
+
+
+Lines: TypeAlias = tuple[str, ...]
+Flow: TypeAlias = tuple[Lines, Lines, Lines]
+_GAP_X, _GAP_Y, _MARGIN = 70.0, 16.0, 8.0
+
+
+def flow(name: str, title: str, says: str, rows: Sequence[Flow]) -> Figure:
+    """Rows of three boxes from left to right: what there was, what was done with it, what came of it."""
+    widths = [max(box_width(row[column]) for row in rows) for column in range(3)]
+    shapes: list[Shape] = []
+    y = _MARGIN
+    for row in rows:
+        shapes += _drawn(row, widths, y)
+        y += max(map(box_height, row)) + _GAP_Y
+    return Figure(name, title, says, sum(widths) + 2 * _GAP_X + 2 * _MARGIN, y, shapes)
+
+
+def _drawn(row: Flow, widths: Sequence[float], y: float) -> list[Shape]:
+    shapes: list[Shape] = []
+    middle = y + max(map(box_height, row)) / 2
+    x = _MARGIN
+    for lines, width, look in zip(row, widths, (Look.DASHED, Look.PLAIN, Look.STRONG), strict=True):
+        height = box_height(lines)
+        if shapes:
+            shapes.append(Line(x - _GAP_X, middle, x, middle))
+        shapes.append(Box(x, middle - height / 2, width, height, lines, look))
+        x += width + _GAP_X
+    return shapes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from druid_reindex.evidence.parts import Kind, State
@@ -18,7 +18,7 @@ UNCONFIRMED = "unconfirmed"
 def findings_of(evidence: Evidence) -> list[Finding]:
     """Every finding, in the order in which the parts tell them."""
     return [
-        *_changed(evidence),
+        *changed_finding(evidence),
         *_tasks(evidence),
         *_judged(evidence, Kind.POSTURE),
         *_judged(evidence, Kind.ATTESTATION),
@@ -27,11 +27,12 @@ def findings_of(evidence: Evidence) -> list[Finding]:
         *_objects(evidence),
         *trail_findings(evidence),
         *witness_findings(evidence),
-        *_untold(evidence),
+        *untold_findings(evidence),
     ]
 
 
-def _changed(evidence: Evidence) -> Iterator[Finding]:
+def changed_finding(evidence: Evidence) -> Iterator[Finding]:
+    """The finding that a pack was changed, where one was."""
     if evidence.changed is not None:
         yield Finding(
             Level.RED, f"The evidence was changed: {evidence.changed.found}. {evidence.changed.means}",
@@ -87,17 +88,20 @@ def _objects(evidence: Evidence) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _untold(evidence: Evidence) -> Iterator[Finding]:
+def untold_findings(evidence: Evidence, kinds: Collection[Kind] = tuple(Kind)) -> Iterator[Finding]:
+    """A finding for each part of these kinds that could not be read, or is still to come."""
     for word in evidence.untold(State.UNREAD):
-        yield Finding(
-            Level.AMBER, f"The part {word.kind} could not be read: {word.why}", word.pack,
-            "Read it yourself where it lies: what could not be read is neither good nor bad",
-        )  # fmt: skip
+        if word.kind in kinds:
+            yield Finding(
+                Level.AMBER, f"The part {word.kind} could not be read: {word.why}", word.pack,
+                "Read it yourself where it lies: what could not be read is neither good nor bad",
+            )  # fmt: skip
     for word in evidence.untold(State.PENDING):
-        yield Finding(
-            Level.AMBER, f"The part {word.kind} is still to come: {word.why}", word.pack,
-            "Open the report again after the next supplement; until then the night is not fully told",
-        )  # fmt: skip
+        if word.kind in kinds:
+            yield Finding(
+                Level.AMBER, f"The part {word.kind} is still to come: {word.why}", word.pack,
+                "Open the report again after the next supplement; until then the night is not fully told",
+            )  # fmt: skip
 
 
 def documents(stored: Mapping[str, Any] | None) -> Mapping[str, Any]:

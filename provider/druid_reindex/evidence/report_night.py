@@ -50,7 +50,7 @@ def night_report(evidence: Evidence, sign_offs: Sequence[SignOff | Doubtful] = (
         title=f"Evidence of a night: {run.get('datasource', 'unknown datasource')}",
         level=level,
         verdict=_VERDICTS[level].format(red=red, all=len(findings)),
-        made_of=_made_of(evidence),
+        made_of=made_of(evidence),
         mark=mark_of(evidence),
         sections=(
             Section("blind", "What this report cannot see", (*unseen(evidence), *BLIND, *_untold(evidence))),
@@ -70,18 +70,23 @@ def night_report(evidence: Evidence, sign_offs: Sequence[SignOff | Doubtful] = (
             ),
             Section("checks", "What was checked", (_CHECKS,), (_rules(evidence), _judged(evidence), _tasks(evidence))),
             Section("parts", "What the packs tell", tables=(_parts(evidence),)),
-            _proof(evidence),
+            proof(evidence, _signatures(evidence)),
         ),
     )  # fmt: skip
 
 
 def mark_of(evidence: Evidence) -> str:
     """What must stand on every page; empty where CloudTrail itself was read."""
-    trail = evidence.told(Kind.RUN).get("trail", "")
+    return mark_of_trail(evidence.told(Kind.RUN).get("trail"))
+
+
+def mark_of_trail(trail: str | None) -> str:
+    """The mark of a trail by that name."""
     return f"trail: {EMULATED}" if trail == EMULATED else ""
 
 
-def _made_of(evidence: Evidence) -> str:
+def made_of(evidence: Evidence) -> str:
+    """Which packs are told of."""
     if not evidence.packs:
         return "no pack that is as it was signed"
     last = evidence.packs[-1].title
@@ -177,18 +182,22 @@ def _part(evidence: Evidence, kind: Kind) -> tuple[str, str, str]:
     return (word.state.value, word.why, word.pack) if word is not None else ("unread", "no pack could be read", "none")
 
 
-def _proof(evidence: Evidence) -> Section:
+def _signatures(evidence: Evidence) -> Table:
     rows = [(each.title.name, each.sha256, each.fingerprint, each.title.made_at) for each in evidence.packs]
     if evidence.changed is not None:
         rows.append((evidence.changed.where, "changed", evidence.changed.found, "unknown"))
-    table = Table(
+    return Table(
         "signatures", "Packs whose signature, chain and lines were verified when this report was made",
         ("Pack", "SHA-256 of its lines", "Fingerprint of the key", "Signed at (UTC)"), rows,
         "No pack is as it was signed.",
     )  # fmt: skip
+
+
+def proof(evidence: Evidence, *tables: Table) -> Section:
+    """How anybody verifies the last of the packs, below ``tables``."""
     stem = evidence.packs[-1].title.stem if evidence.packs else "0000"
     says = _PROOF.format(envelope=stem + ENVELOPE, key=stem + KEY, lines=stem + LINES)
-    return Section("proof", "Proof, and how to verify it yourself", (says,), (table,), commands=commands(stem))
+    return Section("proof", "Proof, and how to verify it yourself", (says,), tables, commands=commands(stem))
 
 
 def commands(stem: str) -> tuple[str, ...]:

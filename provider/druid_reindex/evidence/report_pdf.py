@@ -7,7 +7,8 @@ Source: https://docs.reportlab.com/reportlab/userguide/ch5_platypus/
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final, assert_never
 from xml.sax.saxutils import escape
@@ -20,7 +21,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, TableStyle
+from reportlab.platypus import CondPageBreak, KeepTogether, LongTable, Paragraph, SimpleDocTemplate, TableStyle
 
 from druid_reindex.evidence.report import Cell, Report, Section, Table, text
 from druid_reindex.evidence.report_figure import LINE_UNITS, PADDING_UNITS, Box, Figure, Label, Line, Look, Shape
@@ -31,7 +32,11 @@ _PALE: Final = Color(0.95, 0.95, 0.95)
 _MARGIN = 16 * mm
 _WIDTH = landscape(A4)[0] - 2 * _MARGIN - 12  # the frame's own padding
 _SPELLED = {"✗": "x", "✓": "+", "→": "->", "\n": " "}
-_NARROW, _WIDE = 13, 44
+_WIDE, _WORD = 44, 15  # characters: of a text that counts for its column's width, of a word that is kept whole
+_SIZE, _SMALL_SIZE, _MOST_COLUMNS = 7.0, 6.0, 9
+_CHARACTER = 0.6  # of the size of the font
+_ROOM = 32 * mm  # a heading needs so much below it, or begins the next page
+_INSTANT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?\+00:00$")
 
 
 def pdf(report: Report) -> bytes:
@@ -39,8 +44,8 @@ def pdf(report: Report) -> bytes:
     written = io.BytesIO()
     document = SimpleDocTemplate(
         written, pagesize=landscape(A4), leftMargin=_MARGIN, rightMargin=_MARGIN, topMargin=_MARGIN,
-        bottomMargin=_MARGIN, title=report.title, subject=report.made_of, author="druid-reindex", lang="en",
-        displayDocTitle=1, pageCompression=1,
+        bottomMargin=_MARGIN, title=report.title, subject=report.made_of, author="druid-reindex",
+        creator="druid-reindex", lang="en", displayDocTitle=1, pageCompression=1,
     )  # fmt: skip
     document.build(list(_story(report)), canvasmaker=_numbered(report.title, report.mark))
     return written.getvalue()
@@ -55,18 +60,26 @@ def _story(report: Report) -> Iterator[Any]:
 
 
 def _section(section: Section) -> Iterator[Any]:
-    yield _Heading(section.title, section.name)
-    for line in section.says:
-        yield _paragraph(f"• {line}" if len(section.says) > 1 else line, "plain")
+    head = [_Heading(section.title, section.name)]
+    head += [_paragraph(f"• {line}" if len(section.says) > 1 else line, "plain") for line in section.says]
     if section.figure is not None:
-        yield _paragraph(section.figure.title, "strong")
-        yield _drawing(section.figure)
+        yield KeepTogether([*head, _paragraph(section.figure.title, "strong"), _drawing(section.figure)])
+    else:
+        yield CondPageBreak(_ROOM + 14 * mm + 6 * mm * len(section.says))
+        yield from head
     for table in section.tables:
-        yield _paragraph(table.caption if table.rows else f"{table.caption}: {table.nothing}", "strong")
-        if table.rows:
-            yield _table(table)
+        yield from _captioned(table)
     for line in section.commands:
         yield _paragraph(line, "command")
+
+
+def _captioned(table: Table) -> Iterator[Any]:
+    if table.rows:
+        yield CondPageBreak(_ROOM)
+        yield _paragraph(table.caption, "strong")
+        yield _table(table)
+    else:
+        yield _paragraph(f"{table.caption}: {table.nothing}", "strong")
 
 
 class _Heading(Paragraph):  # type: ignore[misc]
@@ -84,8 +97,9 @@ class _Heading(Paragraph):  # type: ignore[misc]
 
 
 def _table(table: Table) -> LongTable:
-    head = [_paragraph(column, "head") for column in table.columns]
-    rows = [[_paragraph(text(cell), "cell") for cell in row] for row in table.rows]
+    small = "-small" if len(table.columns) > _MOST_COLUMNS else ""
+    head = [_paragraph(column, f"head{small}") for column in table.columns]
+    rows = [[_paragraph(_cell(cell), f"cell{small}") for cell in row] for row in table.rows]
     drawn = LongTable([head, *rows], colWidths=_widths(table), repeatRows=1, spaceAfter=4 * mm)
     drawn.setStyle(TableStyle([
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
@@ -96,11 +110,21 @@ def _table(table: Table) -> LongTable:
     return drawn
 
 
+def _cell(cell: Cell) -> str:
+    """The cell's text; an instant of UTC with a space, at which it may break."""
+    return _INSTANT.sub(r"\1 \2", text(cell))
+
+
 def _widths(table: Table) -> list[float]:
-    """Widths by the longest text of each column, so that ids break less often than sentences."""
-    columns: list[Sequence[Cell]] = [list(each) for each in zip(table.columns, *table.rows, strict=True)]
-    longest = [min(max(_NARROW, *(len(text(cell)) for cell in column)), _WIDE) for column in columns]
-    return [_WIDTH * each / sum(longest) for each in longest]
+    """Widths in which short words stay whole; what is left goes to the columns by the length of their texts."""
+    columns = [[*map(_cell, each)] for each in zip(table.columns, *table.rows, strict=True)]
+    whole = [max(len(word) for cell in column for word in cell.split() or [""] if len(word) <= _WORD) + 2
+             for column in columns]  # fmt: skip
+    more = [min(max(map(len, column)), _WIDE) for column in columns]
+    size = _SMALL_SIZE if len(columns) > _MOST_COLUMNS else _SIZE
+    left = max(_WIDTH / (_CHARACTER * size) - sum(whole), 0)
+    shares = [fixed + left * wanted / sum(more) for fixed, wanted in zip(whole, more, strict=True)]
+    return [_WIDTH * each / sum(shares) for each in shares]
 
 
 def _drawing(figure: Figure) -> Drawing:
@@ -149,14 +173,17 @@ def _paragraph(line: str, style: str) -> Paragraph:
 def _styles() -> dict[str, ParagraphStyle]:
     _glyphs()
     plain: dict[str, Any] = {"fontName": _PLAIN, "fontSize": 9, "leading": 12.5, "splitLongWords": 1}
-    small = plain | {"fontSize": 7, "leading": 9}
+    small = plain | {"fontSize": _SIZE, "leading": 9}
+    smaller = plain | {"fontSize": _SMALL_SIZE, "leading": 7.5}
     wanted = {
         "title": plain | {"fontName": _BOLD, "fontSize": 18, "leading": 24},
-        "heading": plain | {"fontName": _BOLD, "fontSize": 13, "leading": 18, "spaceBefore": 14, "keepWithNext": 1},
-        "strong": plain | {"fontName": _BOLD, "spaceBefore": 6, "spaceAfter": 2, "keepWithNext": 1},
+        "heading": plain | {"fontName": _BOLD, "fontSize": 13, "leading": 18, "spaceBefore": 14},
+        "strong": plain | {"fontName": _BOLD, "spaceBefore": 6, "spaceAfter": 2},
         "plain": plain | {"spaceAfter": 3},
         "head": small | {"fontName": _BOLD},
         "cell": small,
+        "head-small": smaller | {"fontName": _BOLD},
+        "cell-small": smaller,
         "command": small | {"backColor": _PALE, "leftIndent": 4, "spaceAfter": 2},
     }
     return {name: ParagraphStyle(name, **style) for name, style in wanted.items()}
@@ -186,6 +213,7 @@ def _numbered(title: str, mark: str) -> type:
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
             self._kept: list[dict[str, Any]] = []
+            self.showOutline()
 
         def showPage(self) -> None:  # noqa: N802  # the library's name
             """Keep the page."""

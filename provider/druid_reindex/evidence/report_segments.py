@@ -8,19 +8,9 @@ from typing import Any
 
 from druid_reindex.evidence.parts import Kind
 from druid_reindex.evidence.report import Cell, Table
-from druid_reindex.evidence.report_figure import (
-    Box,
-    Figure,
-    Line,
-    Look,
-    Shape,
-    box_height,
-    box_width,
-    shortened,
-)
+from druid_reindex.evidence.report_figure import Figure, Flow, Lines, flow, shortened
 from druid_reindex.evidence.report_read import Evidence
 
-_GAP_X, _GAP_Y, _MARGIN = 70.0, 16.0, 8.0
 _MOST_VERSIONS, _MOST_BATCHES = 3, 12
 UNREAD = "no version in the id"
 
@@ -73,24 +63,14 @@ def lineage_figure(evidence: Evidence) -> Figure | None:
     if not batches:
         return None
     rows = [_row(evidence, batch) for batch in batches[:_MOST_BATCHES]]
-    widths = [max(box_width(row[column]) for row in rows) for column in range(3)]
-    shapes: list[Shape] = []
-    y = _MARGIN
-    for row in rows:
-        shapes += _drawn(row, widths, y)
-        y += max(map(box_height, row)) + _GAP_Y
     left = len(batches) - len(rows)
     said = [f"{'; '.join(before)} → {'; '.join(batch)} → {'; '.join(after)}" for before, batch, after in rows]
     more = [f"{left} more batches are in the table below"] if left else []
-    width = sum(widths) + 2 * _GAP_X + 2 * _MARGIN
     title = "Lineage: what served before, the batch that rebuilt it, what served after"
-    return Figure("lineage", title, ". ".join([*said, *more]), width, y, shapes)
+    return flow("lineage", title, ". ".join([*said, *more]), rows)
 
 
-_Lines = tuple[str, ...]
-
-
-def _row(evidence: Evidence, batch: Mapping[str, Any]) -> tuple[_Lines, _Lines, _Lines]:
+def _row(evidence: Evidence, batch: Mapping[str, Any]) -> Flow:
     datasource = str(evidence.told(Kind.RUN).get("datasource", ""))
     chunks = {version_of(each)[0] for each in (*batch["before"], *batch["after"])}
     job = (f"batch {batch['number']}", f"{len(chunks)} time chunks" if len(chunks) != 1 else "1 time chunk")
@@ -98,26 +78,13 @@ def _row(evidence: Evidence, batch: Mapping[str, Any]) -> tuple[_Lines, _Lines, 
     return before, job, _versions(datasource, batch["after"], "nothing serves after")
 
 
-def _versions(datasource: str, ids: Iterable[str], nothing: str) -> _Lines:
+def _versions(datasource: str, ids: Iterable[str], nothing: str) -> Lines:
     counted = Counter(version_of(each)[1] for each in ids)
     if not counted:
         return (shortened(datasource), nothing)
     told = [f"{shortened(version)} ({count})" for version, count in sorted(counted.items())]
     more = [f"and {len(told) - _MOST_VERSIONS} more versions"] if len(told) > _MOST_VERSIONS else []
     return (shortened(datasource), *told[:_MOST_VERSIONS], *more)
-
-
-def _drawn(row: tuple[_Lines, _Lines, _Lines], widths: Sequence[float], y: float) -> list[Shape]:
-    shapes: list[Shape] = []
-    middle = y + max(map(box_height, row)) / 2
-    x = _MARGIN
-    for lines, width, look in zip(row, widths, (Look.DASHED, Look.PLAIN, Look.STRONG), strict=True):
-        height = box_height(lines)
-        if shapes:
-            shapes.append(Line(x - _GAP_X, middle, x, middle))
-        shapes.append(Box(x, middle - height / 2, width, height, lines, look))
-        x += width + _GAP_X
-    return shapes
 
 
 def _batches(evidence: Evidence) -> Sequence[Mapping[str, Any]]:

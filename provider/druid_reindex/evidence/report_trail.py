@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from druid_reindex.evidence.parts import Kind
 from druid_reindex.evidence.parts_trail import Unexplained
@@ -42,12 +42,19 @@ WORKSHEET = (
 )  # fmt: skip
 
 
-def trail_findings(evidence: Evidence) -> Iterator[Finding]:
+Wanted: TypeAlias = Callable[[Mapping[str, Any]], bool]
+
+
+def _any(_each: Mapping[str, Any]) -> bool:
+    return True
+
+
+def trail_findings(evidence: Evidence, wanted: Wanted = _any) -> Iterator[Finding]:
     """A finding for each thing that CloudTrail and the journal disagree in; what is not logged is none."""
     for each in _touched(evidence):
         verdict = each["verdict"]
         level = _LEVELS.get(verdict)
-        if level is not None:
+        if level is not None and wanted(each):
             times = f"{each['count']} times" if each["count"] != 1 else "once"
             did = f"{each['principal']}: {each['event_source']} {each['operation']}, {times}{_mark(each)}"
             yield Finding(level, f"{_SAYS[verdict]}: {did}", each["resource"], _REMEDIES[verdict])
@@ -55,34 +62,56 @@ def trail_findings(evidence: Evidence) -> Iterator[Finding]:
 
 def touched_tables(evidence: Evidence) -> list[Table]:
     """Who touched what: the night by task, confirmed events by who made them, and what nobody explains."""
+    return [calls_table(evidence), matches_table(evidence), worksheet(evidence)]
+
+
+def task_tables(evidence: Evidence, unit: str) -> list[Table]:
+    """The calls of one task, what CloudTrail confirms of them, and what it does not; ``unit`` is as ``reindex.0``."""
+    return [
+        calls_table(evidence, lambda each: is_of(each["task"], unit)),
+        matches_table(evidence, lambda each: is_of(each["who"], unit)),
+        worksheet(evidence, lambda each: is_of(each["principal"], unit)),
+    ]
+
+
+def is_of(task: str, unit: str) -> bool:
+    """Whether the journal's ``task``, such as ``reindex.0.2``, is a try of the unit ``reindex.0``."""
+    return task.rpartition(".")[0] == unit
+
+
+def calls_table(evidence: Evidence, wanted: Wanted = _any) -> Table:
+    """Our calls by task and operation."""
     calls = [
         (each["task"], each["event_source"], each["operation"], each["count"], each["failed"], *_times(each))
         for each in evidence.told(Kind.JOURNAL).get("calls", ())
+        if wanted(each)
     ]
+    return Table(
+        "calls", "Our own calls, as the journal has them",
+        ("Task", "Service", "Operation", "Calls", "Failed", "First (UTC)", "Last (UTC)"), calls,
+        _nothing(evidence, Kind.JOURNAL),
+    )  # fmt: skip
+
+
+def matches_table(evidence: Evidence, wanted: Wanted = _any) -> Table:
+    """Events that are explained, by the strength of the match."""
     matches = [
         (each["how"], each["who"], each["event_source"], each["operation"], each["count"], *_times(each))
         for each in evidence.told(Kind.MATCHES).get("matches", ())
+        if wanted(each)
     ]
-    return [
-        Table(
-            "calls", "Our own calls, as the journal has them",
-            ("Task", "Service", "Operation", "Calls", "Failed", "First (UTC)", "Last (UTC)"), calls,
-            _nothing(evidence, Kind.JOURNAL),
-        ),
-        Table(
-            "matches", "What CloudTrail confirms, by the strength of the match",
-            ("How", "Task or actor", "Service", "Operation", "Events", "First (UTC)", "Last (UTC)"), matches,
-            _nothing(evidence, Kind.MATCHES),
-        ),
-        worksheet(evidence),
-    ]  # fmt: skip
+    return Table(
+        "matches", "What CloudTrail confirms, by the strength of the match",
+        ("How", "Task or actor", "Service", "Operation", "Events", "First (UTC)", "Last (UTC)"), matches,
+        _nothing(evidence, Kind.MATCHES),
+    )  # fmt: skip
 
 
-def worksheet(evidence: Evidence) -> Table:
+def worksheet(evidence: Evidence, wanted: Wanted = _any) -> Table:
     """Each object or key that somebody touched without an explanation; rows and patients where they were measured."""
     return Table(
-        "unexplained", "What nobody explains", WORKSHEET, [_worksheet_row(each) for each in _touched(evidence)],
-        _nothing(evidence, Kind.FINDINGS),
+        "unexplained", "What nobody explains", WORKSHEET,
+        [_worksheet_row(each) for each in _touched(evidence) if wanted(each)], _nothing(evidence, Kind.FINDINGS),
     )  # fmt: skip
 
 

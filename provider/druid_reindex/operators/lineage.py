@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from druid_reindex.evidence import lineage_facets as facets
+from druid_reindex.evidence.lineage import READS, WRITES, DatasetName, Lineage, Names, RunName, druid_namespace
 from druid_reindex.evidence.lineage import Dataset as Told
-from druid_reindex.evidence.lineage import DatasetName, Lineage, RunName, druid_namespace
 from druid_reindex.evidence.lineage_tasks import Site
 from druid_reindex.model.identity import digest
 from druid_reindex.model.transfer import Unload
@@ -179,3 +179,20 @@ def planned_of(rendered: Any) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def named(task: NightOperator) -> Names:
+    """Namespace and name of each dataset that the task has read and written; of none where that cannot be said.
+
+    It cannot for unloads where the extra ``openlineage`` is not installed, which reads their SQL.
+    """
+    try:
+        found = Lineage() if _is_idle(task) else task.lineage()
+    except ModuleNotFoundError as missing:
+        task.log.info("the task's page will name no datasets: %s", missing)
+        return {}
+    except Exception:
+        task.log.warning("the task's page will name no datasets; the task itself goes on", exc_info=True)
+        return {}
+    ways = {READS: found.inputs, WRITES: found.outputs}
+    return {way: sorted([each.name.namespace, each.name.name] for each in told) for way, told in ways.items()}

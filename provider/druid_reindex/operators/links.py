@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
+from druid_reindex.evidence.lineage import CALLS_SECTION, LINEAGE_SECTION, Names
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.model.uri import Arn, S3Uri
 from druid_reindex.operators import connection_types
+from druid_reindex.operators.plugin import PREFIX
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -27,6 +29,7 @@ PLAN_PAGE_KEY = "plan_page"
 PLAN_TAB = "druid-reindex-plan"
 EVIDENCE_PLACE_KEY = "evidence_place"
 EVIDENCE_TAB = "druid-reindex-evidence"
+DATASETS_KEY = "lineage_datasets"
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-us-gov": "console.amazonaws-us-gov.com",
@@ -95,13 +98,30 @@ class EvidenceLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The tab's address; empty where the task's boundary keeps no evidence."""
-        settings = getattr(operator, "settings", None)
-        if settings is None or settings.boundary.evidence is None:
-            return ""
-        return evidence_url(ti_key.dag_id, ti_key.run_id)
+        return evidence_url(ti_key.dag_id, ti_key.run_id) if _keeps_evidence(operator) else ""
 
 
-NIGHT_LINKS = (EvidenceLink(),)
+class LineageLink(BaseOperatorLink):
+    """Which data the task has read and written."""
+
+    name = "Lineage"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002
+        """The place on the task's own page."""
+        return task_url(ti_key, LINEAGE_SECTION)
+
+
+class CloudTrailLink(BaseOperatorLink):
+    """The task's calls, and what CloudTrail says of them."""
+
+    name = "CloudTrail matches"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The place on the task's own page; empty where its boundary keeps no evidence."""
+        return task_url(ti_key, CALLS_SECTION) if _keeps_evidence(operator) else ""
+
+
+NIGHT_LINKS = (EvidenceLink(), LineageLink(), CloudTrailLink())
 PLAN_LINKS = (PlanLink(), DruidDatasourceLink(), *NIGHT_LINKS)
 CLUSTER_LINKS = (EmrClusterLink(), *NIGHT_LINKS)
 REINDEX_LINKS = (DruidTaskLink(), JobLogLink(), EmrClusterLink(), DruidDatasourceLink(), *NIGHT_LINKS)
@@ -118,9 +138,20 @@ def tell_plan(context: Context, settings: NightSettings, page_uri: S3Uri) -> Non
 
 
 def tell_evidence(context: Context, settings: NightSettings, folder: S3Uri) -> None:
-    """Keep where the run's packs lie for the tab to read."""
+    """Keep where the run's packs lie, which key signs them and whose trail it is, for the pages to read."""
     place = {"uri": str(folder), "aws_conn_id": settings.aws_conn_id, "region": settings.boundaries.region}
+    if settings.boundary.evidence is not None:
+        place |= {
+            "signing_key_arn": settings.boundary.evidence.signing_key_arn,
+            "trail": settings.boundary.evidence.trail.value,
+        }
     context["ti"].xcom_push(EVIDENCE_PLACE_KEY, place)
+
+
+def tell_datasets(context: Context, datasets: Names) -> None:
+    """Keep the names of the datasets that the task has read and written for its page to read."""
+    if any(datasets.values()):
+        context["ti"].xcom_push(DATASETS_KEY, datasets)
 
 
 def tell_cluster(context: Context, settings: NightSettings, cluster_id: str) -> None:
@@ -174,12 +205,27 @@ def evidence_url(dag_id: str, run_id: str) -> str:
     return _tab_url(dag_id, run_id, EVIDENCE_TAB)
 
 
+def task_url(ti: Any, section: str) -> str:
+    """A section of the task's own page, below the path of Airflow's ``base_url``, without its host."""
+    parts = (quote(each, safe="") for each in (ti.dag_id, ti.run_id, "tasks", ti.task_id, str(ti.map_index)))
+    return f"{airflow_path()}{PREFIX}/evidence/{'/'.join(parts)}#{section}"
+
+
 def _tab_url(dag_id: str, run_id: str, tab: str) -> str:
+    return f"{airflow_path()}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}/plugin/{tab}"
+
+
+def airflow_path() -> str:
+    """The path that Airflow is served under; empty for none."""
     from airflow.sdk.configuration import conf  # noqa: PLC0415
 
     base = conf.get("api", "base_url", fallback="") or ""
-    path = "/" + base.partition("://")[2].partition("/")[2].strip("/")
-    return f"{path.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}/plugin/{tab}"
+    return f"/{base.partition('://')[2].partition('/')[2].strip('/')}".rstrip("/")
+
+
+def _keeps_evidence(operator: Any) -> bool:
+    settings = getattr(operator, "settings", None)
+    return settings is not None and settings.boundary.evidence is not None
 
 
 def cluster_url(partition: str, region: str, cluster_id: str) -> str:

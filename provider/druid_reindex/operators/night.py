@@ -19,7 +19,7 @@ from druid_reindex.model.attempt import NOT_MAPPED, Attempt
 from druid_reindex.model.identity import RunId, digest
 from druid_reindex.operators import connections, links
 from druid_reindex.operators.journalling import Keeping, journalling
-from druid_reindex.operators.lineage import told
+from druid_reindex.operators.lineage import named, told
 from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import document, names
@@ -106,6 +106,7 @@ class NightOperator(BaseOperator):
             self._tell_calls(context)
             raise
         self._tell_calls(context)
+        links.tell_datasets(context, named(self))
         return self.returned
 
     def _tell_calls(self, context: Context) -> None:

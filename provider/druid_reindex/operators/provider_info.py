@@ -84,6 +84,8 @@ def get_provider_info() -> dict[str, Any]:
                 "PlanLink",
                 "DataDocsLink",
                 "EvidenceLink",
+                "LineageLink",
+                "CloudTrailLink",
             )
         ],
     }

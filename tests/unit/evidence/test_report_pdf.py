@@ -43,6 +43,7 @@ def test_title_language_and_outline(report: Report) -> None:
     assert document.metadata is not None
     assert document.metadata.title == report.title
     assert document.trailer["/Root"]["/Lang"] == "en"
+    assert document.trailer["/Root"]["/PageMode"] == "/UseOutlines"
     titles = [entry["/Title"] for entry in document.outline if isinstance(entry, dict)]
     assert titles == [section.title for section in report.sections]
 
@@ -72,3 +73,18 @@ def test_a_very_long_table_and_a_word_without_end(report: Report) -> None:
     long = Table("long", "Long", ("a", "b"), [(number, "x" * 4000) for number in range(60)])
     section = replace(report.sections[1], tables=(long,), figure=None)
     assert len(read(replace(report, sections=(section,))).pages) > 5
+
+
+def test_words_of_a_wide_table_are_not_broken(report: Report) -> None:
+    wide = Table("wide", "Wide", [f"Considerable {n}" for n in range(12)], [["2026-10-06T09:12:44+00:00"] * 12])
+    section = replace(report.sections[1], tables=(wide,), figure=None)
+    words = "".join(page.extract_text() for page in read(replace(report, sections=(section,))).pages).split()
+    assert words.count("Considerable") == 12
+    assert words.count("2026-10-06") == 12
+
+
+def test_no_page_is_left_half_empty_before_a_table_that_can_be_divided(report: Report) -> None:
+    long = Table("long", "Long", ("a", "b"), [(f"row {number}", "x") for number in range(60)])
+    section = replace(report.sections[1], tables=(long,), figure=None)
+    first = read(replace(report, sections=(section,))).pages[0].extract_text()
+    assert "row 20" in first

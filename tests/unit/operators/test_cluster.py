@@ -48,7 +48,7 @@ def test_both_tasks_link_to_the_cluster(world: World) -> None:
     cluster_id = up(world)["cluster_id"]
     down(world)
     for task, operator in (("cluster_up", LaunchEmrClusterOperator), ("cluster_down", TerminateEmrClusterOperator)):
-        cluster_link, evidence_link = operator.operator_extra_links
+        cluster_link, evidence_link, *_ = operator.operator_extra_links
         assert isinstance(evidence_link, EvidenceLink)
         assert world.xcoms[task, cluster_link.xcom_key].endswith(f"/clusterDetails/{cluster_id}")
 

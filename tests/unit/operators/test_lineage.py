@@ -22,6 +22,7 @@ from druid_reindex.operators import connections
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
 from druid_reindex.operators.export import ExportSegmentsOperator
 from druid_reindex.operators.lineage import asset_dataset, looked_at, namespace, planned_of, run_name, tell_trail
+from druid_reindex.operators.links import DATASETS_KEY
 from druid_reindex.operators.night import NIGHT_KEY, PLAN_TASK, NightOperator
 from druid_reindex.operators.plan import PlanNightOperator
 from druid_reindex.operators.prepare import TokeniseFilesOperator
@@ -182,6 +183,32 @@ def test_what_goes_wrong_is_logged_once_and_stops_nothing(
     told = task.get_openlineage_facets_on_start()
     assert (told.inputs, told.outputs, told.run_facets) == ([], [], {})
     assert capsys.readouterr().out.count("no lineage is told") == 1
+
+
+def test_each_tasks_page_names_the_datasets_that_its_events_name(world: World) -> None:
+    events = whole_night(world)
+    for task_id in ("unload_claims", "prepare_claims", "reindex", "load_snapshot"):
+        ended = next(each for each in reversed(events) if each["job"]["name"] == task_id)
+        assert world.xcoms[task_id, DATASETS_KEY] == {
+            way: sorted([each["namespace"], each["name"]] for each in ended[side])
+            for way, side in (("reads", "inputs"), ("writes", "outputs"))
+        }
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(ModuleNotFoundError("No module named 'openlineage_sql'"), "openlineage_sql"),
+                        (ValueError("a defect"), "goes on")],
+)  # fmt: skip
+def test_a_task_whose_datasets_cannot_be_named_goes_on_without(
+    error: Exception, said: str, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_task: NightOperator) -> None:
+        raise error
+
+    monkeypatch.setattr(PlanNightOperator, "lineage", fail)
+    assert world.run(make(PlanNightOperator, "plan"))
+    assert said in capsys.readouterr().out
+    assert ("plan", DATASETS_KEY) not in world.xcoms
 
 
 @pytest.mark.parametrize("rendered", [None, "", "{{ ti }}", "null", "[]", "3"])

@@ -14,6 +14,7 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
 
 from druid_reindex import operators
+from druid_reindex.evidence.lineage import CALLS_SECTION, LINEAGE_SECTION
 from druid_reindex.model.evidence_place import EvidencePlace
 from druid_reindex.model.pipeline import Submission
 from druid_reindex.model.uri import S3Uri
@@ -58,7 +59,8 @@ def shown(task: Task, link: BaseOperatorLink) -> str:
 
 
 def test_a_link_that_was_not_told_is_empty() -> None:
-    assert {shown(Task(), link) for link in links.REINDEX_LINKS + links.PLAN_LINKS + links.NIGHT_LINKS} == {""}
+    told = [link for link in links.REINDEX_LINKS + links.PLAN_LINKS if isinstance(link, links.ToldLink)]
+    assert {shown(Task(), link) for link in told} == {""}
     key = SimpleNamespace(dag_id="d", task_id="t", run_id="r", try_number=1, map_index=-1)
     assert links.PlanLink().get_link(None, ti_key=key) == ""
 
@@ -140,12 +142,33 @@ def test_each_task_leads_to_the_runs_evidence_where_its_boundary_keeps_some() ->
         assert links.EvidenceLink().get_link(operator, ti_key=key) == wanted
 
 
-def test_every_task_of_a_night_has_the_link() -> None:
+def test_each_task_leads_to_its_own_lineage_and_to_what_cloudtrail_says_of_its_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conf, "get", lambda *_names, **_options: "https://example.org/airflow/")
+    place = EvidencePlace(uri="s3://bucket/e", kms_key_arn=EVIDENCE_KEY, signing_key_arn=EVIDENCE_KEY)
+    key = SimpleNamespace(dag_id="d", task_id="group.reindex", run_id="manual__1+0", try_number=2, map_index=3)
+    page = "/airflow/druid-reindex/evidence/d/manual__1%2B0/tasks/group.reindex/3"
+    for kept, matches in ((place, f"{page}#{CALLS_SECTION}"), (None, "")):
+        operator = SimpleNamespace(settings=SimpleNamespace(boundary=SimpleNamespace(evidence=kept)))
+        assert links.LineageLink().get_link(operator, ti_key=key) == f"{page}#{LINEAGE_SECTION}"
+        assert links.CloudTrailLink().get_link(operator, ti_key=key) == matches
+
+
+def test_the_names_of_a_tasks_datasets_are_kept_for_its_page() -> None:
+    task = Task()
+    links.tell_datasets(task.context, {"reads": [], "writes": []})
+    assert task.told == {}
+    links.tell_datasets(task.context, {"reads": [["s3://bucket", "a"]], "writes": []})
+    assert task.told[links.DATASETS_KEY]["reads"] == [["s3://bucket", "a"]]
+
+
+def test_every_task_of_a_night_has_the_links() -> None:
     for module in pkgutil.iter_modules(operators.__path__):
         importlib.import_module(f"{operators.__name__}.{module.name}")
     kinds = list(descendants(NightOperator))
     assert len(kinds) > 10
-    assert all(links.NIGHT_LINKS[0] in each.operator_extra_links for each in kinds)
+    assert all(link in each.operator_extra_links for each in kinds for link in links.NIGHT_LINKS)
 
 
 def descendants(kind: type[NightOperator]) -> Iterator[type[NightOperator]]:
@@ -154,11 +177,13 @@ def descendants(kind: type[NightOperator]) -> Iterator[type[NightOperator]]:
         yield from descendants(each)
 
 
-def test_where_the_packs_lie_is_kept_for_the_tab() -> None:
+def test_where_the_packs_lie_and_what_signs_them_is_kept_for_the_pages() -> None:
     task = Task()
     links.tell_evidence(task.context, SETTINGS, S3Uri("bucket", "e/packs/v/r"))
+    assert SETTINGS.boundary.evidence is not None
     assert task.told[links.EVIDENCE_PLACE_KEY] == {
         "uri": "s3://bucket/e/packs/v/r", "aws_conn_id": SETTINGS.aws_conn_id, "region": "us-east-1",
+        "signing_key_arn": SETTINGS.boundary.evidence.signing_key_arn, "trail": "emulated",
     }  # fmt: skip
 
 
@@ -176,5 +201,8 @@ def test_each_partition_has_its_console(partition: str, host: str) -> None:
 
 
 def test_the_provider_names_every_link() -> None:
-    told = {f"{kind.__module__}.{kind.__name__}" for kind in [*links.ToldLink.__subclasses__(), links.EvidenceLink]}
+    told = {
+        f"{kind.__module__}.{kind.__name__}"
+        for kind in [*links.ToldLink.__subclasses__(), *map(type, links.NIGHT_LINKS)]
+    }
     assert set(get_provider_info()["extra-links"]) == told

@@ -1,9 +1,10 @@
-"""What Airflow's UI shows beside its own pages: a run's plan, state and evidence as tabs, and the runs with evidence.
+"""What Airflow's UI shows beside its own pages: a run's plan, state and evidence as tabs, each task's, and all runs'.
 
 In → out: a signed-in user's request for a run → a page without scripts, for who may read the DAG.
 May import ``operators.connections`` and what lies below; the pages and all they need are imported by the first
 request, because each of Airflow's processes imports this module. What it costs: the api-server reads plan and packs
-from S3 through the pipeline's AWS connection, and writes there who has read a pack.
+from S3 through the pipeline's AWS connection, asks KMS for a public key, and writes in S3 who has read a pack; the list
+of runs reads 25 runs' packs at once, and again only what has changed since.
 
 Source: https://airflow.apache.org/docs/apache-airflow/3.3.2/administration-and-deployment/plugins.html
 """

@@ -19,6 +19,7 @@ from fastapi.responses import HTMLResponse
 
 from druid_reindex.errors import DruidReindexError, NotFoundError
 from druid_reindex.evidence.night_state import VERDICT_TASK
+from druid_reindex.evidence.report_html import style
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
 from druid_reindex.operators.callbacks import NIGHT_STATE
@@ -38,27 +39,33 @@ _FRAME = """\
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>Druid reindex</title>
 <style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem 1rem; color: #1d2430; }}
-pre {{ font: 14px/1.6 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }}
-pre div {{ padding-left: 14ch; text-indent: -14ch; }}
+{style}
+pre.state {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+pre.state div {{ padding-left: 14ch; text-indent: -14ch; }}
 </style>
+<main>
 {body}
+</main>
 </html>
 """
+_SAYS = {404: "Not here, or not yet", 502: "Not to be read now"}
 _MAY_READ_RUNS = [Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
 
 
 @cache
 def application() -> FastAPI:
     """The pages; without FastAPI's own documentation, whose pages need scripts of other hosts."""
-    from druid_reindex.operators.plugin.evidence_pages import register  # noqa: PLC0415  # it is made of this module
+    from druid_reindex.operators.plugin import evidence_list, evidence_pages  # noqa: PLC0415  # they use this module
 
     pages = FastAPI(title="Druid reindex", openapi_url=None)
     pages.get("/plans/{dag_id}/{run_id}", dependencies=_MAY_READ_RUNS)(plan_page)
     pages.get("/states/{dag_id}/{run_id}", dependencies=_MAY_READ_RUNS)(state_page)
-    register(pages, _MAY_READ_RUNS)
+    evidence_list.register(pages)
+    evidence_pages.register(pages, _MAY_READ_RUNS)
     return pages
 
 
@@ -85,12 +92,12 @@ def state_page(dag_id: str, run_id: str) -> HTMLResponse:
             404, f"The night has not failed, or not yet come to its {VERDICT_TASK}. Ask for its state: {ask}"
         )
     lines = "".join(f"<div>{escape(line)}</div>" for line in state.splitlines())  # a long one goes on below its text
-    return page(200, f"<pre>{lines}</pre>")
+    return page(200, f'<h1>State of the night</h1>\n<pre class="state">{lines}</pre>')
 
 
-def told(dag_id: str, run_id: str, task_id: str, key: str) -> Any:
-    """What the run's task told under ``key``; None when it told nothing."""
-    query = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=task_id, key=key, limit=1)
+def told(dag_id: str, run_id: str, task_id: str, key: str, *, map_index: int | None = None) -> Any:
+    """What the run's task, or one of its mapped instances, told under ``key``; None when it told nothing."""
+    query = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=task_id, key=key, map_indexes=map_index, limit=1)
     with create_session(scoped=False) as session:
         found = session.scalars(query).first()
         return None if found is None else XComModel.deserialize_value(found)
@@ -98,9 +105,9 @@ def told(dag_id: str, run_id: str, task_id: str, key: str) -> Any:
 
 def message(status: int, text: str) -> HTMLResponse:
     """A page that says ``text``, which is escaped."""
-    return page(status, f"<p>{escape(text)}</p>")
+    return page(status, f"<h1>{_SAYS[status]}</h1>\n<p>{escape(text)}</p>")
 
 
 def page(status: int, body: str) -> HTMLResponse:
     """A page of ``body``, which is HTML."""
-    return HTMLResponse(_FRAME.format(body=body), status_code=status, headers=HEADERS)
+    return HTMLResponse(_FRAME.format(style=style(), body=body), status_code=status, headers=HEADERS)

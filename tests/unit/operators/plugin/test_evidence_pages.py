@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from airflow.api_fastapi.core_api import security
+from airflow.sdk.exceptions import AirflowNotFoundException
 from pypdf import PdfReader
 
 import packs
@@ -21,6 +22,7 @@ from druid_reindex.errors import UnavailableError
 from druid_reindex.evidence.pack import ENVELOPE, KEY, LINES
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators import connections
+from druid_reindex.operators.links import DATASETS_KEY
 from druid_reindex.operators.plugin import LazyPages, evidence_pages, pages
 from told_nights import FOREIGN, confirmed, night
 from twins import FakeLockedStore, FakeSigner
@@ -28,7 +30,9 @@ from twins import FakeLockedStore, FakeSigner
 DAG, OTHER, RUN = "nightly_reindex__patient_vitals", "nightly_reindex__claims", "manual__2026-10-06T00:00:00+00:00"
 FOLDER = S3Uri("drx-evidence-111122223333", f"phi/packs/patient_vitals/{packs.RUN}")
 REPORT = f"/evidence/{DAG}/{RUN}"
-KINDS = ["", "/report.pdf", "/tables.zip"]
+TASK = f"{REPORT}/tasks/reindex/0"
+KINDS = ["", "/report.pdf", "/tables.zip", "/verify", "/tasks/reindex/0"]
+SIGNING_KEY = "arn:aws:kms:us-east-1:111122223333:key/33333333-3333-4333-8333-333333333333"
 
 
 @dataclass
@@ -38,16 +42,10 @@ class Airflow:
     allowed: set[str] = field(default_factory=lambda: {DAG})
     told: dict[tuple[str, ...], Any] = field(default_factory=dict)
     store: FakeLockedStore = field(default_factory=FakeLockedStore)
-    runs: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    kms: dict[str, FakeSigner] = field(default_factory=lambda: {SIGNING_KEY: FakeSigner()})
 
     def is_authorized_dag(self, *, method: str, access_entity: Any, details: Any, user: Any) -> bool:  # noqa: ARG002
         return method == "GET" and access_entity.value == "RUN" and details.id in self.allowed
-
-    def get_authorized_dag_ids(self, *, user: Any, method: str) -> set[str]:  # noqa: ARG002
-        return {DAG, OTHER}
-
-    def packs_of(self, dag_ids: Any) -> list[tuple[str, str, dict[str, Any]]]:
-        return [each for each in self.runs if each[0] in dag_ids]
 
     def readings(self) -> list[dict[str, Any]]:
         return [json.loads(body) for uri, (body, _) in sorted(self.store.objects.items()) if "/access/" in uri.key]
@@ -57,18 +55,15 @@ class Airflow:
 def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
     world = Airflow()
     world.told[DAG, RUN, "evidence", "evidence_place"] = {
-        "uri": str(FOLDER), "aws_conn_id": "aws_phi", "region": "us-east-1",
+        "uri": str(FOLDER), "aws_conn_id": "aws_phi", "region": "us-east-1", "signing_key_arn": SIGNING_KEY,
     }  # fmt: skip
     for pack in night(supplement=confirmed(FOREIGN)):
         for suffix, body in ((LINES, pack.lines), (ENVELOPE, pack.envelope), (KEY, FakeSigner().public_key().pem)):
             world.store.put(FOLDER / f"{pack.title.stem}{suffix}", body, kms_key_arn="arn:k")
     monkeypatch.setattr(security, "get_auth_manager", lambda: world)
-    monkeypatch.setattr(evidence_pages, "get_auth_manager", lambda: world)
-    no_team = SimpleNamespace(get_team_name=lambda _dag_id: None)
-    monkeypatch.setattr(security, "DagModel", no_team)
-    monkeypatch.setattr(evidence_pages, "DagModel", no_team)
-    monkeypatch.setattr(evidence_pages, "stored_packs", world.packs_of)
-    monkeypatch.setattr(pages, "told", lambda *where: world.told.get(where))
+    monkeypatch.setattr(security, "DagModel", SimpleNamespace(get_team_name=lambda _dag_id: None))
+    monkeypatch.setattr(pages, "told", lambda *where, map_index=None: world.told.get(where))
+    monkeypatch.setattr(connections, "signer", lambda _conn_id, _region, arn: world.kms[arn])
     monkeypatch.setattr(connections, "locked_store", lambda _conn_id, _region: world.store)
     pages.application().dependency_overrides[security.get_user] = lambda: SimpleNamespace(get_name=lambda: "ada")
     yield world
@@ -114,22 +109,23 @@ def test_who_may_not_read_the_dags_runs_sees_nothing_and_is_not_written_down(kin
     assert airflow.readings() == []
 
 
-@pytest.mark.parametrize("path", ["/evidence", *(REPORT + kind for kind in KINDS)])
+@pytest.mark.parametrize("path", [REPORT + kind for kind in KINDS])
 def test_nobody_is_shown_anything_without_signing_in(path: str, airflow: Airflow) -> None:
     pages.application().dependency_overrides.clear()
     assert get(path).status_code == 401
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_shown_where_the_reading_cannot_be_written_down(
-    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+    kind: str, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_arguments: Any, **_named: Any) -> str:
         raise UnavailableError("write an object", resource="s3://x", came_back="HTTP 503", remedy="wait")
 
     monkeypatch.setattr(airflow.store, "put_if", refuse)
-    answer = get(REPORT)
+    answer = get(REPORT + kind)
     assert answer.status_code == 502
-    assert "analytics/jo" not in answer.text
+    assert b"analytics/jo" not in answer.content
 
 
 def test_a_run_without_a_pack_and_one_whose_packs_are_gone(airflow: Airflow) -> None:
@@ -148,18 +144,93 @@ def test_changed_packs_are_shown_as_such(airflow: Airflow) -> None:
     assert "The evidence was changed" in answer.text
 
 
-def test_the_list_has_the_runs_that_the_user_may_read(airflow: Airflow) -> None:
-    told = {"pending": ["matches"], "unread": [], "findings": {"red": 0, "amber": 3, "green": 0}}
-    airflow.runs = [(DAG, RUN, told), (OTHER, "scheduled__1", told), (DAG, "<script>", {})]
-    answer = get("/evidence")
+def test_each_page_leads_to_the_runs_others_below_airflows_own_path(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence_pages, "airflow_path", lambda: "/airflow")
+    own = f"/airflow/druid-reindex/evidence/{DAG}/manual__2026-10-06T00%3A00%3A00%2B00%3A00"
+    for path in (REPORT, f"{REPORT}/verify", TASK):
+        answer = get(path).text
+        for end in ("", "/verify", "/report.pdf", "/tables.zip"):
+            assert f'href="{own}{end}"' in answer
+        assert 'href="/airflow/druid-reindex/evidence"' in answer
+
+
+def test_packs_are_verified_with_the_key_that_kms_has_and_that_is_written_down(airflow: Airflow) -> None:
+    answer = get(f"{REPORT}/verify")
     assert answer.status_code == 200
-    assert f'href="evidence/{DAG}/manual__2026-10-06T00%3A00%3A00%2B00%3A00"' in answer.text
-    assert "3 amber" in answer.text
-    assert "matches" in answer.text
-    assert OTHER not in answer.text
-    assert "<script>" not in answer.text
+    assert "✓ green" in answer.text
+    assert "the key that KMS has for this deployment today" in answer.text
+    assert [each["how"] for each in airflow.readings()] == ["verified in Airflow"]
+
+
+def test_a_changed_pack_is_named_by_its_first_changed_field(airflow: Airflow) -> None:
+    uri = FOLDER / "0000.jsonl"
+    airflow.store.put(uri, airflow.store.get(uri).replace(b"BAA", b"XXX"), kms_key_arn="arn:k")
+    answer = get(f"{REPORT}/verify")
+    assert "✗ red" in answer.text
+    assert "field body.reference" in answer.text
+
+
+def test_packs_are_not_green_where_kms_is_not_asked_or_has_another_key(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: Any) -> FakeSigner:
+        raise UnavailableError("read a public key", resource=SIGNING_KEY, came_back="HTTP 503", remedy="wait")
+
+    place = airflow.told[DAG, RUN, "evidence", "evidence_place"]
+    monkeypatch.setattr(connections, "signer", refuse)
+    assert "! amber" in (unread := get(f"{REPORT}/verify").text)
+    assert "HTTP 503" in unread
+    del place["signing_key_arn"]
+    assert "has not told which key it is" in get(f"{REPORT}/verify").text
+
+
+def test_a_tasks_page_has_what_it_told_of_its_datasets_and_what_the_packs_say_of_its_calls(airflow: Airflow) -> None:
+    airflow.told[DAG, RUN, "reindex", DATASETS_KEY] = {"reads": [["s3://bucket", "unload/a"]], "writes": []}
+    answer = get(TASK)
+    assert answer.status_code == 200
+    assert "Task reindex[0]" in answer.text
+    assert "unload/a" in answer.text
+    assert 'id="lineage-of-task"' in answer.text
+    assert 'id="calls-of-task"' in answer.text
+    assert [each["how"] for each in airflow.readings()] == ["task reindex[0] in Airflow"]
+
+
+@pytest.mark.parametrize("told", ["text", 3, [["a", "b"]], {"reads": [["a"], "ab", None], "writes": None}])
+def test_what_another_kind_of_task_has_told_by_that_name_is_no_dataset(told: Any, airflow: Airflow) -> None:
+    airflow.told[DAG, RUN, "plan", DATASETS_KEY] = told
+    answer = get(f"{REPORT}/tasks/plan/-1")
+    assert answer.status_code == 200
+    assert "moves no data" in answer.text
+
+
+def test_the_mark_of_an_emulated_trail_stays_where_the_pack_that_tells_of_it_was_changed(airflow: Airflow) -> None:
+    airflow.told[DAG, RUN, "evidence", "evidence_place"]["trail"] = "emulated"
+    uri = FOLDER / "0000.jsonl"
+    airflow.store.put(uri, airflow.store.get(uri).replace(b"BAA", b"XXX"), kms_key_arn="arn:k")
+    for path in (REPORT, f"{REPORT}/verify", TASK):
+        assert '<p class="mark">trail: emulated</p>' in get(path).text
+
+
+def test_a_tasks_page_before_its_run_has_left_a_pack(airflow: Airflow) -> None:
+    airflow.told.clear()
+    answer = get(TASK)
+    assert answer.status_code == 200
+    assert "left no pack yet" in answer.text
     assert airflow.readings() == []
 
 
-def test_an_empty_list_says_so(airflow: Airflow) -> None:
-    assert "None yet" in get("/evidence").text
+def test_a_connection_that_is_gone_is_told(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_conn_id: str, _region: str) -> FakeLockedStore:
+        raise AirflowNotFoundException("The conn_id `aws_phi` isn't defined")
+
+    monkeypatch.setattr(connections, "locked_store", missing)
+    answer = get(REPORT)
+    assert answer.status_code == 502
+    assert "aws_phi" in answer.text
+
+
+@pytest.mark.parametrize("index", ["x", "0/more"])
+def test_a_map_index_that_is_none(index: str, airflow: Airflow) -> None:
+    assert get(f"{REPORT}/tasks/reindex/{index}").status_code in {404, 422}
