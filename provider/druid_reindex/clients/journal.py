@@ -27,12 +27,10 @@ from uuid import uuid4
 
 from druid_reindex.errors import UnavailableError
 from druid_reindex.model.attempt import Attempt
-from druid_reindex.model.journal import JournalledCall, to_line
+from druid_reindex.model.journal import FOLDER, SUFFIX, JournalledCall, to_line
 from druid_reindex.model.uri import S3Uri
 
 SPOOL_VARIABLE = "DRUID_REINDEX_SPOOL"
-FOLDER = "journal"
-SUFFIX = ".jsonl"
 _writing: ContextVar[Journal | None] = ContextVar("writing", default=None)
 
 
