@@ -100,7 +100,7 @@ def confirmed(*touched: Touched) -> dict[Kind, Part]:
     """What a supplement tells once CloudTrail has delivered."""
     first, last = "2026-10-06T06:30:01+00:00", "2026-10-06T06:49:40+00:00"
     calls = (
-        Calls("reindex[0] try 1", "elasticmapreduce.amazonaws.com", "AddJobFlowSteps", 2, 0, first, last),
+        Calls("reindex.0.1", "elasticmapreduce.amazonaws.com", "AddJobFlowSteps", 2, 0, first, last),
         Calls("plan try 1", "s3.amazonaws.com", "PutObject", 14, 1, first, "2026-10-06T06:31:44+00:00"),
     )
     matches = (
