@@ -36,11 +36,15 @@ _writing: ContextVar[Journal | None] = ContextVar("writing", default=None)
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Who asks, where their journal belongs (``runs_uri``, of a boundary), and the account that is asked."""
+    """Who asks, where their journal belongs (``runs_uri``, of a boundary), and the account that is asked.
+
+    It lies below ``folder``, which for the triggers and the command line is the deployment's id, else below the run's.
+    """
 
     attempt: Attempt
     runs_uri: str
     account: str
+    folder: str = ""
 
 
 class Journal:
@@ -50,7 +54,7 @@ class Journal:
         self.attempt, self.account = binding.attempt, binding.account
         self.run, self.task = str(self.attempt.run), self.attempt.task
         self._spool = spool or spool_folder()
-        self.path = spooled(self._spool, binding.runs_uri) / f"{self.run}.{_file_name(self.attempt)}"
+        self.path = spooled(self._spool, binding.runs_uri) / f"{binding.folder or self.run}.{_file_name(self.attempt)}"
         self._lock = Lock()
         self._file: int | None = None
         self._closed = False
