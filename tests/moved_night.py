@@ -11,6 +11,7 @@ from druid_reindex.model.pipeline_file import load_pipeline
 from druid_reindex.model.segment import Segment
 from druid_reindex.model.uri import S3Uri
 from night_world import DAY, ROOT, SETTINGS, World, measured
+from step_commands import spec_of
 from twins import FakeDruid, FakeEmr, FakeStore, segment
 from warehouse import KEY, Warehouse
 
@@ -36,8 +37,7 @@ class MovingCluster(FakeEmr):
         step = super().describe_step(cluster_id, step_id)
         if step.state is StepState.COMPLETED and step_id not in self.done:
             self.done.add(step_id)
-            arguments = self.added[int(step_id[2:]) - 1]["HadoopJarStep"]["Args"]
-            self._leave(next(S3Uri.parse(each) for each in arguments if each.endswith("spec.json")))
+            self._leave(spec_of(self.added[int(step_id[2:]) - 1]))
         return step
 
     def _leave(self, place: S3Uri) -> None:

@@ -8,10 +8,9 @@ from typing import Any
 
 from druid_reindex.model.cluster import Step, StepState
 from druid_reindex.model.uri import S3Uri
+from step_commands import spec_of
 from twins import FakeEmr, FakeStore
 from warehouse import KEY
-
-ADDRESS = 1  # of a step's spec, among the arguments
 
 
 @dataclass
@@ -36,12 +35,11 @@ class Sieving(FakeEmr):
 
     def spec_of(self, step_id: str) -> S3Uri:
         """Where the step's spec is."""
-        return S3Uri.parse(self.added[int(step_id[2:]) - 1]["HadoopJarStep"]["Args"][ADDRESS])
+        return spec_of(self.added[int(step_id[2:]) - 1])
 
     def specs(self) -> list[dict[str, Any]]:
         """What the steps were told, in their order."""
-        places = [S3Uri.parse(step["HadoopJarStep"]["Args"][ADDRESS]) for step in self.added]
-        return [json.loads(self.store.get(place)) for place in places]
+        return [json.loads(self.store.get(spec_of(step))) for step in self.added]
 
     def _leave(self, place: S3Uri) -> None:
         spec = json.loads(self.store.get(place))

@@ -37,7 +37,7 @@ def call(number: int, at: datetime = NIGHT, **changes: Any) -> AwsCall:
     made: dict[str, Any] = {
         "attempted_at": at, "event_source": "s3.amazonaws.com", "operation": "PutObject", "region": "us-east-1",
         "account": ACCOUNT, "access_key_id": ACCESS_KEY, "request_id": f"REQ{number:013d}", "status": 200,
-        "error_code": None, "resources": (f"{DATA}/druid/segments/{number}",), "run": RUN, "task": "reindex[0] try 1",
+        "error_code": None, "resources": (f"{DATA}/druid/segments/{number}",), "run": RUN, "task": "reindex.0.1",
     }  # fmt: skip
     return AwsCall(**made | changes)
 

@@ -19,7 +19,7 @@ from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.pipeline import Pipeline, Submission
 from druid_reindex.model.profile import ClusterProfile
 from druid_reindex.model.uri import Arn, S3Uri
-from druid_reindex.plan.emr import INSTALL_DRUID
+from druid_reindex.plan.emr import INSTALL_DRUID, JOURNALLED_SCRIPT
 from druid_reindex.plan.jdbc import PROGRAM
 from druid_reindex.plan.jdbc import SCRIPT as JDBC_SCRIPT
 from druid_reindex.plan.tokens import SCRIPT as TOKENISE_SCRIPT
@@ -158,7 +158,7 @@ def encrypted_buckets(wanted: Mapping[str, str], found: Mapping[str, BucketEncry
 
 def wanted_artifacts(pipeline: Pipeline, boundaries: Boundaries, profile: ClusterProfile) -> list[S3Uri]:
     """The objects that a cluster of this pipeline reads when it starts."""
-    paths = [script.path for script in profile.bootstrap]
+    own, paths = [script.path for script in profile.bootstrap], list[str]()
     if pipeline.submit is Submission.EMR_STEP or pipeline.exports:
         paths += [INSTALL_DRUID.path, INDEX_SCRIPT, EXPORT_SCRIPT, DRUID_ARCHIVE, f"{DRUID_ARCHIVE}.sha256"]
     if any(unload.tokens for unload in pipeline.unloads):
@@ -166,7 +166,9 @@ def wanted_artifacts(pipeline: Pipeline, boundaries: Boundaries, profile: Cluste
     if sources := {unload.jdbc.database for unload in pipeline.unloads if unload.jdbc is not None}:
         databases = boundaries.of(pipeline.classification).databases
         paths += [JDBC_SCRIPT, PROGRAM, *(jar.path for name in sorted(sources) for jar in databases[name].jars)]
-    return [S3Uri.parse(boundaries.artifacts_uri) / path for path in paths]
+    if paths:
+        paths.append(JOURNALLED_SCRIPT)
+    return [S3Uri.parse(boundaries.artifacts_uri) / path for path in (*own, *paths)]
 
 
 def present_artifacts(found: Mapping[S3Uri, bool]) -> Outcome:

@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
+from druid_reindex.cli.journalling import command_journal
 from druid_reindex.cli.nights import CONFIGS, PIPELINES, ConfigsOption, Desk, JsonOption, PipelinesOption
 from druid_reindex.clients.leases import LeaseShelf
 from druid_reindex.clients.night_facts import Sources
 from druid_reindex.errors import ConflictError
+from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.lease import Lease, to_json
 
 app = typer.Typer(no_args_is_help=True, help="Who may write a datasource: one run at a time, across all deployments.")
@@ -29,7 +31,10 @@ def show(
 ) -> None:
     """Say who holds the lease of PIPELINE's datasource, since when and until when. Changes nothing."""
     desk = Desk(pipelines, configs)
-    with desk.sources() as sources:
+    with (
+        desk.sources() as sources,
+        command_journal(desk.boundaries, [_boundary(desk, pipeline)], "lease show", sources.store, mutates=False),
+    ):
         found = _shelf(desk, sources, pipeline).read()
     if as_document:
         typer.echo(json.dumps(json.loads(to_json(found)) if found else None, indent=2))
@@ -54,7 +59,10 @@ def break_(
     and first ends what this one had started on Druid and EMR. To stop a run that lives, use `druid-reindex abort`.
     """
     desk = Desk(pipelines, configs)
-    with desk.sources() as sources:
+    with (
+        desk.sources() as sources,
+        command_journal(desk.boundaries, [_boundary(desk, pipeline)], "lease break", sources.store, mutates=True),
+    ):
         shelf = _shelf(desk, sources, pipeline)
         seen = shelf.read()
         if seen is None or not seen.is_open or owner not in {None, seen.run_id}:
@@ -89,6 +97,10 @@ def _state(lease: Lease, now: datetime) -> str:
     if now >= lease.free_at:
         return "free for the next run, not given back by"
     return f"{'broken, free' if lease.broken else 'held, free'} at {_shown(lease.free_at)} at the latest"
+
+
+def _boundary(desk: Desk, name: str) -> Boundary:
+    return desk.boundary(desk.pipeline(name))
 
 
 def _shelf(desk: Desk, sources: Sources, name: str) -> LeaseShelf:

@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from druid_reindex.cli.journalling import command_journal
 from druid_reindex.cli.nights import CONFIGS, PIPELINES, ConfigsOption, Desk, JsonOption, airflow_api
 from druid_reindex.clients.leftovers import Leftovers
 from druid_reindex.clients.night_facts import Sources
 from druid_reindex.errors import DruidReindexError
-from druid_reindex.model.boundary import Boundaries
+from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.pipeline import Classification
 from druid_reindex.plan.orphans import Ages, Orphan
@@ -61,7 +62,10 @@ def orphans(
     now = datetime.now(UTC)
     grace, keep = timedelta(minutes=grace_minutes), timedelta(days=keep_days)
     ages = Ages(grace, grace, keep, keep)
-    with desk.sources() as sources:
+    with (
+        desk.sources() as sources,
+        command_journal(desk.boundaries, _boundaries(desk.boundaries), "orphans", sources.store, mutates=reap),
+    ):
         sides = [_side(desk.boundaries, each, sources, unread) for each in Classification]
         found = [(side, side.find()) for side in sides]
         live = _live(desk.boundaries)
@@ -73,6 +77,10 @@ def orphans(
         err.print(text, style="red", markup=False)
     if unread or failed:
         raise typer.Exit(COULD_NOT_READ if unread else COULD_NOT_REAP)
+
+
+def _boundaries(boundaries: Boundaries) -> list[Boundary]:
+    return [boundaries.of(each) for each in Classification]
 
 
 def _side(boundaries: Boundaries, classification: Classification, sources: Sources, unread: list[str]) -> Leftovers:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from druid_reindex.cli.journalling import command_journal
 from druid_reindex.cli.nights import CONFIGS, PIPELINES, ConfigsOption, Desk, JsonOption, PipelinesOption
 from druid_reindex.clients.planning import Planning
 from druid_reindex.model.config_files import load_profile
@@ -144,7 +145,10 @@ def _foreseen(desk: Desk, pipeline: Pipeline, asked: Interval | None, *, force: 
     granularity = pipeline.granularity.segment
     window = umbrella(granularity.chunks(asked)) if asked else pipeline.window(now)
     scripts = read_scripts(pipeline, desk.configs.parent / "sql")
-    with desk.sources() as sources:
+    with (
+        desk.sources() as sources,
+        command_journal(desk.boundaries, [desk.boundary(pipeline)], "plan", sources.store, mutates=False),
+    ):
         planning = Planning(pipeline, scripts, desk.boundary(pipeline), sources.druid(), sources.store())
         found = planning.decide(window, (window,) if force else ())
     profile, prices = load_profile(desk.configs, pipeline.cluster.profile), load_prices(desk.configs)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from druid_reindex.cli.journalling import command_journal
 from druid_reindex.cli.nights import AWS_ATTEMPTS, CONFIGS, PIPELINES, ConfigsOption, Desk, PipelinesOption, airflow_api
 from druid_reindex.cli.runs import POLL_SECONDS, end_all
 from druid_reindex.clients.airflow import AirflowApi, DagRun
@@ -66,7 +67,11 @@ def purge(
     desk = Desk(pipelines, configs)
     found, asked = desk.pipeline(pipeline), {"key_file": str(_address(key_file)), "column": column}
     rules.refuse_inexact(found, column)
-    with desk.sources() as sources, airflow_api() as api:
+    with (
+        desk.sources() as sources,
+        command_journal(desk.boundaries, [desk.boundary(found)], "purge", sources.store, mutates=True),
+        airflow_api() as api,
+    ):
         run = _latest(api, desk, found, sources.store(), asked)
         if run is None:
             _agreed(f"Rebuild all of {found.datasource} without the rows of these keys?", found, yes=yes)

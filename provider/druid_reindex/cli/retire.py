@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from druid_reindex.cli.journalling import command_journal
 from druid_reindex.cli.nights import CONFIGS, PIPELINES, ConfigsOption, Desk, PipelinesOption
 from druid_reindex.cli.runs import POLL_SECONDS, end_all
 from druid_reindex.clients.disposals import DisposalShelf
@@ -56,7 +57,10 @@ def retire(
     """
     desk = Desk(pipelines, configs)
     found = desk.pipeline(pipeline)
-    with desk.sources() as sources:
+    with (
+        desk.sources() as sources,
+        command_journal(desk.boundaries, [desk.boundary(found)], "retire", sources.store, mutates=not dry_run),
+    ):
         run_id = RunId.of(
             desk.boundaries.deployment_id,
             dag_id=f"druid-reindex retire {found.datasource}",

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from druid_reindex.cli.journalling import command_journal
 from druid_reindex.cli.nights import (
     CONFIGS,
     PIPELINES,
@@ -61,7 +62,10 @@ def rollback(
         found = desk.find_run(api, run, dag_id)
         refuse_live(found, "take a run back")
     subject = desk.subject(found)
-    with desk.sources() as sources:
+    with (
+        desk.sources() as sources,
+        command_journal(desk.boundaries, [subject.boundary], "rollback", sources.store, mutates=True),
+    ):
         claim = Claim(subject.pipeline.datasource, subject.run_id, desk.boundaries.deployment_id)
         keeper = LeaseKeeper(sources.store(), subject.boundary, claim)
         batches = _batches(_night(subject, sources, keeper), batch)

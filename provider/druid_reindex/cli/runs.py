@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from druid_reindex.cli.journalling import command_journal
 from druid_reindex.cli.nights import (
     CONFIGS,
     PIPELINES,
@@ -92,7 +93,10 @@ def abort_run(desk: Desk, run: str, dag_id: str | None, *, reason: str, wait_sec
         else:
             typer.echo(f"run {found.run_id} of {found.dag_id} is {found.state}: nothing to mark")
     subject = desk.subject(found)
-    with desk.sources() as sources:
+    with (
+        desk.sources() as sources,
+        command_journal(desk.boundaries, [subject.boundary], "abort", sources.store, mutates=True),
+    ):
         shelf = LeaseShelf(sources.store(), subject.boundary, subject.pipeline.datasource)
         _tell_lease(shelf.swap(lambda lease: _fence(lease, subject, reason)), subject)
         end_all(subject, sources, wait_seconds, looks=2 if found.is_live else 1)

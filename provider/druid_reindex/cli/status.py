@@ -6,6 +6,7 @@ import json
 
 import typer
 
+from druid_reindex.cli.journalling import command_journal
 from druid_reindex.cli.nights import (
     CONFIGS,
     PIPELINES,
@@ -76,5 +77,9 @@ def look(desk: Desk, run: str, dag_id: str | None) -> NightState:
         unread = Unread(str(error))
         found = DagRun(desk.pipeline(dag_id).dag_id, run, "")
         told = AirflowFacts(unread, unread, unread, unread, suspended=unread)
-    with desk.sources() as sources:
-        return night_state(desk.subject(found, profile), told, sources)
+    subject = desk.subject(found, profile)
+    with (
+        desk.sources() as sources,
+        command_journal(desk.boundaries, [subject.boundary], "status", sources.store, mutates=False),
+    ):
+        return night_state(subject, told, sources)

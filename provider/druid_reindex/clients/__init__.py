@@ -9,7 +9,8 @@ repetition; ``druid_answers.py`` reads answers, ``druid_errors.py`` says what fa
 failed task's real reason in its report and log; ``druid_versions.py`` is the one table of what differs between Druid's
 releases. ``session.py`` makes the one boto3 session; ``emr.py``, ``s3.py`` and ``redshift.py`` use it;
 ``aws_errors.py``, ``emr_states.py`` and ``redshift_errors.py`` translate what AWS says. ``journal.py`` keeps what is
-asked, by ``journal_aws.py``'s hook on sessions and ``journal_druid.py``; ``journal_files.py`` puts it into S3.
+asked, by ``journal_aws.py``'s hook on sessions and ``journal_druid.py``; ``journal_files.py`` puts it into S3, where
+``run_journals.py`` reads it, and what the steps of clusters have left beside it.
 ``openlineage.py`` puts lineage into the classes of OpenLineage's client, an extra, which Airflow's own provider sends;
 elsewhere it sends by the transport that the environment names.
 ``reconciling.py`` lays a run beside what CloudTrail has delivered (``trail_sight.py``) and adds to its packs, with

@@ -27,22 +27,24 @@ from uuid import uuid4
 
 from druid_reindex.errors import UnavailableError
 from druid_reindex.model.attempt import Attempt
-from druid_reindex.model.journal import JournalledCall, to_line
+from druid_reindex.model.journal import FOLDER, SUFFIX, JournalledCall, to_line
 from druid_reindex.model.uri import S3Uri
 
 SPOOL_VARIABLE = "DRUID_REINDEX_SPOOL"
-FOLDER = "journal"
-SUFFIX = ".jsonl"
 _writing: ContextVar[Journal | None] = ContextVar("writing", default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Who asks, where their journal belongs (``runs_uri``, of a boundary), and the account that is asked."""
+    """Who asks, where their journal belongs (``runs_uri``, of a boundary), and the account that is asked.
+
+    It lies below ``folder``, which for the triggers and the command line is the deployment's id, else below the run's.
+    """
 
     attempt: Attempt
     runs_uri: str
     account: str
+    folder: str = ""
 
 
 class Journal:
@@ -52,7 +54,7 @@ class Journal:
         self.attempt, self.account = binding.attempt, binding.account
         self.run, self.task = str(self.attempt.run), self.attempt.task
         self._spool = spool or spool_folder()
-        self.path = spooled(self._spool, binding.runs_uri) / f"{self.run}.{_file_name(self.attempt)}"
+        self.path = spooled(self._spool, binding.runs_uri) / f"{binding.folder or self.run}.{_file_name(self.attempt)}"
         self._lock = Lock()
         self._file: int | None = None
         self._closed = False

@@ -95,6 +95,7 @@ class Recorder:
                 resources=resources,
                 run=self._journal.run,
                 task=self._journal.task,
+                host_id=response_dict["headers"].get("x-amz-id-2") if response_dict else None,
             )
         )
 

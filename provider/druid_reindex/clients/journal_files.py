@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from druid_reindex.clients.journal import SUFFIX, spool_folder, spooled, stored_uri
+from druid_reindex.clients.journal import spool_folder, spooled, stored_uri
+from druid_reindex.model.journal import SUFFIX
 
 if TYPE_CHECKING:
     from druid_reindex.model.uri import S3Uri

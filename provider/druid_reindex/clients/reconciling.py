@@ -9,6 +9,7 @@ supplement. The run's time is that from its first call to its last: what happene
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -148,7 +149,7 @@ class Reconciling:
         return advance(start, calls, sight.events, Others((facts, *runs), theirs, actors), view, now)
 
     def _others(self, run: Run, found: Reconciliation, window: Window) -> Mapping[str, list[AwsCall]]:
-        """The calls of other runs, by run: the triggers', and those of the sources that open events name.
+        """The calls of others, by run: the triggers', the commands', and those of the sources that open events name.
 
         A source is a claim; what explains an event is then that run's journal, by request or by key.
         """
@@ -158,12 +159,13 @@ class Reconciling:
             if (who := each.event.identity).session_context is not None
         ]
         named = dict.fromkeys([run.deployment_id, *filter(_is_uuid, sources)])
-        journals = {each: read_journals(self.store, self.boundary.runs_uri, each) for each in named if each != run.run}
-        within = {
-            name: [call for call in made if isinstance(call, AwsCall) and _lies_in(call, window)]
-            for name, made in journals.items()
-        }
-        return {name: made for name, made in within.items() if made}
+        others: dict[str, list[AwsCall]] = defaultdict(list)
+        for each in named:
+            made = read_journals(self.store, self.boundary.runs_uri, each) if each != run.run else []
+            for call in made:
+                if isinstance(call, AwsCall) and _lies_in(call, window):
+                    others[call.run].append(call)
+        return others
 
     def _launched(self, calls: Iterable[AwsCall], own: RunFacts) -> list[str]:
         """The instances of clusters that ``calls`` launched, but those that the run has as its own."""

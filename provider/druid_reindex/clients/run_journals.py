@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from druid_reindex.clients.journal import FOLDER
-from druid_reindex.model.journal import JournalledCall, from_line, whole_lines
+from druid_reindex.model.journal import FOLDER, JournalledCall, from_line, whole_lines
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.ports import ObjectStorePort
 

@@ -13,6 +13,7 @@ from druid_reindex.model.identity import RunId
 PROTOCOL = "drx1"
 NOT_MAPPED = -1
 _MARK_DIGITS = 16
+_TRY = re.compile(r"\.(-1|\d+)\.[1-9]\d*\Z")
 _TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 
 
@@ -84,6 +85,11 @@ def session_name_of(run: str, task: str) -> str:
     """The RoleSessionName of the try that a journal's ``run`` and ``task`` name."""
     unit, _, try_number = task.rpartition(".")
     return f"{PROTOCOL}.{_mark(run, unit)}.{try_number}"
+
+
+def is_try(task: str) -> bool:
+    """Whether a journal's ``task`` names the try of a task; else it is a step of a cluster, which has no try."""
+    return _TRY.search(task) is not None
 
 
 def _mark(run: str, unit: str) -> str:

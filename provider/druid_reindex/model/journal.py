@@ -15,6 +15,8 @@ from druid_reindex.model.record import PROTOCOL, from_json
 JournalledCall = AwsCall | DruidCall
 _KINDS: dict[str, type[AwsCall | DruidCall]] = {"aws": AwsCall, "druid": DruidCall}
 _NAMES = {made: (kind, tuple(each.name for each in fields(made))) for kind, made in _KINDS.items()}
+FOLDER = "journal"
+SUFFIX = ".jsonl"
 # As fast as it is canonical: keys sorted, no spaces, UTF-8, as ``model.record`` writes.
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
@@ -39,7 +41,7 @@ def whole_lines(journal: bytes) -> Iterator[bytes]:
 
 def _parsed(document: dict[str, Any]) -> JournalledCall:
     kind = _KINDS[document["kind"]]
-    told = {each.name: document[each.name] for each in fields(kind)}
+    told = {each.name: document[each.name] for each in fields(kind) if each.name in document}
     try:
         return msgspec.convert(told, kind, strict=True)
     except msgspec.ValidationError as odd:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.cluster import Cluster, Step, StepState
-from druid_reindex.model.identity import RunId
+from druid_reindex.model.identity import RunId, digest
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.profile import ClusterProfile
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.uri import Arn, S3Uri
 from druid_reindex.operators.waiting import Waiting
-from druid_reindex.plan import document, names
+from druid_reindex.plan import document, emr, names
 from druid_reindex.ports import EmrPort, ObjectStorePort
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class StepRun:
             self.doing.settings.step_wait(cluster.cluster_id, step_id),
             tell=lambda seen: seen.state.value,
         )
+        self._look_for_journal(step)
         return step, folder
 
     def cancel(self) -> None:
@@ -130,9 +131,29 @@ class StepRun:
         doing.require()
         spec = document.canonical(unit.spec(name, folder))
         self.store.put(folder / SPEC, spec, kms_key_arn=doing.boundary.kms_key_arn)
-        payload = unit.payload(name, folder / SPEC, math.ceil(doing.waiting.left_seconds))
+        payload = self._journalled(unit.payload(name, folder / SPEC, math.ceil(doing.waiting.left_seconds)), name)
         doing.log(f"adding step {name} to cluster {cluster.cluster_id}")
         return self.emr.add_step(cluster.cluster_id, payload)
+
+    def _journalled(self, payload: dict[str, Any], name: str) -> dict[str, Any]:
+        """The step, which leaves a journal of what it asks AWS among those of the run."""
+        doing, boundary = self.doing, self.doing.boundary
+        script, artifacts = emr.JOURNALLED_SCRIPT, S3Uri.parse(doing.settings.boundaries.artifacts_uri)
+        journal = {
+            "run": str(doing.run_id),
+            "task": name,
+            "account": Arn.parse(boundary.kms_key_arn).account,
+            "uri": str(names.step_journal_uri(boundary, doing.run_id, name)),
+            "kms_key_arn": boundary.kms_key_arn,
+        }
+        sha256 = digest((doing.settings.configs / script).read_bytes())
+        return emr.journalled(payload, artifacts / script, sha256, journal)
+
+    def _look_for_journal(self, step: Step) -> None:
+        """Tell of a step that has left none: it was killed, or its node was lost."""
+        uri = names.step_journal_uri(self.doing.boundary, self.doing.run_id, step.name)
+        if not self.store.exists(uri):
+            self.doing.log(f"{step.step_id} left no journal at {uri}: in CloudTrail its calls are its instance's alone")
 
 
 def log_of(step: Step, cluster: Cluster) -> S3Uri:

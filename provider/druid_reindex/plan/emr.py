@@ -10,13 +10,15 @@ from typing import Any
 
 from druid_reindex.model.boundary import Boundaries, Boundary
 from druid_reindex.model.group import Group
-from druid_reindex.model.identity import RunId
+from druid_reindex.model.identity import RunId, canonical
 from druid_reindex.model.pipeline import Pipeline, Submission
 from druid_reindex.model.profile import BootstrapScript, ClusterProfile, InstanceFleet, InstanceGroup
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.plan import names
 
 INDEX_SCRIPT = "/opt/druid-reindex/bin/druid_index.sh"
+JOURNAL_PROTOCOL = 1
+JOURNALLED_SCRIPT = "bootstrap/journalled.sh"
 # Runs $0 of S3, whose SHA-256 must be $1, with what follows.
 _FETCH = (
     'set -euo pipefail; script="$(mktemp)"; '
@@ -129,6 +131,14 @@ def export_step(name: str, spec_uri: S3Uri, region: str) -> dict[str, Any]:
         "ActionOnFailure": "CONTINUE",
         "HadoopJarStep": {"Jar": "command-runner.jar", "Args": [EXPORT_SCRIPT, str(spec_uri), region]},
     }
+
+
+def journalled(payload: Mapping[str, Any], script: S3Uri, sha256: str, journal: Mapping[str, Any]) -> dict[str, Any]:
+    """The step of ``payload`` as ``script`` runs it, the one with the digest ``sha256``, which keeps ``journal``."""
+    step = payload["HadoopJarStep"]
+    told = canonical({"protocol": JOURNAL_PROTOCOL, **journal}).decode()
+    args = ["bash", "-c", _FETCH, str(script), sha256, told, *step["Args"]]
+    return {**payload, "HadoopJarStep": {**step, "Args": args}}
 
 
 def _instances(boundary: Boundary, profile: ClusterProfile) -> dict[str, Any]:

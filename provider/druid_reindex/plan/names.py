@@ -10,6 +10,7 @@ from uuid import UUID
 from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.identity import RunId
 from druid_reindex.model.identity import digest as sha256
+from druid_reindex.model.journal import FOLDER, SUFFIX
 from druid_reindex.model.pipeline import Pipeline
 from druid_reindex.model.uri import S3Uri, StoredObject
 
@@ -117,6 +118,11 @@ def groups_uri(place: RunsPlace) -> S3Uri:
 def group_uri(place: RunsPlace, key: str) -> S3Uri:
     """The group of that key."""
     return groups_uri(place) / f"{key}.json"
+
+
+def step_journal_uri(boundary: Boundary, run_id: RunId, step_name: str) -> S3Uri:
+    """The journal of what a step of the run's cluster asks AWS, beside those of the run's tasks."""
+    return run_prefix(boundary, run_id) / f"{FOLDER}/{step_name}{SUFFIX}"
 
 
 def run_prefix(boundary: Boundary, run_id: RunId) -> S3Uri:

@@ -136,7 +136,7 @@ def test_artifacts_are_what_a_cluster_of_the_pipeline_reads() -> None:
         "bootstrap/install_druid.sh",
         "bootstrap/druid_index.sh",
     ]
-    assert not is_wrong(judge.present_artifacts(dict.fromkeys(wanted, True)), "6 objects")
+    assert not is_wrong(judge.present_artifacts(dict.fromkeys(wanted, True)), "7 objects")
     assert is_wrong(judge.present_artifacts(dict.fromkeys(wanted, False)), str(wanted[0]))
 
 
@@ -148,7 +148,10 @@ def test_a_pipeline_that_exports_or_makes_tokens_needs_its_scripts() -> None:
     token = {"column": "patient_id", "kind": "patient", "name": "patient_token"}
     unload = {"name": "a", "sql": "unload/a.sql", "format": "json", "tokens": [token]}
     tokens = Pipeline.model_validate(pipeline(submit=Submission.OVERLORD).model_dump() | {"unloads": [unload]})
-    assert [uri.key for uri in judge.wanted_artifacts(tokens, BOUNDARIES, profile)] == ["bootstrap/tokenise.sh"]
+    assert [uri.key for uri in judge.wanted_artifacts(tokens, BOUNDARIES, profile)] == [
+        "bootstrap/tokenise.sh",
+        "bootstrap/journalled.sh",
+    ]
 
 
 def test_a_pipeline_that_unloads_a_database_needs_the_program_and_the_jars(tmp_path: Path) -> None:
@@ -159,6 +162,7 @@ def test_a_pipeline_that_unloads_a_database_needs_the_program_and_the_jars(tmp_p
         "bootstrap/unload_jdbc.sh",
         "bootstrap/UnloadJdbc.java",
         "jdbc/postgresql-42.7.8.jar",
+        "bootstrap/journalled.sh",
     ]
 
 

@@ -192,13 +192,15 @@ def test_what_a_service_keeps_secret_is_in_no_line(session: boto3.Session, journ
         assert s3.get_object(Bucket="drx-phi", Key="runs/plan.json")["Body"].read() == b"canary-body"
         kms.encrypt(KeyId=key_id, Plaintext=b"canary-plaintext", EncryptionContext={"told": "canary-value"})
         session.client("secretsmanager").create_secret(Name="druid-reindex/x", SecretString="canary-value")
-        session.client("redshift-data").execute_statement(
+        data = session.client("redshift-data")
+        asked = data.execute_statement(
             ClusterIdentifier="drx",
             Database="nights",
             DbUser="u",
             Sql="SELECT 'canary-sql'",
             StatementName="drx_unload",
         )
+        data.describe_statement(Id=asked["Id"])
     text = journal.path.read_text()
     assert [canary for canary in CANARIES if canary in text] == []
     by_operation = {call.operation: call for call in aws_calls_in(journal.path)}
@@ -207,7 +209,8 @@ def test_what_a_service_keeps_secret_is_in_no_line(session: boto3.Session, journ
     assert by_operation["CreateBucket"].resources == ("arn:aws:s3:::drx-phi",)
     statement = by_operation["ExecuteStatement"]
     assert statement.event_source == "redshift-data.amazonaws.com"
-    assert {"drx", "drx_unload"} < set(statement.resources)
+    assert set(statement.resources) == {"drx", "drx_unload", asked["Id"]}
+    assert set(by_operation["DescribeStatement"].resources) == {"drx", asked["Id"]}
     assert all(call.request_id for call in by_operation.values())
 
 

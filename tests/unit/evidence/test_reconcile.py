@@ -53,7 +53,7 @@ def test_a_call_that_was_removed_from_the_trail_is_missing() -> None:
     found = look([call(1), call(2)], [told(1)])
     assert outcomes(found) == [Outcome.E1, Outcome.MISSING]
     [finding] = found.findings
-    assert "missing: our call reindex[0] try 1" in finding
+    assert "missing: our call reindex.0.1" in finding
     assert "REQ0000000000002" in finding
     assert found.coverage["calls"] == (1, 2)
 

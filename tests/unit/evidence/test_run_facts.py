@@ -33,6 +33,11 @@ def test_without_a_role_no_key_is_the_runs_own() -> None:
     assert facts_of(RUN, [assuming(error_code="AccessDenied"), call(1)], WINDOW).access_keys == frozenset()
 
 
+def test_the_key_of_a_step_is_its_instances_and_not_the_runs() -> None:
+    step = call(3, access_key_id="ASIAANINSTANCE000001", task="drx_patient_vitals_1a2b_b0_0123abcd_g1")
+    assert facts_of(RUN, [assuming(), call(1), step], WINDOW).access_keys == {ACCESS_KEY}
+
+
 def test_instances_live_as_long_as_the_run() -> None:
     found = facts_of(RUN, [], WINDOW, (KEY_ARN,), (INSTANCE,))
     assert (found.instances, found.resources) == ({INSTANCE: WINDOW}, (KEY_ARN,))

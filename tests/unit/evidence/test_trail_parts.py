@@ -50,7 +50,7 @@ def test_matches_tell_by_what_and_whose() -> None:
     found = matches_body(look(calls, [told(1), told(2), session]), calls)
     at = NIGHT.isoformat()
     assert found.matches == [
-        Match("E1", "reindex[0] try 1", "s3.amazonaws.com", "PutObject", 2, at, at),
+        Match("E1", "reindex.0.1", "s3.amazonaws.com", "PutObject", 2, at, at),
         Match("S1", RUN, "s3.amazonaws.com", "PutObject", 1, at, at),
     ]
     assert found.coverage[0] == Share("our calls that CloudTrail must have, and has", 2, 2)
@@ -86,7 +86,7 @@ def test_what_is_missing_and_who_is_foreign_are_named_and_counted() -> None:
     assert foreign.principal.endswith("assumed-role/Analyst/eve")
     assert foreign.first_seen < foreign.last_seen
     assert (missing.verdict, missing.principal, missing.resource) == (
-        Unexplained.MISSING, "reindex[0] try 1", f"{DATA}/druid/segments/1",
+        Unexplained.MISSING, "reindex.0.1", f"{DATA}/druid/segments/1",
     )  # fmt: skip
     assert str(Alert.of(found)) == "1 foreign, 1 missing"
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from uuid import UUID
 
-from druid_reindex.model.attempt import Attempt, session_name_of
+from druid_reindex.model.attempt import Attempt, is_try, session_name_of
 from druid_reindex.model.identity import RunId
 from journals import ATTEMPT, RUN
 
@@ -49,3 +49,8 @@ def test_the_source_identity_is_the_run_and_the_tags_say_what_sts_takes() -> Non
 def test_a_journal_says_enough_to_name_the_session() -> None:
     for attempt in (ATTEMPT, Attempt(RUN, "with.dots")):
         assert session_name_of(str(attempt.run), attempt.task) == attempt.session_name
+
+
+def test_a_try_is_told_from_a_step_by_its_end() -> None:
+    assert all(is_try(each.task) for each in (ATTEMPT, Attempt(RUN, "with.dots"), Attempt(RUN, "plan", 12, 34)))
+    assert not any(map(is_try, ("drx_a_1a2b_b0_0123abcd_g1", "drx_a.b_1a2b_b0_0123abcd_g1", "plan.-1.0", "")))

@@ -28,6 +28,12 @@ def test_a_line_says_the_call_again(call: JournalledCall) -> None:
     assert from_line(to_line(call)) == call
 
 
+def test_a_line_of_an_earlier_release_has_no_second_id_of_s3() -> None:
+    line = to_line(replace(AWS, host_id="Mja="))
+    assert from_line(line) == replace(AWS, host_id="Mja=")
+    assert from_line(line.replace(b'"host_id":"Mja=",', b"")) == AWS
+
+
 def test_a_line_is_canonical_and_says_protocol_and_kind() -> None:
     line = to_line(AWS)
     document = json.loads(line)

@@ -20,6 +20,7 @@ from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.plan import names
 from druid_reindex.plan.manifest import read_manifest
 from night_world import SETTINGS, World, make
+from step_commands import command_of, spec_of
 from twins import FakeEmr, FakeStore
 from warehouse import KEY
 
@@ -42,7 +43,7 @@ class Exporting(FakeEmr):
     def describe_step(self, cluster_id: str, step_id: str) -> Step:
         step = super().describe_step(cluster_id, step_id)
         if step.state is StepState.COMPLETED:
-            self._leave(S3Uri.parse(self.added[int(step_id[2:]) - 1]["HadoopJarStep"]["Args"][1]))
+            self._leave(spec_of(self.added[int(step_id[2:]) - 1]))
         return step
 
     def _leave(self, place: S3Uri) -> None:
@@ -98,7 +99,7 @@ def test_a_try_that_waited_for_the_load_adds_its_step(world: World) -> None:
 def test_the_step_reads_the_segments_of_deep_storage(world: World) -> None:
     export(rebuilt(world))
     (step,) = world.emr.added
-    script, spec_uri, region = step["HadoopJarStep"]["Args"]
+    script, spec_uri, region = command_of(step)
     assert (script, region) == ("/opt/druid-reindex/bin/export.sh", "us-east-1")
     (segment,) = json.loads(world.store.get(S3Uri.parse(spec_uri)))["segments"]
     assert segment["url"].startswith("s3://drx-phi-111122223333/druid/segments/")

@@ -25,6 +25,7 @@ from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.operators.settings import NightSettings
 from jdbc_source import CA, VISITS, configs_with_database
 from night_world import SETTINGS, World, make
+from step_commands import command_of, spec_of
 from twins import FakeEmr, FakeStore
 from warehouse import KEY
 
@@ -57,7 +58,7 @@ class Unloading(FakeEmr):
 
     def spec(self, number: int) -> tuple[S3Uri, dict[str, Any]]:
         """Where a step's spec is, and what it says."""
-        place = S3Uri.parse(self.added[number]["HadoopJarStep"]["Args"][5])
+        place = spec_of(self.added[number])
         return place, dict(json.loads(self.store.get(place)))
 
     def _put(self, uri: str, document: object) -> None:
@@ -128,7 +129,7 @@ def test_the_step_is_the_script_beside_the_pipeline_and_knows_no_login(
 ) -> None:
     unload()
     (step,) = world.emr.added
-    *_, script, sha256, spec_uri, region = step["HadoopJarStep"]["Args"]
+    *_, script, sha256, spec_uri, region = command_of(step)
     assert script == "s3://drx-artifacts-111122223333/bootstrap/unload_jdbc.sh"
     assert sha256 == digest((settings.configs / "bootstrap/unload_jdbc.sh").read_bytes())
     assert region == "us-east-1"

@@ -18,6 +18,7 @@ from druid_reindex.operators.jobs import Job, OverlordJob, StepJob, Work
 from druid_reindex.operators.settings import NightSettings
 from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan.planner import plan_night
+from step_commands import spec_of
 from timelines import RUN, WINDOW, boundaries, pipeline, profile, segment
 from twins import FakeDruid, FakeEmr, FakeStore, Outcome
 
@@ -87,8 +88,8 @@ class Indexing(FakeEmr):
     def describe_step(self, cluster_id: str, step_id: str) -> Step:
         step = super().describe_step(cluster_id, step_id)
         if step.state is StepState.COMPLETED:
-            spec = self.added[int(step_id[2:]) - 1]["HadoopJarStep"]["Args"][1]
-            place = S3Uri.parse(spec.replace("spec.json", "result.json"))
+            spec = spec_of(self.added[int(step_id[2:]) - 1])
+            place = S3Uri.parse(str(spec).replace("spec.json", "result.json"))
             self.store.put(place, self.result.encode(), kms_key_arn=PHI.kms_key_arn)
         return step
 

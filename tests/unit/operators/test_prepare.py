@@ -22,6 +22,7 @@ from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from druid_reindex.plan import names
 from druid_reindex.plan.purge import KeyFile
 from night_world import SETTINGS, World, make
+from step_commands import command_of, spec_of
 from twins import FakeEmr, FakeStore
 from warehouse import KEY, UNLOAD
 
@@ -61,7 +62,7 @@ class Tokenising(FakeEmr):
         return step
 
     def _leave(self, number: int) -> None:
-        place = S3Uri.parse(self.added[number]["HadoopJarStep"]["Args"][5])
+        place = spec_of(self.added[number])
         spec = json.loads(self.store.get(place))
         result = self.results[number] if number < len(self.results) else {"protocol": 1, "exit_code": 0}
         if result is None:
@@ -129,7 +130,7 @@ def test_tokens_are_made_once_and_the_batch_reads_them(world: World) -> None:
 def test_the_step_is_the_script_that_lies_beside_the_pipeline_and_knows_no_key(world: World) -> None:
     prepare(ready(world))
     (step,) = world.emr.added
-    *_, script, sha256, spec_uri, region = step["HadoopJarStep"]["Args"]
+    *_, script, sha256, spec_uri, region = command_of(step)
     assert script == "s3://drx-artifacts-111122223333/bootstrap/tokenise.sh"
     assert sha256 == digest((SETTINGS.configs / "bootstrap/tokenise.sh").read_bytes())
     assert (spec_uri.rpartition("/")[2], region) == ("spec.json", "us-east-1")

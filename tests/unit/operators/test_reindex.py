@@ -17,6 +17,7 @@ from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator, TerminateEmrClusterOperator
 from druid_reindex.operators.reindex import ReindexSegmentsOperator
 from night_world import DAY, NEW_VERSION, SETTINGS, World, make, rebuilt
+from step_commands import spec_of
 from twins import Outcome, segment
 
 AS_STEP = replace(SETTINGS, pipeline=SETTINGS.pipeline.model_copy(update={"submit": Submission.EMR_STEP}))
@@ -188,7 +189,7 @@ def completed(world: World, *published: Segment) -> dict[str, Any]:
     add_step, put = world.emr.add_step, world.store.put
 
     def add(cluster_id: str, payload: Mapping[str, Any]) -> str:
-        spec = S3Uri.parse(payload["HadoopJarStep"]["Args"][1])
+        spec = spec_of(payload)
         document = json.loads(world.store.get(spec))
         document["spec"]["tuningConfig"]["version"] = NEW_VERSION
         put(spec, json.dumps(document).encode(), kms_key_arn="k")

@@ -111,6 +111,17 @@ def test_the_step(limit_seconds: int) -> None:
     }
 
 
+def test_a_journalled_step_is_the_same_command_below_a_pinned_script() -> None:
+    step = emr.reindex_step("drx_step", S3Uri("drx-phi-111122223333", "spec.json"), PHI, limit_seconds=60)
+    script = S3Uri("artifacts", emr.JOURNALLED_SCRIPT)
+    made = emr.journalled(step, script, "d" * 64, {"uri": "s3://a/b", "run": "r"})
+    shell, option, _, place, sha256, journal, *command = made["HadoopJarStep"]["Args"]
+    assert (shell, option, place, sha256) == ("bash", "-c", "s3://artifacts/bootstrap/journalled.sh", "d" * 64)
+    assert journal == '{"protocol":1,"run":"r","uri":"s3://a/b"}'
+    assert command == step["HadoopJarStep"]["Args"]
+    assert {**made, "HadoopJarStep": step["HadoopJarStep"]} == step
+
+
 @pytest.mark.parametrize(("own", "level"), [(1, 5), (9, 9)])
 def test_a_shared_cluster_is_its_groups_and_takes_steps_side_by_side(own: int, level: int) -> None:
     shape = profile().model_copy(update={"step_concurrency_level": own})
