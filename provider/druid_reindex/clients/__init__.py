@@ -11,7 +11,8 @@ releases. ``session.py`` makes the one boto3 session; ``emr.py``, ``s3.py`` and 
 ``aws_errors.py``, ``emr_states.py`` and ``redshift_errors.py`` translate what AWS says. ``journal.py`` keeps what is
 asked, by ``journal_aws.py``'s hook on sessions and ``journal_druid.py``; ``journal_files.py`` puts it into S3.
 ``openlineage.py`` puts lineage into the classes of OpenLineage's client, an extra, which Airflow's own provider sends.
-``reconciling.py`` lays a run beside what CloudTrail has delivered (``trail_sight.py``) and adds to its packs.
+``reconciling.py`` lays a run beside what CloudTrail has delivered (``trail_sight.py``) and adds to its packs, with what
+``holdings.py`` finds in a night's records that the objects of its data hold.
 ``retire.py`` disposes of segments in Druid and S3, and ``retirable.py`` of those that nights have replaced.
 
 What it costs: AWS's and Druid's answers are spelt a second time, so an attribute that ``model`` does not name is lost

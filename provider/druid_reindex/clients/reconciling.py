@@ -19,6 +19,7 @@ from druid_reindex.clients.run_journals import read_journals
 from druid_reindex.clients.trail_sight import Sight, TrailLook, around
 from druid_reindex.errors import IntegrityError, NotFoundError
 from druid_reindex.evidence.attribution import RunFacts, search_keys
+from druid_reindex.evidence.held import Held
 from druid_reindex.evidence.parts import Kind, Part, Record, Run, pending
 from druid_reindex.evidence.parts_trail import Findings, told_by_trail
 from druid_reindex.evidence.reconcile import Others, Reconciliation, advance
@@ -80,7 +81,8 @@ class Reconciling:
         sight = self._look().see(search_keys(facts, calls), span)
         found = self._reconciled(run, facts, calls, sight, now)
         damage = damage_of(sight.reports, span, () if sight.is_awaited(now) else sight.untold())
-        findings = findings_body(found, calls, damage, evidence.told(Kind.FINDINGS), now)
+        held = Held.of(evidence.told(Kind.SEGMENTS), evidence.told(Kind.FILES))
+        findings = findings_body(found, calls, damage, evidence.told(Kind.FINDINGS), now, held)
         is_pending = bool(found.pending) or sight.is_awaited(now)
         parts = [told_by_trail(journal_body(journal)), *self._told(run, found, calls, findings, is_pending=is_pending)]
         kept = PackKeeper(self.place, self.store, self.signer, run).add(parts, now)

@@ -90,8 +90,9 @@ class Matches:
 class Touched:
     """Something that nobody explains: one principal, one operation, one object or key.
 
-    ``rows`` and ``patients`` are the rows and distinct patients of the ``interval`` that the object holds.
-    ``is_confirmed`` is False where no sample of AWS shows an event of this shape.
+    ``rows`` are those that the object holds of the time chunk ``interval``, ``patients`` the distinct ones of the whole
+    chunk; ``counted`` says how they were counted, or why one of the three is not known. ``is_confirmed`` is False where
+    no sample of AWS shows an event of this shape.
     """
 
     verdict: str
@@ -107,6 +108,7 @@ class Touched:
     rows: int | None = None
     patients: int | None = None
     is_confirmed: bool = True
+    counted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from druid_reindex.clients.evidence_folders import EvidenceFolder, s3_folders
 from druid_reindex.clients.packs import PackKeeper
 from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
 from druid_reindex.errors import IntegrityError, ProtocolError
-from druid_reindex.evidence.parts import Asked, Kind, Part, State, told
+from druid_reindex.evidence.parts import Asked, Kind, Part, Segments, State, told
 from druid_reindex.evidence.parts_trail import Unexplained
 from druid_reindex.evidence.reconcile import read_reconciliation
 from druid_reindex.evidence.report_read import Evidence, read_packs
@@ -24,6 +24,7 @@ from druid_reindex.model.aws_call import AwsCall
 from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.declared_actor import DeclaredActor
 from druid_reindex.model.evidence_place import EvidencePlace, Trail
+from druid_reindex.model.holding import Holding
 from druid_reindex.model.identity import digest
 from druid_reindex.model.journal import to_line
 from druid_reindex.model.uri import S3Uri
@@ -245,3 +246,19 @@ def test_a_journal_that_was_damaged_stops_the_look() -> None:
     world.store.put(uri, b'{"kind": "aws"}\n', kms_key_arn=KEY_ARN)
     with pytest.raises(ProtocolError):
         world.look()
+
+
+def test_what_a_stranger_has_read_is_counted_as_the_nights_pack_tells_it() -> None:
+    world = World(*CALLS)
+    held = Holding("s3://" + SEGMENT.removeprefix("arn:aws:s3:::"), "2026-10-01/2026-10-02", 4120, 371, "by a sketch")
+    segments = told(Segments((), (held,)))
+    world.keeper.keep(lambda: [segments if each.kind is Kind.SEGMENTS else each for each in gathered()], NIGHT)
+    elsewhere = {"resources": [{"ARN": f"{SEGMENT}0"}]}
+    world.deliver(*map(record, CALLS), read_by(STRANGER), read_by(STRANGER, 78, **elsewhere))
+    world.look()
+    read, other = world.evidence.told(Kind.FINDINGS)["findings"]
+    assert [read[name] for name in ("interval", "rows", "patients", "counted")] == [
+        "2026-10-01/2026-10-02", 4120, 371, "by a sketch",
+    ]  # fmt: skip
+    assert [other[name] for name in ("interval", "rows", "patients")] == [None] * 3
+    assert "do not tell" in other["counted"]
