@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
-from druid_reindex.evidence.parts import Kind, Part, Record, State
+from druid_reindex.evidence.parts import Kind, Listed, Part, Record, State
 
 
 class Unexplained(StrEnum):
@@ -46,11 +46,15 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What we did, as we wrote it down before each answer was used."""
+    """What we did, as we wrote it down before each answer was used, and the ``files`` that it was read from.
+
+    A worker that died delivers its file late: what lies there besides ``files`` has not been told yet.
+    """
 
     KIND: ClassVar[Kind] = Kind.JOURNAL
 
     calls: Sequence[Calls]
+    files: Sequence[Listed] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from druid_reindex.evidence.attribution import Sign, touched
 from druid_reindex.evidence.event_names import event_name
 from druid_reindex.evidence.held import NOTHING_HELD, Held
-from druid_reindex.evidence.parts import Record
+from druid_reindex.evidence.parts import Listed, Record
 from druid_reindex.evidence.parts_trail import Calls, Findings, Journal, Match, Matches, Share, Touched, Unexplained
 from druid_reindex.evidence.reconcile import Outcome, Reconciliation, Seen, named
 from druid_reindex.evidence.trail_chain import Gap
@@ -37,10 +37,11 @@ _DRUID_PATH_PARTS = 3  # what follows names a task or a datasource, and is of no
 _T = TypeVar("_T")
 
 
-def journal_body(calls: Iterable[JournalledCall]) -> Journal:
-    """Our calls by task and operation, in order."""
+def journal_body(calls: Iterable[JournalledCall], files: Iterable[Listed] = ()) -> Journal:
+    """Our calls by task and operation, in order, and the files that they were read from."""
     groups = _grouped(calls, lambda each: (each.task, *_asked(each)))
-    return Journal([_calls(task, source, operation, made) for (task, source, operation), made in groups])
+    told = [_calls(task, source, operation, made) for (task, source, operation), made in groups]
+    return Journal(told, [*files])
 
 
 def matches_body(found: Reconciliation, calls: Sequence[AwsCall], stored: Record | None = None) -> Matches:

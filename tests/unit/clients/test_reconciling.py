@@ -11,7 +11,7 @@ import pytest
 import packs
 from druid_reindex.clients.evidence_folders import EvidenceFolder, s3_folders
 from druid_reindex.clients.packs import PackKeeper
-from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
+from druid_reindex.clients.reconciling import Looked, Reconciling
 from druid_reindex.errors import IntegrityError, ProtocolError
 from druid_reindex.evidence.parts import Asked, Kind, Part, Segments, State, told
 from druid_reindex.evidence.parts_trail import Unexplained
@@ -105,13 +105,18 @@ class World:
         return read_packs(self.folder.packs(), self.folder.keys())
 
     def look(self, now: datetime = OVER, place: EvidencePlace = PLACE) -> Looked:
+        return self.looking(place).look(self.folder, now)
+
+    def is_due(self) -> bool:
+        return self.looking().is_due(self.folder)
+
+    def looking(self, place: EvidencePlace = PLACE) -> Reconciling:
         port = FakeTrail(
             [SCOPE], self.files.objects, self.files.public_keys(), Selectors(s3_prefixes=(f"{DATA}/",))
         )  # fmt: skip
-        looking = Reconciling(
+        return Reconciling(
             BOUNDARY, place, self.store, FakeSigner(), port, lambda _: self.actors, lambda cluster: [f"i-{cluster}"]
         )
-        return looking.look(self.folder, now)
 
     def findings(self) -> list[tuple[str, str]]:
         found = self.evidence.told(Kind.FINDINGS).get("findings", ())
@@ -126,11 +131,11 @@ def gathered() -> list[Part]:
 def test_when_all_is_known_a_supplement_tells_it_and_the_pack_is_closed() -> None:
     world = World(*CALLS)
     world.deliver(*map(record, CALLS))
-    assert is_open(world.folder)
+    assert world.is_due()
     looked = world.look()
     assert (looked.is_pending, bool(looked.alert), looked.kept.is_new) == (False, False, True)
     assert looked.kept.pack.title.sequence == 1
-    assert not is_open(world.folder)
+    assert not world.is_due()
     matches = world.evidence.told(Kind.MATCHES)
     assert {each["how"] for each in matches["matches"]} == {"E1"}
     assert [(each["found"], each["of"]) for each in matches["coverage"]] == [(3, 3)] * 4
@@ -162,7 +167,7 @@ def test_while_files_are_awaited_the_journal_is_told_and_the_rest_is_pending() -
     world = World(*CALLS)
     looked = world.look(NIGHT + timedelta(minutes=10))
     assert looked.is_pending
-    assert is_open(world.folder)
+    assert world.is_due()
     states = {kind: word.state for kind, word in world.evidence.words.items()}
     assert states[Kind.JOURNAL] is State.TOLD
     assert states[Kind.MATCHES] is states[Kind.FINDINGS] is State.PENDING
@@ -235,7 +240,7 @@ def test_a_pack_that_was_changed_is_not_added_to() -> None:
     world = World(*CALLS)
     uri = world.keeper.folder / "0000.jsonl"
     world.store.objects[uri] = (world.store.get(uri).replace(b"ada", b"eve"), KEY_ARN)
-    assert is_open(world.folder)
+    assert world.is_due()
     with pytest.raises(IntegrityError, match="reconcile"):
         world.look()
 
@@ -262,3 +267,38 @@ def test_what_a_stranger_has_read_is_counted_as_the_nights_pack_tells_it() -> No
     ]  # fmt: skip
     assert [other[name] for name in ("interval", "rows", "patients")] == [None] * 3
     assert "do not tell" in other["counted"]
+
+
+def test_a_journal_that_comes_after_the_end_is_told_in_a_further_supplement() -> None:
+    """A worker died, and another one has delivered later what it had written down."""
+    world, late = World(*CALLS), ours(3, NIGHT + timedelta(minutes=2))
+    world.deliver(*map(record, (*CALLS, late)))
+    world.look()
+    assert not world.is_due()
+    world.journal(packs.RUN, late, name="b")
+    assert world.is_due()
+    looked = world.look(OVER + HOUR)
+    assert (looked.kept.is_new, looked.kept.pack.title.sequence, looked.is_pending) == (True, 2, False)
+    told_ = world.evidence.told(Kind.JOURNAL)
+    assert sum(each["count"] for each in told_["calls"]) == 4
+    assert [each["uri"].rpartition("/")[2] for each in told_["files"]] == ["a.jsonl", "b.jsonl"]
+    assert world.evidence.told(Kind.MATCHES)["coverage"][0]["found"] == 4
+    assert not world.is_due()
+    assert not world.look(OVER + 2 * HOUR).kept.is_new
+
+
+def test_a_journal_that_comes_late_and_that_the_trail_does_not_have_is_found_missing() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS))
+    world.look()
+    world.journal(packs.RUN, ours(3, NIGHT + timedelta(minutes=2)), name="b")
+    assert world.look(OVER + HOUR).alert.counts == {Unexplained.MISSING: 1}
+
+
+def test_a_journal_that_was_written_anew_with_more_in_it_is_read_again() -> None:
+    world, more = World(*CALLS), ours(3, NIGHT + timedelta(minutes=2))
+    world.deliver(*map(record, (*CALLS, more)))
+    world.look()
+    world.journal(packs.RUN, *CALLS, more)
+    assert world.is_due()
+    assert world.look(OVER + HOUR).kept.is_new
