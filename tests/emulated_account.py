@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,13 +12,14 @@ import boto3
 
 from druid_reindex.sandbox import pki
 from druid_reindex.sandbox.aws import service
-from druid_reindex.sandbox.aws.site import REGION, Daemons
+from druid_reindex.sandbox.aws.site import ACCOUNT, REGION, Daemons
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.processes import OwnedProcess
 
 ARTIFACTS = "drx-artifacts-111122223333"
 LOGS = "drx-logs-111122223333"
 LOGS_KEY = "arn:aws:kms:us-east-1:111122223333:key/33333333-3333-4333-8333-333333333333"
+AUDITOR = "DrxAuditor"
 WAIT_SECONDS = 60
 
 
@@ -60,7 +62,25 @@ def role_environment(
 
     What else AssumeRole is told is ``told``.
     """
-    environment = service.user_environment(home, "airflow")
+    return _as_role(home, "airflow", role_arn, session_name, **told)
+
+
+def auditor_environment(home: SandboxHome, session_name: str = "grace") -> dict[str, str]:
+    """The environment with which boto3 and the `aws` CLI act as the auditor, whom the user `operator` has become.
+
+    The emulated STS knows no one-time codes, so the account's owner first lets the role be taken on without one.
+    """
+    iam = Emulator(home, None, service.user_environment(home, "owner")).client("iam")
+    trust = iam.get_role(RoleName=AUDITOR)["Role"]["AssumeRolePolicyDocument"]
+    for each in trust["Statement"]:
+        each.pop("Condition", None)
+    iam.update_assume_role_policy(RoleName=AUDITOR, PolicyDocument=json.dumps(trust))
+    iam.close()
+    return _as_role(home, "operator", f"arn:aws:iam::{ACCOUNT}:role/{AUDITOR}", session_name)
+
+
+def _as_role(home: SandboxHome, user: str, role_arn: str, session_name: str, **told: Any) -> dict[str, str]:
+    environment = service.user_environment(home, user)
     sts = Emulator(home, None, environment).client("sts")
     given = sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name, **told)["Credentials"]
     sts.close()

@@ -24,6 +24,9 @@ import packs
 import redshift_requests
 from druid_reindex.cli import doctor_aws
 from druid_reindex.cli.doctor_security import security_checks
+from druid_reindex.cli.evidence_places import Reader
+from druid_reindex.cli.evidence_sign_off import sign_off as decide
+from druid_reindex.cli.nights import Desk
 from druid_reindex.clients.certificates import Certificates
 from druid_reindex.clients.cloudtrail import CloudTrailClient
 from druid_reindex.clients.cluster_security import ensure_configuration, kerberos_attributes
@@ -41,6 +44,7 @@ from druid_reindex.clients.survey_entry import EntrySurvey
 from druid_reindex.clients.survey_facts import Gathering, Night, security_of
 from druid_reindex.clients.trail_reading import TrailReading
 from druid_reindex.errors import ConfigurationError
+from druid_reindex.evidence.sign_off import Decision
 from druid_reindex.evidence.trail_log import LogCheck
 from druid_reindex.model.attempt import Attempt
 from druid_reindex.model.boundary import Boundaries, Boundary
@@ -66,7 +70,7 @@ from druid_reindex.sandbox.aws.site import ACCOUNT, REGION, Daemons, Site
 from druid_reindex.sandbox.aws.trail import command
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.tokens import TOKEN_KEY_ID
-from emulated_account import role_environment
+from emulated_account import auditor_environment, role_environment
 from redshift_account import engine
 
 ROOT = Path(__file__).parents[1]
@@ -113,6 +117,8 @@ def ask(home: SandboxHome, *, with_nodes: bool) -> Path:
                 with acting_for(home, side):
                     _as_airflow(side, with_nodes=with_nodes)
                 _as_druid(home, side)
+            with acting_as_auditor(home):
+                _as_auditor()
         finally:
             EmrBackend.stop_clusters()
             redshift.data.stop()
@@ -131,6 +137,29 @@ def acting_for(home: SandboxHome, side: Classification) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ |= before
+
+
+@contextmanager
+def acting_as_auditor(home: SandboxHome) -> Iterator[None]:
+    """The user `operator` has become the auditor, for every session made from the environment."""
+    before = dict(os.environ)
+    os.environ |= auditor_environment(home)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= before
+
+
+def _as_auditor() -> None:
+    """Each side's evidence is read, which is written down, and a decision on it is signed."""
+    reader = Reader(Desk(PIPELINE.parent, CONFIGS))
+    boundaries = load_boundaries(CONFIGS)
+    for side in Classification:
+        place = boundaries.of(side).evidence
+        assert place is not None
+        (folder,) = reader.folders(str(S3Uri.parse(place.uri) / "packs"))
+        decide(folder.where, by="Grace Hopper", decision=Decision.ACCEPTED, pipelines=PIPELINE.parent, configs=CONFIGS)
 
 
 def _add_what_a_site_has() -> None:

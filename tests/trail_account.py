@@ -86,7 +86,8 @@ class TrailFiles:
     def deliver(self, text: bytes, at: datetime) -> S3Uri:
         """A log file of that text, delivered at that time."""
         stem = f"{ACCOUNT}_CloudTrail_{self.scope.region}_{at:%Y%m%dT%H%MZ}_{hashlib.md5(text).hexdigest()[:16]}"
-        folder = f"AWSLogs/{ACCOUNT}/CloudTrail/{self.scope.region}/{at:%Y/%m/%d}/"
+        account = self.scope.regions_folder.key.removesuffix("CloudTrail-Digest/")
+        folder = f"{account}CloudTrail/{self.scope.region}/{at:%Y/%m/%d}/"
         uri = S3Uri(self.scope.bucket, f"{folder}{stem}.json.gz")
         self.objects[uri] = StoredDigest(gzip.compress(text, mtime=0), {})
         self.name([(uri.key, hashlib.sha256(text).hexdigest())], at)
@@ -147,9 +148,9 @@ class TrailFiles:
         return {each.fingerprint: each for each in made}
 
 
-def a_night(hours: int = 4, logs: int = 3) -> tuple[TrailFiles, list[S3Uri], list[S3Uri]]:
+def a_night(hours: int = 4, logs: int = 3, scope: TrailScope = SCOPE) -> tuple[TrailFiles, list[S3Uri], list[S3Uri]]:
     """A trail's files of some hours, its digests and its logs, oldest first; the first digest begins the chain."""
-    files, digests, delivered = TrailFiles(), [], []
+    files, digests, delivered = TrailFiles(scope=scope), [], []
     for hour in range(hours):
         for number in range(logs):
             at = NIGHT + hour * HOUR + timedelta(minutes=10 * number)
@@ -162,10 +163,11 @@ WINDOW = Window(NIGHT, NIGHT + 4 * HOUR)
 
 
 @contextmanager
-def key_service(keys: Mapping[str, TrailKey]) -> Iterator[str]:
-    """CloudTrail's ListPublicKeys over HTTP, which moto has not.
+def key_service(keys: Mapping[str, TrailKey], trails: Sequence[Mapping[str, Any]] = ()) -> Iterator[str]:
+    """CloudTrail's ListPublicKeys over HTTP, which moto has not, and DescribeTrails, which tells of ``trails``.
 
-    Source: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_ListPublicKeys.html
+    Sources: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_ListPublicKeys.html,
+    https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DescribeTrails.html
     """
     listed = [
         {"Fingerprint": each.fingerprint, "Value": base64.b64encode(each.der).decode(),
@@ -173,16 +175,19 @@ def key_service(keys: Mapping[str, TrailKey]) -> Iterator[str]:
         for each in keys.values()
     ]  # fmt: skip
 
+    def public_keys(asked: Mapping[str, Any]) -> dict[str, Any]:
+        return {"PublicKeyList": [
+            each for each in listed
+            if each["ValidityStartTime"] <= asked["EndTime"] and each["ValidityEndTime"] >= asked["StartTime"]
+        ]}  # fmt: skip
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            known = self.headers["x-amz-target"].endswith(".ListPublicKeys")
-            within = [
-                each for each in listed
-                if each["ValidityStartTime"] <= asked["EndTime"] and each["ValidityEndTime"] >= asked["StartTime"]
-            ] if known else []  # fmt: skip
-            body = json.dumps({"PublicKeyList": within}).encode()
-            self.send_response(200 if known else 400)
+            answers = {"ListPublicKeys": public_keys, "DescribeTrails": lambda _asked: {"trailList": [*trails]}}
+            answer = answers.get(self.headers["x-amz-target"].rpartition(".")[2])
+            body = json.dumps(answer(asked) if answer else {}).encode()
+            self.send_response(200 if answer else 400)
             self.send_header("content-type", "application/x-amz-json-1.1")
             self.send_header("content-length", str(len(body)))
             self.end_headers()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,15 @@ class Account:
 
     environment: dict[str, str]
     s3: Any
+    trails: list[dict[str, Any]] = field(default_factory=list)
+
+    def organize(self) -> str:
+        """The id of the organization that the account is in from now on."""
+        url, region = self.environment["AWS_ENDPOINT_URL_S3"], "us-east-1"
+        named: Any = boto3.client(
+            "organizations", endpoint_url=url, region_name=region, aws_access_key_id="a", aws_secret_access_key="b"
+        )
+        return str(named.create_organization(FeatureSet="ALL")["Organization"]["Id"])
 
     def hold(self, files: TrailFiles) -> None:
         """Put the trail's files into its bucket."""
@@ -47,11 +56,13 @@ def trail_account() -> Iterator[Account]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     try:
-        with key_service(TrailFiles().public_keys()) as keys:
+        trails: list[dict[str, Any]] = []
+        with key_service(TrailFiles().public_keys(), trails) as keys:
             url = "http://{}:{}".format(*server.get_host_and_port())
             environment = {
                 "PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
                 "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL_S3": url,
+                "AWS_ENDPOINT_URL_STS": url, "AWS_ENDPOINT_URL_ORGANIZATIONS": url,
                 "AWS_ENDPOINT_URL_CLOUDTRAIL": keys, "NO_PROXY": "127.0.0.1", "AWS_CONFIG_FILE": "/dev/null",
                 "COLUMNS": "200", "TERM": "dumb",
             }  # fmt: skip
@@ -60,6 +71,6 @@ def trail_account() -> Iterator[Account]:
             s3 = boto3.client(
                 "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
             )
-            yield Account(environment, s3)
+            yield Account(environment, s3, trails)
     finally:
         server.stop()

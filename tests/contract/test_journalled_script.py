@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 
 from druid_reindex.clients.cloudtrail import CloudTrailClient
 from druid_reindex.clients.journal import Binding, journalled
-from druid_reindex.clients.run_journals import read_journals
+from druid_reindex.clients.run_journals import journal_files, read_journal
 from druid_reindex.clients.s3 import S3Client
 from druid_reindex.clients.session import recorded
 from druid_reindex.clients.trail_sight import TrailLook, around
@@ -75,7 +75,8 @@ class Node:
 
     def calls(self) -> list[AwsCall]:
         """What the run's journals in S3 have."""
-        found = read_journals(S3Client(self.session), PHI.runs_uri, str(self.run_id))
+        store = S3Client(self.session)
+        found = read_journal(store, journal_files(store, PHI.runs_uri, str(self.run_id)))
         return [each for each in found if isinstance(each, AwsCall)]
 
     def stored(self) -> bytes:
@@ -327,7 +328,8 @@ def both(
             env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
             check=False, capture_output=True,
         )  # fmt: skip
-        (theirs,) = read_journals(S3Client(boto3.Session(region_name=REGION)), PHI.runs_uri, str(run_id))
+        store = S3Client(boto3.Session(region_name=REGION))
+        (theirs,) = read_journal(store, journal_files(store, PHI.runs_uri, str(run_id)))
         assert isinstance(theirs, AwsCall)
         return ours, theirs
 

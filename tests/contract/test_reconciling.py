@@ -26,7 +26,7 @@ from druid_reindex.clients.journal_files import JournalFiles
 from druid_reindex.clients.locked_store import LockedStore
 from druid_reindex.clients.log_files import LogFiles
 from druid_reindex.clients.packs import PackKeeper
-from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
+from druid_reindex.clients.reconciling import Looked, Reconciling
 from druid_reindex.clients.session import build_session, recorded, role_session
 from druid_reindex.clients.signing import KmsSigner
 from druid_reindex.evidence.parts import Kind, Part, Run, Task, Tasks, told
@@ -140,7 +140,7 @@ class Night:
                 logs=LogFiles(session),
             )
             found = looking.look(folder, datetime.now(UTC))
-            assert is_open(folder_of(store, found)) is found.is_pending
+            assert looking.is_due(folder_of(store, found)) is found.is_pending
             return found
 
     def evidence(self) -> Evidence:

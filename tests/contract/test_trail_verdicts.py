@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.trail import TrailScope
+from druid_reindex.model.uri import Arn, S3Uri
 from trail_account import BUCKET, HOUR, NIGHT, TRAIL, TrailFiles, a_night, event, log_text
 from trail_service import Account, trail_account
 
+MEMBER = "123456789012"  # whom moto's STS takes every caller for
 SINCE, UNTIL = f"{NIGHT:%Y-%m-%dT%H:%M:%SZ}", f"{NIGHT + 6 * HOUR:%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -33,11 +35,9 @@ class Verdicts:
     status: int
 
 
-def of_aws(account: Account) -> Verdicts:
-    done = account.run(
-        "aws", "cloudtrail", "validate-logs", "--trail-arn", TRAIL, "--s3-bucket", BUCKET, "--start-time", SINCE,
-        "--end-time", UNTIL,
-    )  # fmt: skip
+def of_aws(account: Account, *which: str) -> Verdicts:
+    named = which or ("--trail-arn", TRAIL, "--s3-bucket", BUCKET)
+    done = account.run("aws", "cloudtrail", "validate-logs", *named, "--start-time", SINCE, "--end-time", UNTIL)
 
     def counted(kind: str) -> tuple[int, int]:
         found = re.findall(rf"(\d+)/(\d+) (?:backfill )?{kind} files valid", done.stdout)
@@ -47,11 +47,9 @@ def of_aws(account: Account) -> Verdicts:
     return Verdicts(counted("digest"), counted("log"), wrong, done.stderr.count("No log files were"), done.returncode)
 
 
-def of_ours(account: Account) -> Verdicts:
-    done = account.run(
-        "druid-reindex", "evidence", "trail", "--trail", TRAIL, "--bucket", BUCKET, "--since", SINCE[:-1],
-        "--until", UNTIL[:-1],
-    )  # fmt: skip
+def of_ours(account: Account, *which: str) -> Verdicts:
+    named = which or ("--trail", TRAIL, "--bucket", BUCKET)
+    done = account.run("druid-reindex", "evidence", "trail", *named, "--since", SINCE[:-1], "--until", UNTIL[:-1])
     counts = re.search(r"(\d+) of (\d+) digests, (\d+) of (\d+) log files valid in us-east-1", done.stdout)
     assert counts is not None, done.stdout + done.stderr
     good, all_, logs, all_logs = map(int, counts.groups())
@@ -152,3 +150,21 @@ def test_the_verdicts_are_those_of_aws(account: Account, tampering: Tampering, s
     assert ours == theirs
     assert ours.status == status
     assert ours.digests[1] >= 4, "all were looked at"
+
+
+@pytest.mark.parametrize(("tampering", "status"), [(nothing, 0), (a_log_removed, 1), (a_digest_removed, 1)])
+def test_of_an_organizations_trail_too(account: Account, tampering: Tampering, status: int) -> None:
+    """A member's own digests, in the bucket of a trail that another account has; a sibling's are not looked at."""
+    arn = "arn:aws:cloudtrail:us-east-1:999988887777:trail/all"
+    account.trails.append({"TrailARN": arn, "Name": "all", "S3BucketName": BUCKET, "IsOrganizationTrail": True})
+    owned, organization = TrailScope.of(Arn.parse(arn), BUCKET), account.organize()
+    files, digests, logs = a_night(scope=owned.of_member(organization, MEMBER))
+    tampering(files, digests, logs)
+    sibling, _, theirs_too = a_night(scope=owned.of_member(organization, "444455556666"))
+    del sibling.objects[theirs_too[0]]
+    files.objects.update(sibling.objects)
+    account.hold(files)
+    theirs = of_aws(account, "--trail-arn", arn, "--account-id", MEMBER)
+    ours = of_ours(account, "--trail", arn)
+    assert ours == theirs
+    assert (ours.status, ours.digests[1]) == (status, 4)

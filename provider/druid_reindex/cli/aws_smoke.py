@@ -55,14 +55,17 @@ def aws_smoke(
     ),
     configs: ConfigsOption = CONFIGS,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Agree to the price that is shown; for programs.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Agree to the price and to what stays, as they are shown; for programs.")
+    ] = False,
 ) -> None:
     """Run one night on made-up rows through your own pipeline, cluster profile and account, and take all of it away.
 
     PIPELINE is a copy of your file for an empty datasource whose name ends in _smoke, without a schedule, and known to
     Airflow. First shows what the cluster costs at most, and asks. Whatever happens then, Ctrl-C and SIGTERM included,
     the run, its cluster and its tasks are ended, and the datasource's segments and the run's files deleted; so is the
-    security configuration, if this night made it. Certificates and EMR's logs stay.
+    security configuration, if this night made it. Certificates and EMR's logs stay, and where the boundary keeps
+    evidence, so does the night's pack: it is locked, which is said before anybody agrees.
 
     Finds Airflow, Druid and AWS as `druid-reindex abort` and `druid-reindex doctor` do. Exit 0 when the night rebuilt
     its segments and nothing is left, 130 when it was interrupted, else 1.
@@ -188,12 +191,14 @@ class Trial:
 
 
 def _agree(trial: Trial, limit: timedelta, *, yes: bool) -> None:
-    """Return once somebody has agreed to the price. Raises RefusedError when nobody does."""
+    """Return once somebody has agreed to the price and to what stays. Raises RefusedError when nobody does."""
     most = smoke.ceiling(trial.profile, load_prices(trial.desk.configs), limit)
     account = account_of(trial)
     typer.echo(f"account   {account}, {trial.desk.boundaries.region}")
     typer.echo(f"night     {trial.pipeline.datasource} on profile {trial.profile.name}, made-up rows alone")
     typer.echo(f"price     {most}")
+    if pack := smoke.staying(trial.desk.boundary(trial.pipeline).evidence, datetime.now(UTC)):
+        typer.echo(f"stays     {pack}")
     if yes:
         return
     answer = console.input("Type yes to go on: ") if console.is_terminal else ""

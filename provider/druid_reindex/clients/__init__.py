@@ -14,7 +14,8 @@ asked, by ``journal_aws.py``'s hook on sessions and ``journal_druid.py``; ``jour
 ``openlineage.py`` puts lineage into the classes of OpenLineage's client, an extra, which Airflow's own provider sends;
 elsewhere it sends by the transport that the environment names.
 ``reconciling.py`` lays a run beside what CloudTrail has delivered (``trail_sight.py``) and adds to its packs, with
-what others wrote down of it (``witnessing.py``) in log files, which ``log_files.py`` reads line by line.
+what others wrote down of it (``witnessing.py``) in log files, which ``log_files.py`` reads line by line, and with what
+``holdings.py`` finds in a night's records that the objects of its data hold.
 ``retire.py`` disposes of segments in Druid and S3, ``retirable.py`` of those that nights have replaced, and
 ``run_files.py`` of the files with rows that runs have left; ``withheld.py`` keeps which rows nights leave out.
 

@@ -1,12 +1,16 @@
 """AWS CloudTrail and the bucket that it delivers to, as ``ports.TrailPort``: read-only.
 
-The names of digests within a window come from S3's listing, which is in order of time within a Region.
+The names of digests within a window come from S3's listing, which is in order of time within a Region. Of an
+organization's trail, the caller's own account is looked at; the organization's id is read off the bucket's folders, for
+which no right in AWS Organizations is needed.
 Source: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_ListPublicKeys.html,
-https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DescribeTrails.html
+https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DescribeTrails.html,
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-find-log-files.html (AWSLogs/O-ID/account)
 """
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     import boto3
 
 READS_AT_ONCE = 8
+# Source: https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html
+_ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
 _SPILLED = timedelta(hours=1)  # a file that is delivered late stands in the next hour's digest
 
 
@@ -35,19 +41,24 @@ class CloudTrailClient:
         with translated("make a CloudTrail client", "CloudTrail"):
             self._cloudtrail = session.client("cloudtrail", config=config)
             self._s3 = session.client("s3", config=config)
+            self._sts = session.client("sts", config=config)
 
     def trail(self, name_or_arn: str) -> TrailScope:
-        """The trail's own scope: where its digests lie, in its home Region. Raises NotFoundError."""
+        """The trail's own scope: where its digests lie, in its home Region. Raises NotFoundError.
+
+        Of an organization's trail it is the scope of the caller's account, whose digests must be there.
+        """
         with translated("find a trail", name_or_arn):
             found = self._cloudtrail.describe_trails(trailNameList=[name_or_arn])["trailList"]
         if not found:
             raise _no_trail(name_or_arn)
-        return _scope(found[0])
+        return self._scope(found[0])
 
     def trails(self) -> list[TrailScope]:
         """The trails that deliver events of this account and Region, those of an organization among them."""
         with translated("list the trails", "CloudTrail"):
-            return [_scope(each) for each in self._cloudtrail.describe_trails(includeShadowTrails=True)["trailList"]]
+            found = self._cloudtrail.describe_trails(includeShadowTrails=True)["trailList"]
+        return [self._scope(each) for each in found]
 
     def selectors(self, scope: TrailScope) -> Selectors:
         """What the trail records. Raises ProtocolError where it chooses by what is not understood here."""
@@ -56,13 +67,7 @@ class CloudTrailClient:
 
     def regions(self, scope: TrailScope) -> list[str]:
         """The Regions of which the trail has ever delivered a digest, in order."""
-        folder = scope.regions_folder
-        with translated("list the Regions of a trail", str(folder)):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=folder.bucket, Prefix=folder.key, Delimiter="/"
-            )
-            found = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
-        return sorted(each.removeprefix(folder.key).rstrip("/") for each in found)
+        return self._folders("list the Regions of a trail", scope.regions_folder)
 
     def digest_keys(self, scope: TrailScope, window: Window) -> list[str]:
         """The keys of the digests that end in ``window`` or in the hour after it, those of backfills among them."""
@@ -98,6 +103,36 @@ class CloudTrailClient:
             )
             return {each["Fingerprint"]: _key(each) for page in pages for each in page["PublicKeyList"]}
 
+    def _scope(self, trail: Any) -> TrailScope:
+        scope = TrailScope.of(Arn.parse(trail["TrailARN"]), trail["S3BucketName"], trail.get("S3KeyPrefix") or "")
+        return self._of_caller(scope) if trail.get("IsOrganizationTrail") else scope
+
+    def _of_caller(self, scope: TrailScope) -> TrailScope:
+        """The caller's account in its organization's trail. Raises NotFoundError where it has no digest there."""
+        with translated("find out whose trail it is", scope.name):
+            account = self._sts.get_caller_identity()["Account"]
+        folder = scope.logs_folder
+        named = self._folders("list the organizations of a trail", folder)
+        members = [scope.of_member(each, account) for each in named if _ORGANIZATION.fullmatch(each)]
+        found = [each for each in members if self.regions(each)]
+        if len(found) != 1:
+            raise NotFoundError(
+                "find an account in its organization's trail",
+                resource=f"{scope.name}, account {account}",
+                came_back=f"{len(found)} organizations below {folder} with digests of it",
+                remedy="turn on the trail's log file validation, and wait for its first digest",
+            )
+        return found[0]
+
+    def _folders(self, attempted: str, folder: S3Uri) -> list[str]:
+        """The names of the folders right below ``folder``, in order."""
+        with translated(attempted, str(folder)):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=folder.bucket, Prefix=folder.key, Delimiter="/"
+            )
+            found = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
+        return sorted(each.removeprefix(folder.key).rstrip("/") for each in found)
+
     def _stored(self, attempted: str, uri: S3Uri) -> StoredDigest | None:
         try:
             with translated(attempted, str(uri)):
@@ -107,10 +142,6 @@ class CloudTrailClient:
             if error.came_back.startswith("NoSuchBucket"):
                 raise
             return None
-
-
-def _scope(trail: Any) -> TrailScope:
-    return TrailScope.of(Arn.parse(trail["TrailARN"]), trail["S3BucketName"], trail.get("S3KeyPrefix") or "")
 
 
 def _key(listed: Any) -> TrailKey:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from druid_reindex import __version__
+from druid_reindex.clients.holdings import HeldByNight
 from druid_reindex.clients.own_code import distributions_sha256, provider_sha256
 from druid_reindex.errors import DruidReindexError, IntegrityError, NotFoundError
 from druid_reindex.evidence import parts
@@ -135,9 +136,11 @@ class NightEvidence:
 
     def _segments(self, plan: NightPlan | DruidReindexError | None) -> Body | str:
         results = self._of_batches(plan, names.result_uri)
-        if not results:
+        if not results or plan is None:
             return "no batch left a result"
-        return parts.Segments(tuple(_batch(number, record) for number, record in results))
+        held = HeldByNight(self.run_id, self.pipeline, self.boundary, self.store, self.told.plan_sha256)
+        holdings = held.of(self._chosen(_known(plan)))
+        return parts.Segments(tuple(_batch(*each) for each in results), holdings, tuple(held.uncounted))
 
     def _objects(self, plan: NightPlan | DruidReindexError | None) -> Body | str:
         results = self._of_batches(plan, names.result_uri)

@@ -18,13 +18,14 @@ from uuid import UUID
 from druid_reindex.clients.evidence_folders import EvidenceFolder
 from druid_reindex.clients.night_evidence import LATER
 from druid_reindex.clients.packs import Kept, PackKeeper
-from druid_reindex.clients.run_journals import read_journals
+from druid_reindex.clients.run_journals import journal_files, read_journal
 from druid_reindex.clients.trail_sight import Sight, TrailLook, around
 from druid_reindex.clients.witnessing import Witnessed, Witnessing
 from druid_reindex.errors import IntegrityError, NotFoundError
 from druid_reindex.evidence.attribution import RunFacts, search_keys
+from druid_reindex.evidence.held import Held
 from druid_reindex.evidence.lineage_trail import Supplement, TrailRun, trail_run
-from druid_reindex.evidence.parts import Kind, Part, Record, Run, pending
+from druid_reindex.evidence.parts import Kind, Listed, Part, Record, Run, pending
 from druid_reindex.evidence.parts_trail import Findings, Witnesses, told_by_trail
 from druid_reindex.evidence.reconcile import Others, Reconciliation, advance
 from druid_reindex.evidence.report_read import Evidence, instant_of, read_packs
@@ -39,7 +40,7 @@ from druid_reindex.model.evidence_place import EvidencePlace, Trail
 from druid_reindex.model.identity import digest
 from druid_reindex.model.journal import JournalledCall
 from druid_reindex.model.trail import Window
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.uri import S3Uri, StoredObject
 from druid_reindex.ports import ClusterSurveyPort, LockedStorePort, LogFilesPort, SigningPort, TrailPort
 
 FOLDER = "reconciliations"
@@ -104,7 +105,8 @@ class Reconciling:
         """
         evidence = _unchanged(folder)
         run = Run.read(evidence.told(Kind.RUN))
-        journal = read_journals(self.store, self.boundary.runs_uri, run.run)
+        files = journal_files(self.store, self.boundary.runs_uri, run.run)
+        journal = read_journal(self.store, files)
         calls = [each for each in journal if isinstance(each, AwsCall)]
         span, instances = _span(evidence, calls), self._instances_of(evidence)
         facts = facts_of(run.run, calls, around(span), self._resources(run), instances)
@@ -114,9 +116,10 @@ class Reconciling:
         is_pending = bool(found.pending) or sight.is_awaited(now)
         heard = None if is_pending else self._heard(run, evidence, journal, around(span), now)
         touched = [*damage, *touched_by_others(heard.seen if heard is not None else ())]
-        findings = findings_body(found, calls, touched, evidence.told(Kind.FINDINGS), now)
+        held = Held.of(evidence.told(Kind.SEGMENTS), evidence.told(Kind.FILES))
+        findings = findings_body(found, calls, touched, evidence.told(Kind.FINDINGS), now, held)
         parts = (
-            told_by_trail(journal_body(journal)),
+            told_by_trail(journal_body(journal, map(_listed, files))),
             *self._told(run, found, calls, findings, is_pending=is_pending),
             told_by_trail(heard) if heard is not None else pending(Kind.WITNESSES, LATER if is_pending else AWAITED),
         )
@@ -129,6 +132,21 @@ class Reconciling:
         """What others wrote down of the night; None while more of it may come."""
         night = Witnessed(run.datasource, evidence.told(Kind.CLUSTER).get("clusters", ()), journal, window)
         return Witnessing(self.boundary, self.place.witnesses, self.logs).hear(night, now)
+
+    def is_due(self, folder: EvidenceFolder) -> bool:
+        """Whether there may be more to tell of the run whose packs lie in ``folder``.
+
+        Its newest pack still waits for the trail, or a file of its journal has come that no pack was made with; packs
+        that were changed are looked at, and told by that.
+        """
+        evidence = read_packs(folder.packs(), folder.keys())
+        if evidence.changed is not None or not evidence.packs:
+            return True
+        if not set(evidence.packs[-1].untold["pending"]).isdisjoint(BY_TRAIL):
+            return True
+        told = {(each["uri"], each["etag"]) for each in evidence.told(Kind.JOURNAL).get("files", ())}
+        there = journal_files(self.store, self.boundary.runs_uri, evidence.told(Kind.RUN)["run"])
+        return any((str(each.uri), each.etag) not in told for each in there)
 
     def _look(self) -> TrailLook:
         """The sandbox's trail delivers all that it has at once, to the second."""
@@ -161,8 +179,8 @@ class Reconciling:
         named = dict.fromkeys([run.deployment_id, *filter(_is_uuid, sources)])
         others: dict[str, list[AwsCall]] = defaultdict(list)
         for each in named:
-            made = read_journals(self.store, self.boundary.runs_uri, each) if each != run.run else []
-            for call in made:
+            files = journal_files(self.store, self.boundary.runs_uri, each) if each != run.run else []
+            for call in read_journal(self.store, files):
                 if isinstance(call, AwsCall) and _lies_in(call, window):
                     others[call.run].append(call)
         return others
@@ -206,14 +224,6 @@ class Reconciling:
         return Record(str(uri), digest(body))
 
 
-def is_open(folder: EvidenceFolder) -> bool:
-    """Whether the newest pack there still waits for the trail; one that was changed is looked at, and told by that."""
-    evidence = read_packs(folder.packs(), folder.keys())
-    if evidence.changed is not None or not evidence.packs:
-        return True
-    return not set(evidence.packs[-1].untold["pending"]).isdisjoint(BY_TRAIL)
-
-
 def instance_ids(survey: ClusterSurveyPort, cluster_id: str) -> list[str]:
     """The EC2 ids of all instances that the cluster had; none of one that EMR has forgotten, after two months.
 
@@ -223,6 +233,10 @@ def instance_ids(survey: ClusterSurveyPort, cluster_id: str) -> list[str]:
         return [each.instance_id for each in survey.instances(cluster_id)]
     except NotFoundError:
         return []
+
+
+def _listed(stored: StoredObject) -> Listed:
+    return Listed(str(stored.uri), stored.etag)
 
 
 def _unchanged(folder: EvidenceFolder) -> Evidence:

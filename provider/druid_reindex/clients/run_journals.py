@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from druid_reindex.model.journal import FOLDER, JournalledCall, from_line, whole_lines
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.model.uri import S3Uri, StoredObject
 from druid_reindex.ports import ObjectStorePort
 
 
-def read_journals(store: ObjectStorePort, runs_uri: str, run: str) -> list[JournalledCall]:
-    """The calls that lie below ``runs_uri`` for ``run``, which for triggers is the deployment's id; in order of time.
+def journal_files(store: ObjectStorePort, runs_uri: str, run: str) -> list[StoredObject]:
+    """The journal's files of ``run``, which for triggers is the deployment's id, as they lie below ``runs_uri`` now."""
+    return store.listing(S3Uri.parse(runs_uri) / f"{run}/{FOLDER}/")
+
+
+def read_journal(store: ObjectStorePort, files: Iterable[StoredObject]) -> list[JournalledCall]:
+    """The calls in ``files``, in order of time.
 
     A line that was cut off as its process was killed is none. Raises ProtocolError for one that cannot be read.
     """
-    folder = S3Uri.parse(runs_uri) / f"{run}/{FOLDER}/"
-    found = [from_line(line) for each in store.listing(folder) for line in whole_lines(store.get(each.uri))]
+    found = [from_line(line) for each in files for line in whole_lines(store.get(each.uri))]
     return sorted(found, key=lambda call: call.attempted_at)

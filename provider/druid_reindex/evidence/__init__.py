@@ -11,8 +11,9 @@ which names the first thing that was changed; a run's packs → ``report_read`` 
 tables. A trail's digests and log files as bytes → which of them are whole
 (``trail_chain``, ``trail_log``), the events in them that mention a run's keys (``trail_search``), whose they are
 (``attribution``, by ``run_facts``), and a journal of calls laid beside them, both ways (``reconcile``), which a
-supplement tells (``trail_parts``). A line of a log beside CloudTrail → an ``Act`` (``witness_hdfs``, ``witness_kdc``,
-``witness_druid``, ``witness_redshift``), counted by whose it is (``witness_tally``).
+supplement tells (``trail_parts``), with what the touched objects hold (``held``). A line of a log beside CloudTrail →
+an ``Act`` (``witness_hdfs``, ``witness_kdc``, ``witness_druid``, ``witness_redshift``), counted by whose it is
+(``witness_tally``).
 
 May import ``model`` and ``errors``; of others' packages ``msgspec``, ``cryptography``, ``deflate``, ``hyperscan``,
 ``jinja2`` and ``reportlab``. Pure: whoever gathers the facts and reads the files, and whoever sends them, sits above.

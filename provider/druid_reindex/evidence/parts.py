@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 from druid_reindex.errors import ProtocolError
 from druid_reindex.evidence.lineage import RunName
+from druid_reindex.model.holding import Holding
 
 
 class Kind(StrEnum):
@@ -205,11 +206,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """Which data moved, from which version to which."""
+    """Which data moved, from which version to which.
+
+    ``holdings`` are what objects of data hold: segments of before and after, unloads, exports. ``uncounted`` are the
+    records of such counts that could not be read, each with why.
+    """
 
     KIND: ClassVar[Kind] = Kind.SEGMENTS
 
     batches: Sequence[Batch]
+    holdings: Sequence[Holding] = ()
+    uncounted: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
-from druid_reindex.evidence.parts import Kind, Part, Record, State
+from druid_reindex.evidence.parts import Kind, Listed, Part, Record, State
 
 
 class Unexplained(StrEnum):
@@ -46,11 +46,15 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What we did, as we wrote it down before each answer was used."""
+    """What we did, as we wrote it down before each answer was used, and the ``files`` that it was read from.
+
+    A worker that died delivers its file late: what lies there besides ``files`` has not been told yet.
+    """
 
     KIND: ClassVar[Kind] = Kind.JOURNAL
 
     calls: Sequence[Calls]
+    files: Sequence[Listed] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,9 @@ class Matches:
 class Touched:
     """Something that nobody explains: one principal, one operation, one object or key.
 
-    ``rows`` and ``patients`` are the rows and distinct patients of the ``interval`` that the object holds.
-    ``is_confirmed`` is False where no sample of AWS shows an event of this shape.
+    ``rows`` are those that the object holds of the time chunk ``interval``, ``patients`` the distinct ones of the whole
+    chunk; ``counted`` says how they were counted, or why one of the three is not known. ``is_confirmed`` is False where
+    no sample of AWS shows an event of this shape.
     """
 
     verdict: str
@@ -107,6 +112,7 @@ class Touched:
     rows: int | None = None
     patients: int | None = None
     is_confirmed: bool = True
+    counted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from druid_reindex.evidence.parts import Kind
 from druid_reindex.evidence.parts_trail import Unexplained
 from druid_reindex.evidence.report import Cell, Finding, Level, Table
 from druid_reindex.evidence.report_read import Evidence, instant_of
+from druid_reindex.evidence.report_strangers import strangers_table
 
 UNCONFIRMED = " (unconfirmed: no sample of AWS shows an event of this shape)"
 _LEVELS = {
@@ -38,7 +39,7 @@ _REMEDIES = {
 }
 WORKSHEET = (
     "Verdict", "Principal", "Service", "Operation", "Object or key", "Times", "Time chunk (UTC)", "Rows",
-    "Distinct patients", "First seen (UTC)", "Last seen (UTC)", "Discovered (UTC)",
+    "Distinct patients", "First seen (UTC)", "Last seen (UTC)", "Discovered (UTC)", "How counted, or why unknown",
 )  # fmt: skip
 
 
@@ -62,7 +63,8 @@ def trail_findings(evidence: Evidence, wanted: Wanted = _any) -> Iterator[Findin
 
 def touched_tables(evidence: Evidence) -> list[Table]:
     """Who touched what: the night by task, confirmed events by who made them, and what nobody explains."""
-    return [calls_table(evidence), matches_table(evidence), worksheet(evidence)]
+    strangers = strangers_table(_touched(evidence), _nothing(evidence, Kind.FINDINGS))
+    return [calls_table(evidence), matches_table(evidence), strangers, worksheet(evidence)]
 
 
 def task_tables(evidence: Evidence, unit: str) -> list[Table]:
@@ -147,7 +149,7 @@ def _worksheet_row(each: Mapping[str, Any]) -> list[Cell]:
     return [
         f"{each['verdict']}{_mark(each)}", each["principal"], each["event_source"], each["operation"], each["resource"],
         each["count"], each["interval"], each["rows"], each["patients"], each["first_seen"], each["last_seen"],
-        each["discovered_at"],
+        each["discovered_at"], each.get("counted", ""),
     ]  # fmt: skip
 
 

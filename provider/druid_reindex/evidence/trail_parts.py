@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from druid_reindex.evidence.attribution import Sign, touched
 from druid_reindex.evidence.event_names import event_name
-from druid_reindex.evidence.parts import Record
+from druid_reindex.evidence.held import NOTHING_HELD, Held
+from druid_reindex.evidence.parts import Listed, Record
 from druid_reindex.evidence.parts_trail import Calls, Findings, Journal, Match, Matches, Share, Touched, Unexplained
 from druid_reindex.evidence.reconcile import Outcome, Reconciliation, Seen, named
 from druid_reindex.evidence.trail_chain import Gap
@@ -38,10 +39,11 @@ _DRUID_PATH_PARTS = 3  # what follows names a task or a datasource, and is of no
 _T = TypeVar("_T")
 
 
-def journal_body(calls: Iterable[JournalledCall]) -> Journal:
-    """Our calls by task and operation, in order."""
+def journal_body(calls: Iterable[JournalledCall], files: Iterable[Listed] = ()) -> Journal:
+    """Our calls by task and operation, in order, and the files that they were read from."""
     groups = _grouped(calls, lambda each: (each.task, *_asked(each)))
-    return Journal([_calls(task, source, operation, made) for (task, source, operation), made in groups])
+    told = [_calls(task, source, operation, made) for (task, source, operation), made in groups]
+    return Journal(told, [*files])
 
 
 def matches_body(found: Reconciliation, calls: Sequence[AwsCall], stored: Record | None = None) -> Matches:
@@ -81,12 +83,16 @@ def findings_body(
     damage: Iterable[Touched],
     earlier: Mapping[str, Any],
     now: datetime,
+    held: Held = NOTHING_HELD,
 ) -> Findings:
-    """What does not agree; ``earlier`` is what an earlier pack told of it, which says since when it is known."""
+    """What does not agree; ``earlier`` is what an earlier pack told of it, which says since when it is known.
+
+    ``held`` is what the run's packs tell of what objects hold.
+    """
     known = {_same(Touched(**each)): str(each["discovered_at"]) for each in earlier.get("findings", ())}
     by_name = named(calls)
     single = [_of_call(by_name[name], outcome) for name, outcome in found.calls.items() if outcome in _BAD]
-    single += [_of_event(each) for each in found.open_events]
+    single += [held.counted(_of_event(each)) for each in found.open_events]
     groups = _grouped([*single, *damage], _same)
     return Findings([
         replace(

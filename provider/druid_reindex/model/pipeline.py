@@ -247,6 +247,9 @@ class Pipeline(Frozen):
     )
     dimensions: tuple[NamedDimension, ...] = Field(min_length=1, description="a list of names, or of {name, type}")
     metrics: tuple[Metric, ...] = Field((), description="a list of Druid aggregators: {type, name, fieldName}")
+    patient_dimension: str | None = Field(
+        None, description="the dimension that tells whose a row is: its distinct values are counted for the evidence"
+    )
     granularity: GranularitySpec = Field(GranularitySpec(), description="segment, query and rollup")
     partitioning: Partitioning = Field(Partitioning(), description="the size of the segments that are made")
     lookback: timedelta = Field(timedelta(days=60), description="how far back chunks are looked at, such as P60D")

@@ -131,6 +131,14 @@ def _partitioning(pipeline: Pipeline, _: Boundaries) -> Found:
             yield Defect(at, f"{shown(name)} a second time", "keep one of them")
 
 
+def _patient_dimension(pipeline: Pipeline, _: Boundaries) -> Found:
+    name, dimensions = pipeline.patient_dimension, [dimension.name for dimension in pipeline.dimensions]
+    if name is not None and name not in dimensions:
+        hint = did_you_mean(name, dimensions)
+        remedy = "; ".join(filter(None, [hint, "write the name of one of the dimensions"]))
+        yield Defect(("patient_dimension",), shown(name), remedy)
+
+
 def _classified_name(pipeline: Pipeline, boundaries: Boundaries) -> Found:
     name, own = pipeline.datasource, boundaries.of(pipeline.classification)
     if pipeline.classification is Classification.GENERAL and boundaries.phi.claims_datasource(name):
@@ -157,6 +165,7 @@ RULES = (
     Rule(frozenset({"dimensions", "metrics"}), _column_names),
     Rule(frozenset({"metrics", "inputs"}), _metrics),
     Rule(frozenset({"partitioning", "dimensions"}), _partitioning),
+    Rule(frozenset({"patient_dimension", "dimensions"}), _patient_dimension),
     Rule(frozenset({"inputs", "datasource", "granularity"}), readable_inputs),
     Rule(frozenset({"inputs"}), one_format),
     Rule(frozenset({"inputs", "unloads"}), unloaded_inputs),

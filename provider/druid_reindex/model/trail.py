@@ -1,5 +1,7 @@
 """A trail of AWS CloudTrail: where its files lie, and what is read of them before anything is judged.
 
+An organization's trail has a folder of its bucket for each account, below that of the organization; the digests of each
+account are a chain of their own, and are named after the account, the trail and the trail's home Region.
 Sources: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html,
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_PublicKey.html
 """
@@ -31,7 +33,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class TrailScope:
-    """The digests of one account and one Region of a trail; an organization's has an ``organization_id``."""
+    """The digests of one account and one Region of a trail.
+
+    An organization's has an ``organization_id``, and the ``owner`` that it belongs to: the management account, or the
+    delegated administrator's.
+    """
 
     bucket: str
     prefix: str
@@ -40,6 +46,7 @@ class TrailScope:
     name: str
     home_region: str
     organization_id: str = ""
+    owner: str = ""
 
     @classmethod
     def of(cls, trail: Arn, bucket: str, prefix: str = "") -> TrailScope:
@@ -50,21 +57,29 @@ class TrailScope:
         """The same trail's digests of another Region."""
         return replace(self, region=region)
 
+    def of_member(self, organization_id: str, account: str) -> TrailScope:
+        """The digests of an account of the organization that the trail is of."""
+        return replace(self, account=account, organization_id=organization_id, owner=self.owner or self.account)
+
     def in_bucket(self, bucket: str) -> TrailScope:
         """The same trail's digests in another bucket, from before it was given this one."""
         return replace(self, bucket=bucket)
 
     @property
     def arn(self) -> str:
-        """The trail's ARN; not that of an organization's, which its management account has."""
-        return f"arn:aws:cloudtrail:{self.home_region}:{self.account}:trail/{self.name}"
+        """The trail's ARN, which for an organization's names the account that it belongs to."""
+        return f"arn:aws:cloudtrail:{self.home_region}:{self.owner or self.account}:trail/{self.name}"
+
+    @property
+    def logs_folder(self) -> S3Uri:
+        """Where there is a folder for each account, or, of an organization's trail, for the organization."""
+        return S3Uri(self.bucket, f"{self.prefix}/AWSLogs/" if self.prefix else "AWSLogs/")
 
     @property
     def regions_folder(self) -> S3Uri:
         """Where there is a folder of digests for each Region."""
         owner = f"{self.organization_id}/{self.account}" if self.organization_id else self.account
-        folder = f"AWSLogs/{owner}/CloudTrail-Digest/"
-        return S3Uri(self.bucket, f"{self.prefix}/{folder}" if self.prefix else folder)
+        return S3Uri(self.bucket, f"{self.logs_folder.key}{owner}/CloudTrail-Digest/")
 
     @property
     def folder(self) -> S3Uri:

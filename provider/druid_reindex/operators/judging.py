@@ -18,6 +18,7 @@ from druid_reindex.plan.export import place_of
 from druid_reindex.plan.partitions import TOMBSTONE
 from druid_reindex.plan.timeline import visible
 from druid_reindex.quality import expectations, facts
+from druid_reindex.quality.holdings import PROTOCOL, distinct, holdings
 from druid_reindex.quality.judge import Finding, Judged, Verdict, judge, of_results, of_types, unfinished
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from druid_reindex.evidence.lineage_facets import Check
     from druid_reindex.model.expectation import Expectation, Result
+    from druid_reindex.model.holding import Holding
     from druid_reindex.model.identity import RunId
     from druid_reindex.model.segment import Segment
     from druid_reindex.operators.night import NightOperator
@@ -37,7 +39,8 @@ TOTALS = ("chunks", "segments_after", "rows_before", "rows_after", "bytes_after"
 class Judgement:
     """A batch's verdict, what is served of it (``totals`` by name), under which keys and of which versions.
 
-    ``expectations`` is how many Great Expectations judged, ``checks`` what was checked by them and beside them.
+    ``expectations`` is how many Great Expectations judged, ``checks`` what was checked by them and beside them,
+    ``holdings`` what each segment's object holds, as far as it was counted.
     """
 
     verdict: Verdict
@@ -46,6 +49,7 @@ class Judgement:
     versions: tuple[str, ...] = ()
     expectations: int = 0
     checks: tuple[Check, ...] = ()
+    holdings: tuple[Holding, ...] = ()
 
     @property
     def stops(self) -> bool:
@@ -87,9 +91,11 @@ class BatchJudge:
             return self._failed(error.attempted, f"{error.resource}: {error.came_back}", error.remedy)
 
     def keep(self, judgement: Judgement) -> None:
-        """Store the verdict, for the tasks that take a batch back."""
-        uri = names.verdict_uri(self.task.settings.boundary, self.run_id, self.batch.number)
-        self.task.put_record(self.context, uri, judgement.verdict.to_record())
+        """Store what was counted, for the evidence, and the verdict, for the tasks that take a batch back."""
+        place = (self.task.settings.boundary, self.run_id, self.batch.number)
+        counted = {"protocol": PROTOCOL, "holdings": [each.to_record() for each in judgement.holdings]}
+        self.task.put_record(self.context, names.holdings_uri(*place), counted)
+        self.task.put_record(self.context, names.verdict_uri(*place), judgement.verdict.to_record())
 
     @property
     def _batch(self) -> expectations.Batch:
@@ -126,7 +132,7 @@ class BatchJudge:
         return Judgement(
             verdict, dict(zip(TOTALS, totals, strict=True)), tuple(self._keys(segments)),
             tuple(segment.version for segment in segments), len(expected),
-            checks_of(wanted, verdict.findings, expected),
+            checks_of(wanted, verdict.findings, expected), self._holdings(found, segments),
         )  # fmt: skip
 
     def _before(self, record: dict[str, Any]) -> expectations.Before:
@@ -153,12 +159,20 @@ class BatchJudge:
         pipeline, intervals = self.task.settings.pipeline, self.batch.intervals
         measured = measured_now(self.task, intervals, pipeline.datasource)
         shaped = shaped_now(self.task, intervals, of_rows=pipeline.datasource)
-        by_chunk = by_interval(visible(segments), intervals)
-        counted = {segment.segment_id: segment for segment in segments}
-        served = {chunk: [counted[each.segment_id] for each in found] for chunk, found in by_chunk.items()}
-        seen = facts.Seen(measured.rows, measured.sums, shaped.units, shaped.shape, served)
+        seen = facts.Seen(measured.rows, measured.sums, shaped.units, shaped.shape, self._served(segments))
         found = facts.with_total(facts.facts_of(pipeline, seen, before.units), self._batch.whole)
         return sum(measured.rows.values()), found, dict(shaped.types)
+
+    def _served(self, segments: Sequence[Segment]) -> dict[str, list[Segment]]:
+        """The segments of each chunk, with what a Broker counts in them."""
+        counted = {segment.segment_id: segment for segment in segments}
+        by_chunk = by_interval(visible(segments), self.batch.intervals)
+        return {chunk: [counted[each.segment_id] for each in found] for chunk, found in by_chunk.items()}
+
+    def _holdings(self, found: facts.Facts, segments: Sequence[Segment]) -> tuple[Holding, ...]:
+        """What each segment's object holds; a tombstone has none."""
+        pipeline, stored = self.task.settings.pipeline, [each for each in segments if each.shard_spec_type != TOMBSTONE]
+        return holdings(pipeline, self._served(stored), distinct(pipeline, found), lambda each: str(place_of(each)))
 
     def _mistyped(self) -> list[Finding]:
         """The columns that the new segments store in another type than the pipeline's."""

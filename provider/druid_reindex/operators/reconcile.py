@@ -112,14 +112,13 @@ class ReconcileOperator(BaseOperator):
 
     def _open(self, looking: Reconciling, now: datetime) -> Iterator[EvidenceFolder]:
         from druid_reindex.clients.evidence_folders import PACKS, s3_folders  # noqa: PLC0415
-        from druid_reindex.clients.reconciling import is_open  # noqa: PLC0415
 
         try:
             folders = s3_folders(looking.store, S3Uri.parse(looking.place.uri) / PACKS)
         except NotFoundError:
             self.log.info("no night has left a pack yet")
             return
-        yield from (each for each in folders if now - each.modified_at < NEWEST and is_open(each))
+        yield from (each for each in folders if now - each.modified_at < NEWEST and looking.is_due(each))
 
     def _looking(self) -> Reconciling:
         from druid_reindex.clients.reconciling import Reconciling, instance_ids  # noqa: PLC0415
@@ -207,9 +206,10 @@ def _told(looked: Looked) -> str:
 
 
 _DOCUMENTATION = """\
-Every half hour, for each night whose pack waits for CloudTrail: what the night wrote down of its own calls is laid
-beside the files that CloudTrail has delivered, both ways, and a signed supplement is added where something new is
-known, until nothing is pending; with it what HDFS, the KDC, Druid and Redshift wrote down, where that is kept. A run of
-this DAG is red when a supplement tells something that a person must look at for the first time: read it with
-`druid-reindex evidence report`. From a shell: `druid-reindex evidence reconcile`.
+Every half hour, for each night of the last week whose pack waits for CloudTrail, or of whose journal more has come:
+what the night wrote down of its own calls is laid beside the files that CloudTrail has delivered, both ways, and a
+signed supplement is added where something new is known, until nothing is pending; with it what HDFS, the KDC, Druid and
+Redshift wrote down, where that is kept. A run of this DAG is red when a supplement tells something that a person must
+look at for the first time: read it with `druid-reindex evidence report`. From a shell: `druid-reindex evidence
+reconcile`.
 """

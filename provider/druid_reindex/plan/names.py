@@ -208,6 +208,11 @@ def verdict_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
     return batch_prefix(boundary, run_id, batch) / "verdict.json"
 
 
+def holdings_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
+    """What each new segment's object of a batch holds, in counts."""
+    return batch_prefix(boundary, run_id, batch) / "holdings.json"
+
+
 def expectations_uri(boundary: Boundary, run_id: RunId, batch: int) -> S3Uri:
     """Great Expectations' results of a batch, in its own JSON."""
     return batch_prefix(boundary, run_id, batch) / "expectations.json"

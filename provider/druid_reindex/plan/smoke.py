@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from druid_reindex.errors import ConfigurationError
+from druid_reindex.model.evidence_place import EvidencePlace
 from druid_reindex.model.interval import Interval, format_instant, umbrella
 from druid_reindex.model.pipeline import Dimension, Engine, Metric, Pipeline
 from druid_reindex.model.prices import PriceTable
@@ -60,6 +61,15 @@ def ceiling(profile: ClusterProfile, prices: PriceTable | None, limit: timedelta
         )
     hours = (limit + ENDING) / timedelta(hours=1)
     return Ceiling(round(hours * per_hour, 2), hours, per_hour, f"{prices.source}, as of {prices.as_of}")
+
+
+def staying(place: EvidencePlace | None, now: datetime) -> str:
+    """What of a night that begins at ``now`` (UTC) nobody can take away; empty where the boundary keeps no evidence."""
+    if place is None:
+        return ""
+    lock = place.lock(now)
+    held = ", and held until a person lifts that" if lock.is_held else ""
+    return f"a signed pack below {place.uri}, locked ({lock.mode}) until {lock.until:%Y-%m-%d}{held}"
 
 
 def refuse_unfit(pipeline: Pipeline) -> None:

@@ -138,6 +138,17 @@ def test_a_person_is_asked(
     assert bool(outside.emr.launched) == (code == 0)
 
 
+def test_who_is_asked_is_told_that_evidence_stays(outside: Outside, folder: Path) -> None:
+    asked = smoke(folder)
+    assert (
+        "stays     a signed pack below s3://drx-evidence-111122223333/phi/, locked (GOVERNANCE) until" in asked.stdout
+    )
+    assert outside.airflow.did == []
+    configs = Path(shutil.copytree(CONFIGS, folder / "emr_configs"))
+    rewrite(configs / "boundaries.yaml", {"phi.evidence": None})
+    assert "stays" not in smoke(folder, configs=configs).stdout
+
+
 def test_without_a_price_nobody_is_asked(outside: Outside, folder: Path) -> None:
     configs = Path(shutil.copytree(CONFIGS, folder / "emr_configs"))
     (configs / "prices.yaml").unlink()

@@ -51,7 +51,8 @@ def asked() -> AwsCall:
 
 
 def kept(store: FakeStore, side: Boundary = PHI) -> list[Any]:
-    return run_journals.read_journals(store, side.runs_uri, str(BOTH.deployment_id))
+    files = run_journals.journal_files(store, side.runs_uri, str(BOTH.deployment_id))
+    return run_journals.read_journal(store, files)
 
 
 def objects(store: FakeStore) -> list[S3Uri]:

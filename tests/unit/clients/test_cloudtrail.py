@@ -12,12 +12,15 @@ from botocore.stub import ANY, Stubber
 from moto import mock_aws
 
 from druid_reindex.clients.cloudtrail import CloudTrailClient
+from druid_reindex.clients.trail_reading import TrailReading
 from druid_reindex.errors import NotAuthorizedError, NotFoundError
 from druid_reindex.evidence.selectors import Selectors
-from druid_reindex.model.trail import StoredDigest, Window
-from druid_reindex.model.uri import S3Uri
+from druid_reindex.evidence.trail_chain import Verdict
+from druid_reindex.evidence.trail_log import LogCheck
+from druid_reindex.model.trail import StoredDigest, TrailScope, Window
+from druid_reindex.model.uri import Arn, S3Uri
 from druid_reindex.ports import TrailPort
-from trail_account import BUCKET, HOUR, NIGHT, SCOPE, WINDOW, TrailFiles, a_night, fingerprint
+from trail_account import BUCKET, HOUR, NIGHT, SCOPE, WINDOW, TrailFiles, a_night, event, fingerprint, log_text
 from twins import FakeTrail
 
 FILES, DIGESTS, LOGS = a_night(hours=6)
@@ -119,3 +122,65 @@ def test_no_permission_is_an_error_and_no_absence() -> None:
 
 
 ANY_OBJECT = {"Bucket": ANY, "Key": ANY}
+
+
+OWNER, MEMBER, SIBLING, ORGANIZATION = "999988887777", "123456789012", "444455556666", "o-abcdefghij"
+SHARED = f"arn:aws:cloudtrail:us-east-1:{OWNER}:trail/all"
+
+
+@pytest.fixture
+def member() -> Iterator[tuple[CloudTrailClient, TrailFiles]]:
+    """A member account of an organization, whose trail another account has, and its own files in the shared bucket."""
+    owned = TrailScope.of(Arn.parse(SHARED), BUCKET, "audit")
+    files = [TrailFiles(scope=owned.of_member(ORGANIZATION, each)) for each in (MEMBER, SIBLING, OWNER)]
+    with mock_aws():
+        session = boto3.Session("a", "b", region_name="us-east-1")
+        s3 = session.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        for each in files:
+            each.deliver(log_text(event(1)), NIGHT)
+            each.close(NIGHT + HOUR)
+            for uri, stored in each.objects.items():
+                s3.put_object(Bucket=BUCKET, Key=uri.key, Body=stored.body, Metadata=dict(stored.metadata))
+        yield CloudTrailClient(session), files[0]
+
+
+def described(made: CloudTrailClient, **changes: Any) -> Stubber:
+    """CloudTrail, which tells a member of the trail that its organization's owner has."""
+    trail = {
+        "TrailARN": SHARED, "Name": "all", "S3BucketName": BUCKET, "S3KeyPrefix": "audit", "IsOrganizationTrail": True
+    } | changes  # fmt: skip
+    stub = Stubber(made._cloudtrail)
+    stub.add_response("describe_trails", {"trailList": [trail]})
+    return stub
+
+
+def test_of_an_organizations_trail_the_callers_account_is_read(member: tuple[CloudTrailClient, TrailFiles]) -> None:
+    made, files = member
+    with described(made) as stub:
+        stub.add_response("get_event_selectors", {"TrailARN": SHARED, "EventSelectors": [{}]}, {"TrailName": SHARED})
+        [scope] = made.trails()
+        assert made.selectors(scope) == Selectors()
+    assert (scope, scope.account, scope.owner) == (files.scope, MEMBER, OWNER)
+    with described(made):
+        assert made.trail(SHARED) == scope
+    assert made.regions(scope) == ["us-east-1"]
+    [key] = made.digest_keys(scope, Window(NIGHT, NIGHT + HOUR))
+    read = [made.digest(S3Uri(BUCKET, key))]
+    assert read == [files.objects[S3Uri(BUCKET, key)]]
+
+
+def test_its_files_are_verified_and_read_as_those_of_the_account(member: tuple[CloudTrailClient, TrailFiles]) -> None:
+    made, files = member
+    with described(made):
+        [scope] = made.trails()
+    port = FakeTrail([scope], files.objects, files.public_keys())
+    seen = [*TrailReading(port, scope, frozenset({"ASIA0000000000000001"})).read(Window(NIGHT, NIGHT + HOUR))]
+    assert [each.verdict for each in seen] == [Verdict.VALID, Verdict.VALID]
+    assert [found.event_id for each in seen if isinstance(each, LogCheck) for found in each.events]
+
+
+@pytest.mark.parametrize("prefix", ["elsewhere", ""])
+def test_an_account_without_a_digest_in_it_is_told(member: tuple[CloudTrailClient, TrailFiles], prefix: str) -> None:
+    with described(member[0], S3KeyPrefix=prefix), pytest.raises(NotFoundError, match="first digest"):
+        member[0].trails()

@@ -11,12 +11,12 @@ import pytest
 import packs
 from druid_reindex.clients.evidence_folders import EvidenceFolder, s3_folders
 from druid_reindex.clients.packs import PackKeeper
-from druid_reindex.clients.reconciling import Looked, Reconciling, is_open
+from druid_reindex.clients.reconciling import Looked, Reconciling
 from druid_reindex.clients.witnessing import LATEST
 from druid_reindex.errors import IntegrityError, NotAuthorizedError, ProtocolError
 from druid_reindex.evidence.lineage import RunName
 from druid_reindex.evidence.lineage_facets import FINDINGS
-from druid_reindex.evidence.parts import Asked, Kind, Part, State, told
+from druid_reindex.evidence.parts import Asked, Kind, Part, Segments, State, told
 from druid_reindex.evidence.parts_trail import Unexplained
 from druid_reindex.evidence.reconcile import read_reconciliation
 from druid_reindex.evidence.report_read import Evidence, read_packs
@@ -27,6 +27,7 @@ from druid_reindex.model.aws_call import AwsCall
 from druid_reindex.model.boundary import Boundary
 from druid_reindex.model.declared_actor import DeclaredActor
 from druid_reindex.model.evidence_place import EvidencePlace, Trail
+from druid_reindex.model.holding import Holding
 from druid_reindex.model.identity import digest
 from druid_reindex.model.journal import to_line
 from druid_reindex.model.realm import Realms
@@ -115,10 +116,16 @@ class World:
         return read_packs(self.folder.packs(), self.folder.keys())
 
     def look(self, now: datetime = OVER, place: EvidencePlace = PLACE) -> Looked:
+        return self.looking(place).look(self.folder, now)
+
+    def is_due(self) -> bool:
+        return self.looking().is_due(self.folder)
+
+    def looking(self, place: EvidencePlace = PLACE) -> Reconciling:
         port = FakeTrail(
             [SCOPE], self.files.objects, self.files.public_keys(), Selectors(s3_prefixes=(f"{DATA}/",))
         )  # fmt: skip
-        looking = Reconciling(
+        return Reconciling(
             BOUNDARY,
             place,
             self.store,
@@ -128,7 +135,6 @@ class World:
             lambda cluster: [f"i-{cluster}"],
             self.logs,
         )
-        return looking.look(self.folder, now)
 
     def findings(self) -> list[tuple[str, str]]:
         found = self.evidence.told(Kind.FINDINGS).get("findings", ())
@@ -143,11 +149,11 @@ def gathered() -> list[Part]:
 def test_when_all_is_known_a_supplement_tells_it_and_the_pack_is_closed() -> None:
     world = World(*CALLS)
     world.deliver(*map(record, CALLS))
-    assert is_open(world.folder)
+    assert world.is_due()
     looked = world.look()
     assert (looked.is_pending, bool(looked.alert), looked.kept.is_new) == (False, False, True)
     assert looked.kept.pack.title.sequence == 1
-    assert not is_open(world.folder)
+    assert not world.is_due()
     matches = world.evidence.told(Kind.MATCHES)
     assert {each["how"] for each in matches["matches"]} == {"E1"}
     assert [(each["found"], each["of"]) for each in matches["coverage"]] == [(3, 3)] * 4
@@ -192,7 +198,7 @@ def test_while_files_are_awaited_the_journal_is_told_and_the_rest_is_pending() -
     world = World(*CALLS)
     looked = world.look(NIGHT + timedelta(minutes=10))
     assert looked.is_pending
-    assert is_open(world.folder)
+    assert world.is_due()
     states = {kind: word.state for kind, word in world.evidence.words.items()}
     assert states[Kind.JOURNAL] is State.TOLD
     assert states[Kind.MATCHES] is states[Kind.FINDINGS] is State.PENDING
@@ -286,7 +292,7 @@ def test_a_pack_that_was_changed_is_not_added_to() -> None:
     world = World(*CALLS)
     uri = world.keeper.folder / "0000.jsonl"
     world.store.objects[uri] = (world.store.get(uri).replace(b"ada", b"eve"), KEY_ARN)
-    assert is_open(world.folder)
+    assert world.is_due()
     with pytest.raises(IntegrityError, match="reconcile"):
         world.look()
 
@@ -344,7 +350,7 @@ def test_a_stranger_on_the_clusters_hdfs_is_found_and_named() -> None:
     assert told == ("eve", "hdfs-audit", "open", "/user/eve/…", 7)
     assert {each["who"] for each in world.evidence.told(Kind.WITNESSES)["seen"]} == {"eve", "hadoop"}
     assert b"jane" not in b"".join(body for body, _ in world.store.objects.values())
-    assert not is_open(world.folder)
+    assert not world.is_due()
 
 
 def test_other_records_are_read_once_the_trail_has_told_all() -> None:
@@ -362,11 +368,11 @@ def test_a_run_stays_open_while_a_named_log_may_come_and_its_findings_are_kept()
     assert world.look(place=WITH_DRUID).is_pending
     assert world.evidence.words[Kind.MATCHES].state is State.TOLD
     assert "Druid or Redshift" in world.evidence.words[Kind.WITNESSES].why
-    assert is_open(world.folder)
+    assert world.is_due()
     looked = world.look(OVER + LATEST, WITH_DRUID)
     assert (looked.is_pending, looked.kept.is_new) == (False, True)
     assert world.findings() == [(Unexplained.FOREIGN, "eve")]
-    assert not is_open(world.folder)
+    assert not world.is_due()
     assert not world.look(OVER + LATEST + HOUR, WITH_DRUID).kept.is_new
 
 
@@ -378,3 +384,54 @@ def test_a_log_that_cannot_be_read_is_told_and_the_run_is_closed() -> None:
     sources = {each["witness"]: each for each in world.evidence.told(Kind.WITNESSES)["sources"]}
     assert sources["hdfs-audit"]["state"] == "not read"
     assert "AccessDenied" in sources["hdfs-audit"]["why"]
+
+
+def test_what_a_stranger_has_read_is_counted_as_the_nights_pack_tells_it() -> None:
+    world = World(*CALLS)
+    held = Holding("s3://" + SEGMENT.removeprefix("arn:aws:s3:::"), "2026-10-01/2026-10-02", 4120, 371, "by a sketch")
+    segments = told(Segments((), (held,)))
+    world.keeper.keep(lambda: [segments if each.kind is Kind.SEGMENTS else each for each in gathered()], NIGHT)
+    elsewhere = {"resources": [{"ARN": f"{SEGMENT}0"}]}
+    world.deliver(*map(record, CALLS), read_by(STRANGER), read_by(STRANGER, 78, **elsewhere))
+    world.look()
+    read, other = world.evidence.told(Kind.FINDINGS)["findings"]
+    assert [read[name] for name in ("interval", "rows", "patients", "counted")] == [
+        "2026-10-01/2026-10-02", 4120, 371, "by a sketch",
+    ]  # fmt: skip
+    assert [other[name] for name in ("interval", "rows", "patients")] == [None] * 3
+    assert "do not tell" in other["counted"]
+
+
+def test_a_journal_that_comes_after_the_end_is_told_in_a_further_supplement() -> None:
+    """A worker died, and another one has delivered later what it had written down."""
+    world, late = World(*CALLS), ours(3, NIGHT + timedelta(minutes=2))
+    world.deliver(*map(record, (*CALLS, late)))
+    world.look()
+    assert not world.is_due()
+    world.journal(packs.RUN, late, name="b")
+    assert world.is_due()
+    looked = world.look(OVER + HOUR)
+    assert (looked.kept.is_new, looked.kept.pack.title.sequence, looked.is_pending) == (True, 2, False)
+    told_ = world.evidence.told(Kind.JOURNAL)
+    assert sum(each["count"] for each in told_["calls"]) == 4
+    assert [each["uri"].rpartition("/")[2] for each in told_["files"]] == ["a.jsonl", "b.jsonl"]
+    assert world.evidence.told(Kind.MATCHES)["coverage"][0]["found"] == 4
+    assert not world.is_due()
+    assert not world.look(OVER + 2 * HOUR).kept.is_new
+
+
+def test_a_journal_that_comes_late_and_that_the_trail_does_not_have_is_found_missing() -> None:
+    world = World(*CALLS)
+    world.deliver(*map(record, CALLS))
+    world.look()
+    world.journal(packs.RUN, ours(3, NIGHT + timedelta(minutes=2)), name="b")
+    assert world.look(OVER + HOUR).alert.counts == {Unexplained.MISSING: 1}
+
+
+def test_a_journal_that_was_written_anew_with_more_in_it_is_read_again() -> None:
+    world, more = World(*CALLS), ours(3, NIGHT + timedelta(minutes=2))
+    world.deliver(*map(record, (*CALLS, more)))
+    world.look()
+    world.journal(packs.RUN, *CALLS, more)
+    assert world.is_due()
+    assert world.look(OVER + HOUR).kept.is_new

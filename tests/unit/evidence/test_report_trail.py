@@ -52,11 +52,14 @@ def test_what_the_selectors_leave_out_is_told_but_is_no_finding() -> None:
 
 
 def test_the_worksheet_never_guesses_a_count() -> None:
-    foreign, missing = worksheet(evidence(night(supplement=confirmed(FOREIGN, MISSING)))).rows
+    foreign, missing = worksheet(
+        evidence(night(supplement=confirmed(replace(FOREIGN, counted="by a sketch"), MISSING)))
+    ).rows
     row = dict(zip(WORKSHEET, foreign, strict=True))
     assert (row["Rows"], row["Distinct patients"]) == (4120, None)
     assert row["Time chunk (UTC)"] == "2026-10-01T00:00:00.000Z/2026-10-02T00:00:00.000Z"
     assert (row["First seen (UTC)"], row["Discovered (UTC)"]) == (FOREIGN.first_seen, FOREIGN.discovered_at)
+    assert row["How counted, or why unknown"] == "by a sketch"
     assert "unconfirmed" in str(missing[0])
     assert "unconfirmed" not in str(foreign[0])
 

@@ -112,6 +112,11 @@ def test_partitions_are_made_of_dimensions(boundaries: Boundaries) -> None:
     assert "second time" in told["partitioning.partition_dimensions[2]"]
 
 
+def test_patients_are_told_by_a_dimension(boundaries: Boundaries) -> None:
+    assert "did you mean country?" in found(boundaries, patient_dimension="Country")["patient_dimension"]
+    assert found(boundaries, patient_dimension="country") == {}
+
+
 @pytest.mark.parametrize("name", ["patient_vitals", "Patient_Vitals"])
 def test_a_general_pipeline_names_no_protected_datasource(boundaries: Boundaries, name: str) -> None:
     assert "classification: phi" in found(boundaries, datasource=name)["datasource"]

@@ -35,6 +35,18 @@ def test_prefix_organization_and_region_are_part_of_the_address() -> None:
     assert theirs.in_bucket("older").bucket == "older"
 
 
+def test_of_an_organizations_trail_each_account_has_its_folder_and_the_trail_keeps_its_arn() -> None:
+    member = SCOPE.of_member("o-abcdefghij", "444455556666").of_region("eu-west-1")
+    assert member.digest_key(NIGHT) == (
+        "AWSLogs/o-abcdefghij/444455556666/CloudTrail-Digest/eu-west-1/2026/11/21/"
+        "444455556666_CloudTrail-Digest_eu-west-1_drx_us-east-1_20261121T020000Z.json.gz"
+    )
+    assert member.arn == SCOPE.arn
+    assert member.of_member("o-abcdefghij", "777788889999").arn == SCOPE.arn
+    assert not member.owns(SCOPE.digest_key(NIGHT))
+    assert not member.owns(member.of_member("o-abcdefghij", "777788889999").digest_key(NIGHT))
+
+
 @pytest.mark.parametrize(
     "other",
     [

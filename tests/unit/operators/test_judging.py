@@ -43,6 +43,23 @@ def test_a_good_batch_passes_with_what_is_served_of_it(world: World) -> None:
     assert found.totals["rows_after"] == 100
 
 
+def test_what_each_object_holds_is_counted_and_kept(world: World) -> None:
+    one = judge(reindexed(world))
+    one.keep(one.judged(Loaded(one.batch, record(world), [rebuilt()])))
+    kept = json.loads(world.store.get(names.holdings_uri(SETTINGS.boundary, run_id(world), 0)))
+    (held,) = kept["holdings"]
+    assert (held["uri"], held["interval"], held["rows"]) == (str(REBUILT_OBJECT), DAY, 100)
+    assert held["patients"] is None
+    assert held["how"] == "no row of the time chunk names a patient"
+
+
+def test_a_batch_that_could_not_be_judged_counts_nothing(world: World) -> None:
+    one = judge(reindexed(world))
+    one.keep(one.judged(Loaded(one.batch, record(world), late="3 segments left")))
+    kept = json.loads(world.store.get(names.holdings_uri(SETTINGS.boundary, run_id(world), 0)))
+    assert kept["holdings"] == []
+
+
 def test_a_record_of_before_without_shapes_is_judged_by_rows_alone(world: World) -> None:
     """As a run that an earlier release began left it."""
     reindexed(world)

@@ -129,3 +129,13 @@ def test_without_a_price_there_is_no_ceiling_to_agree_to() -> None:
     for prices in (None, some):
         with pytest.raises(ConfigurationError, match=r"no price of .*r6g\.xlarge"):
             smoke.ceiling(PROFILE, prices, timedelta(hours=1))
+
+
+def test_what_is_locked_is_said_to_stay() -> None:
+    place = load_boundaries(CONFIGS).phi.evidence
+    assert place is not None
+    told = smoke.staying(place, NOW)
+    assert told.startswith(f"a signed pack below {place.uri}, locked (GOVERNANCE) until 2032-10-06")
+    assert told.endswith("held until a person lifts that")
+    assert "held" not in smoke.staying(place.model_copy(update={"legal_hold": False}), NOW)
+    assert smoke.staying(None, NOW) == ""

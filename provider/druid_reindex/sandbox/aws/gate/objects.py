@@ -146,7 +146,17 @@ class ObjectCall:
         for header in ("if-match", "if-none-match"):
             if self.incoming.header(header) is not None:
                 given[f"s3:{header}"] = (str(self.incoming.header(header)),)
-        return given
+        return given | ({"s3:object-lock-legal-hold": (hold,)} if (hold := self._legal_hold) else {})
+
+    @property
+    def _legal_hold(self) -> str:
+        """ON or OFF, as a put's header or PutObjectLegalHold's body asks for it; empty where neither does."""
+        if self.operation != "PutObjectLegalHold":
+            return self.incoming.header("x-amz-object-lock-legal-hold") or ""
+        try:
+            return str(xmltodict.parse(self.incoming.body)["LegalHold"]["Status"])
+        except (ExpatError, KeyError, TypeError):
+            return ""
 
     def checks(self) -> Iterator[Check]:
         """Return what S3's own policies have to allow; KMS's part is in `keys`."""

@@ -80,6 +80,15 @@ def test_the_condition_keys_of_a_request() -> None:
     assert put == {"s3:x-amz-server-side-encryption": ("aws:kms",), "s3:if-none-match": ("*",)}
 
 
+def test_a_legal_hold_is_known_from_a_puts_header_and_from_the_body_that_changes_it() -> None:
+    key = "s3:object-lock-legal-hold"
+    assert call("PUT", "/bkt/k", X_AMZ_OBJECT_LOCK_LEGAL_HOLD="ON").context() == {key: ("ON",)}
+    lifted = call("PUT", "/bkt/k?legal-hold", b"<LegalHold><Status>OFF</Status></LegalHold>")
+    assert lifted.context() == {key: ("OFF",)}
+    for body in (b"", b"<LegalHold/>", b"<Other/>"):
+        assert call("PUT", "/bkt/k?legal-hold", body).context() == {}
+
+
 def test_deletions_are_checked_one_by_one() -> None:
     body = b"<Delete><Object><Key>a&amp;b</Key></Object><Object><Key>c</Key><VersionId>1</VersionId></Object></Delete>"
     found = call("POST", "/bkt?delete", body)
