@@ -18,7 +18,7 @@ from openlineage.client.serde import Serde
 import packs
 from druid_reindex.errors import ConfigurationError
 from druid_reindex.evidence.lineage import RunName
-from druid_reindex.operators import connections
+from druid_reindex.operators import assets, connections
 from druid_reindex.operators.cluster import LaunchEmrClusterOperator
 from druid_reindex.operators.export import ExportSegmentsOperator
 from druid_reindex.operators.lineage import asset_dataset, looked_at, namespace, planned_of, run_name, tell_trail
@@ -220,7 +220,7 @@ def test_the_asset_of_a_night_is_its_dataset() -> None:
     (told,) = get_provider_info()["asset-uris"]
     assert told["to_openlineage_converter"] == f"{asset_dataset.__module__}.{asset_dataset.__name__}"
     asset = Asset(name="a", uri="x-druid://datasource/patient_vitals", extra={"druid_conn_id": "druid_phi"})
-    assert told["schemes"] == [asset.uri.partition("://")[0]]
+    assert told["schemes"] == [each.partition("://")[0] for each in (asset.uri, *assets.TABLES)]
     found = asset_dataset(asset, None)
     assert found is not None
     assert (found.namespace, found.name) == (DRUID, "patient_vitals")
