@@ -95,7 +95,8 @@ def test_all_is_good_before_the_first_night(looked: Doctor) -> None:
 
 
 def test_general_data_may_have_no_security_configuration(looked: Doctor) -> None:
-    lines = looked(datasource="shop_visits", classification="general", **{"cluster.profile": "small"})
+    shop = {"datasource": "shop_visits", "classification": "general", "declared_actors": []}
+    lines = looked(**shop, **{"cluster.profile": "small"})
     assert tuple(lines) == SETTLED
     assert wrong(lines) == {}
 

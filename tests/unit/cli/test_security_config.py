@@ -82,7 +82,10 @@ def test_the_certificates_that_lie_there_are_named(folder: Path, outside: Outsid
 
 def test_a_profile_without_security_has_nothing_to_show(folder: Path) -> None:
     rewrite(folder / "emr_configs/profiles/secure_step.yaml", {"security": None})
-    rewrite(folder / "pipelines" / PIPELINE.name, {"datasource": "shop_visits", "classification": "general"})
+    rewrite(
+        folder / "pipelines" / PIPELINE.name,
+        {"datasource": "shop_visits", "classification": "general", "declared_actors": []},
+    )
     told = invoke(folder, "show", "shop_visits")
     assert told.exit_code == 1
     assert "the profile names no security" in told.stderr

@@ -70,7 +70,7 @@ def test_sound_pairs(submit: str, also: dict[str, dict[str, object]], tmp_path: 
 
 
 def test_a_general_pipeline_may_have_no_security_or_a_weaker_one(tmp_path: Path) -> None:
-    general = {"datasource": "shop_visits", "classification": "general"}
+    general = {"datasource": "shop_visits", "classification": "general", "declared_actors": []}
     pair(changed_configs(tmp_path, {}), pipeline_file(tmp_path, **general, **{"cluster.profile": "small"}))
     weaker = {"s3": "SSE-S3", "local_disks": False, "ebs": False, "in_transit": False, "kerberos": None}
     (tmp_path / "weak").mkdir()
