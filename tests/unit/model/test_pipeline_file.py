@@ -41,6 +41,7 @@ metrics:
   - type: doubleSum
     name: value_sum
     fieldName: value
+patient_dimension: units
 granularity:
   segment: DAY
   query: MINUTE
@@ -163,6 +164,7 @@ WRONG = [
      "found 'none'", "{type, name, fieldName}"),
     ("metrics[].type", "  - type: doubleSum", "  - type: doublSum", "found 'doublSum'", "did you mean doubleSum?"),
     ("metrics[].name", "    name: value_sum", "    name: __time", "found '__time'", "leave it out"),
+    ("patient_dimension", "patient_dimension: units", "patient_dimension: unit", "found 'unit'", "did you mean units?"),
     ("granularity", "granularity:\n  segment: DAY\n  query: MINUTE\n  rollup: false", "granularity: DAY",
      "found 'DAY'", "segment, query and rollup"),
     ("granularity.segment", "  segment: DAY", "  segment: P1D", "found 'P1D'", "HOUR, DAY, WEEK, MONTH or YEAR"),
@@ -338,9 +340,9 @@ def test_a_missing_field(tmp_path: Path, boundaries: Boundaries, name: str) -> N
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (WHOLE + "lokback: P9D\n", "p.yaml:105: lokback: found 'P9D' in a field that does not exist; did you mean"),
-        (WHOLE + "metrics: []\n", "p.yaml:105: metrics: found the field twice (lines 17 and 105); keep one of them"),
-        (WHOLE.replace("  retries", "  retrys"), "p.yaml:104: policy.retrys: found 2 in a field that does not exist; "),
+        (WHOLE + "lokback: P9D\n", "p.yaml:106: lokback: found 'P9D' in a field that does not exist; did you mean"),
+        (WHOLE + "metrics: []\n", "p.yaml:106: metrics: found the field twice (lines 17 and 106); keep one of them"),
+        (WHOLE.replace("  retries", "  retrys"), "p.yaml:105: policy.retrys: found 2 in a field that does not exist; "),
         (WHOLE.replace("    fieldName", "    fieldname"), "metrics[0].fieldname: found 'value' in a field that does "),
         (WHOLE.replace("    fieldName: value\n", ""), "p.yaml:18: metrics[0].fieldName: found nothing; doubleSum"),
         (WHOLE.replace("  druid: my_druid", "  password: hunter2"), "password: found a value that is not shown in a "),
@@ -365,7 +367,7 @@ def test_one_error_names_all_defects_in_the_order_of_their_lines(tmp_path: Path,
     text = text.replace("doubleSum", "sum").replace("retries: 2", "retries: 99").replace("patient_labs", "claims")
     told = [part for part in refused(tmp_path / "p.yaml", text, boundaries).splitlines() if "p.yaml:" in part]
     named = [line.split("p.yaml:")[1].split(" found")[0] for line in told if "found" in line]
-    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "30: lookback:", "104: policy.retries:"]
+    assert named == ["1: datasource:", "3: owner:", "18: metrics[0].type:", "31: lookback:", "105: policy.retries:"]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, boundaries: Boundaries) -> None:
