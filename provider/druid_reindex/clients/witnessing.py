@@ -127,7 +127,7 @@ class Witnessing:
     def _of_redshift(self, place: S3Uri, window: Window) -> Iterator[StoredObject]:
         """The files of the days of the window, and of the day after: they are filed by when they are uploaded.
 
-        Source: https://docs.aws.amazon.com/redshift/latest/mgmt/db-auditing.html#db-auditing-manage-log-files
+        Source: https://docs.aws.amazon.com/redshift/latest/mgmt/db-auditing.html
         """
         key = Arn.parse(self.boundary.kms_key_arn)
         for day in _days(window.start, window.end + _DAY):

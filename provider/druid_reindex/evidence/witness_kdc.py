@@ -17,8 +17,8 @@ from druid_reindex.model.trail import Window
 
 _HEAD = re.compile(r"(\w{3} [ \d]\d \d\d:\d\d:\d\d) (?:\S+ )?krb5kdc\[\d+\](?:\(\w+\))?: (.*)")
 _ASKED = re.compile(
-    r"(AS_REQ|TGS_REQ) \(\d+ etypes \{[^}]*\}\) \S+: (\w+): (?:authtime \d+, *)?(?:etypes \{[^}]*\},? *)?"
-    r"(.+?) for (\S+?)(?:, .*)?"
+    r"(AS_REQ|TGS_REQ) (?:\(\d+ etypes \{[^}]*\}\) )?\S+: (\w+): (?:authtime \d+, *)?(?:etypes \{[^}]*\},? *)?"
+    r"(.+?) for (<unknown server>|\S+?)(?:, .*)?"
 )
 _ISSUED, _HALF = "ISSUE", "NEEDED_PREAUTH"
 
@@ -29,7 +29,7 @@ def parse(line: str, window: Window) -> Act | None:
     if head is None:
         raise UnreadableLine("no line of krb5kdc")
     stamp, message = head.groups()
-    if not message.startswith(("AS_REQ", "TGS_REQ")):
+    if not message.startswith(("AS_REQ ", "TGS_REQ ")):
         return None
     asked = _ASKED.fullmatch(message)
     if asked is None:

@@ -19,10 +19,9 @@ from druid_reindex.model.witness import Witness, WitnessPlaces
 FINDS = frozenset({Witness.HDFS, Witness.KDC})
 MOST = 5000
 BEYOND_MOST = "further identities"
-# What EMR's nodes run as; `hadoop` is who runs steps.
-# Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-kerberos-principals.html
+# What EMR's nodes run as, and `hadoop`, who runs steps: as in the sandbox, unconfirmed by a page of AWS.
 _STEPS, _DAEMONS = "hadoop", frozenset({"hdfs", "yarn", "mapred", "HTTP", "host"})
-# Source: https://docs.aws.amazon.com/redshift/latest/dg/r_superusers.html (rdsdb)
+# Redshift's own user for maintenance: as samples of its logs have it, unconfirmed by a page of AWS.
 _OF_REDSHIFT = "rdsdb"
 _PRINCIPAL = re.compile(r"([^/@]+)(?:/[^@]+@(.+))?")
 
@@ -154,7 +153,7 @@ def touched_by_others(seen: Iterable[Seen]) -> Iterator[Touched]:
 def names_of(users: Iterable[str], queries: Iterable[str | None], roles: Sequence[str], realms: Iterable[str]) -> Names:
     """The names of a night that asked Druid as ``users`` and AWS as ``roles`` (ARNs).
 
-    Source: https://docs.aws.amazon.com/redshift/latest/mgmt/generating-iam-credentials-overview.html (IAMR:)
+    Source: https://docs.aws.amazon.com/redshift/latest/APIReference/API_GetClusterCredentialsWithIAM.html
     """
     signed_in = frozenset(f"iamr:{each.rpartition('/')[2].lower()}" for each in roles)
     return Names(frozenset(realms), frozenset(users), signed_in, frozenset(each for each in queries if each))

@@ -46,13 +46,22 @@ def test_a_request_is_who_asked_for_a_ticket_of_which_service(
 @pytest.mark.parametrize(
     "message",
     [
-        "commencing operation", "closing down fd 12",
+        f"TGS_REQ: issuing TGT {TGT}", "commencing operation", "closing down fd 12",
         "... CONSTRAINED-DELEGATION s4u-client=<unknown>",
         f"AS_REQ {TYPES} 10.0.0.9: NEEDED_PREAUTH: {JO} for {TGT}, Additional pre-authentication required",
     ],
 )  # fmt: skip
 def test_other_messages_and_the_first_half_of_a_login_are_no_act(message: str) -> None:
     assert parse(HEAD + message, NIGHT) is None
+
+
+def test_what_the_kdc_does_not_know_it_says_so() -> None:
+    unknown = parse(f"{HEAD}AS_REQ {TYPES} <unknown>: CLIENT_NOT_FOUND: <unknown client> for <unknown server>", NIGHT)
+    assert unknown is not None
+    assert (unknown.who, unknown.where) == (("<unknown client>",), "<unknown server>")
+    second = parse(f"{HEAD}TGS_REQ 10.0.0.9: 2ND_TKT_MISMATCH: authtime 1, {JO} for {HDFS}, 2nd tkt client x@R", NIGHT)
+    assert second is not None
+    assert (second.who, second.where, second.is_refused) == ((JO,), "hdfs@EC2.INTERNAL", True)
 
 
 def test_syslog_leaves_the_level_out() -> None:

@@ -53,8 +53,8 @@ def test_a_good_night_leaves_a_pack_that_verifies(world: World) -> None:
     told = kept(world)
     assert told["pack"] == str(folder(world) / "0000.jsonl")
     assert (told["sequence"], told["unread"]) == (0, [])
-    assert told["findings"] == {"red": 0, "amber": 3, "green": 0}
-    assert told["pending"] == ["journal", "matches", "findings"]
+    assert told["findings"] == {"red": 0, "amber": 4, "green": 0}
+    assert told["pending"] == ["journal", "matches", "findings", "witnesses"]
     assert told["fingerprint"] == world.signer.public_key().fingerprint
     found = Files(0, world.locked.get(folder(world) / "0000.jsonl"), world.locked.get(folder(world) / "0000.dsse.json"))
     (said,) = verify_all([found], [world.signer.public_key()])
