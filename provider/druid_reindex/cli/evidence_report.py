@@ -68,8 +68,9 @@ def report(  # noqa: PLR0913, PLR0917  # each is an option of the command
     Name a PACK, or --latest, or --period. Without --place, packs are looked for where boundaries.yaml keeps evidence.
     Each pack is verified before it is shown. That it is read is written down beside the packs first.
 
-    The table "unexplained" of --format csv is the worksheet of what nobody explains: objects, time chunks, rows and
-    distinct patients where they were measured, when it was first and last seen, and when it was discovered.
+    The tables "strangers" and "unexplained" of --format csv are the worksheet of what nobody explains, by principal and
+    by object: time chunks, rows and distinct patients where they were counted, when it was first and last seen, and
+    when it was discovered.
     """
     reader = Reader(Desk(pipelines, configs), trusted_keys(public_key))
     if [pack is not None, latest, period is not None].count(True) != 1:
