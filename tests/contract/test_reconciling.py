@@ -251,6 +251,31 @@ def test_a_stranger_on_hdfs_is_found_in_what_emr_archived_under_its_own_key(nigh
     assert night_report(evidence, ()).level is Level.AMBER
 
 
+def test_what_an_engineer_does_by_the_command_line_meanwhile_is_confirmed_by_its_request(
+    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a profile that becomes a role, as an engineer of an account with people's identities elsewhere has it."""
+    night.happen()
+    keys = {name: night.account.environment[name.upper()] for name in ("aws_access_key_id", "aws_secret_access_key")}
+    own = "".join(f"{name} = {value}\n" for name, value in keys.items())
+    (tmp_path / "config").write_text(f"[default]\nrole_arn = {ROLE}\nsource_profile = own\n[profile own]\n{own}")
+    boundaries = load_boundaries(CONFIGS).model_copy(update={"deployment_id": DEPLOYMENT})
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        for name in keys:
+            patch.delenv(name.upper())
+        store = cache(lambda: LockedStore(build_session(region=REGION)))
+        with command_journal(boundaries, [night.boundary], "rollback", store, mutates=True):
+            writing = current()
+            assert writing is not None
+            assert store().get(night.segment) == b"rows"
+    night.deliver()
+    looked = night.look()
+    assert not looked.alert, night.evidence().told(Kind.FINDINGS)
+    found = {(each["how"], each["who"], each["operation"]) for each in night.evidence().told(Kind.MATCHES)["matches"]}
+    assert ("E2", writing.run, "PutObject") in found, "what puts the journal into S3 is in no journal"
+
+
 def test_a_call_that_was_removed_from_the_trail_is_missing(night: Night) -> None:
     night.happen()
     night.deliver()
@@ -276,31 +301,6 @@ def test_a_digest_that_was_removed_is_a_gap_of_the_trail(night: Night) -> None:
     assert Unexplained.MISSING not in {each[0] for each in verdicts(evidence)}
     gaps = {each["resource"] for each in evidence.told(Kind.FINDINGS)["findings"] if each["principal"] == "the trail"}
     assert any(digest in each for each in gaps)
-
-
-def test_what_an_engineer_does_by_the_command_line_meanwhile_is_confirmed_by_its_request(
-    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By a profile that becomes a role, as an engineer of an account with people's identities elsewhere has it."""
-    night.happen()
-    keys = {name: night.account.environment[name.upper()] for name in ("aws_access_key_id", "aws_secret_access_key")}
-    own = "".join(f"{name} = {value}\n" for name, value in keys.items())
-    (tmp_path / "config").write_text(f"[default]\nrole_arn = {ROLE}\nsource_profile = own\n[profile own]\n{own}")
-    boundaries = load_boundaries(CONFIGS).model_copy(update={"deployment_id": DEPLOYMENT})
-    with monkeypatch.context() as patch:
-        patch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-        for name in keys:
-            patch.delenv(name.upper())
-        store = cache(lambda: LockedStore(build_session(region=REGION)))
-        with command_journal(boundaries, [night.boundary], "rollback", store, mutates=True):
-            writing = current()
-            assert writing is not None
-            assert store().get(night.segment) == b"rows"
-    night.deliver()
-    looked = night.look()
-    assert not looked.alert, night.evidence().told(Kind.FINDINGS)
-    found = {(each["how"], each["who"], each["operation"]) for each in night.evidence().told(Kind.MATCHES)["matches"]}
-    assert ("E2", writing.run, "PutObject") in found, "what puts the journal into S3 is in no journal"
 
 
 def digests(night: Night) -> list[str]:

@@ -64,8 +64,8 @@ def aws_smoke(
     PIPELINE is a copy of your file for an empty datasource whose name ends in _smoke, without a schedule, and known to
     Airflow. First shows what the cluster costs at most, and asks. Whatever happens then, Ctrl-C and SIGTERM included,
     the run, its cluster and its tasks are ended, and the datasource's segments and the run's files deleted; so is the
-    security configuration, if this night made it. Certificates and EMR's logs stay, and where the boundary keeps
-    evidence, so does the night's pack: it is locked, which is said before anybody agrees.
+    security configuration, if this night made it. Certificates, EMR's logs and the journal of what ended it stay, and
+    where the boundary keeps evidence, so does the night's pack: it is locked, which is said before anybody agrees.
 
     Finds Airflow, Druid and AWS as `druid-reindex abort` and `druid-reindex doctor` do. Exit 0 when the night rebuilt
     its segments and nothing is left, 130 when it was interrupted, else 1.

@@ -15,7 +15,8 @@ class AwsCall:
     (``evidence.event_names``). ``request_id`` is None where no answer came; ``status`` is then None too. ``resources``
     are ARNs, or what request and answer named. ``account`` is the one of the boundary's key. ``run`` is the RunId;
     ``task`` names task, map index and try, or a step of the run's cluster. What a triggerer asks, for many runs at
-    once, has the deployment's id and ``triggerer.-1.1``. ``host_id`` is S3's second id of a request, x-amz-id-2, which
+    once, has the deployment's id and ``triggerer.-1.1``; a person's command has a run of its own. ``host_id`` is S3's
+    second id of a request, x-amz-id-2, which
     AWS's support asks for, and None for other services.
     Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
     """

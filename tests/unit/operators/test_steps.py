@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from druid_reindex.model.cluster import Cluster, ClusterState, Step, StepState
 from druid_reindex.model.identity import digest
 from druid_reindex.model.uri import S3Uri
 from druid_reindex.operators.steps import Doing, StepRun, StepUnit, log_of
-from druid_reindex.operators.waiting import Waiting
+from druid_reindex.operators.waiting import Wait, Waiting
 from druid_reindex.plan import emr as requests
 from druid_reindex.plan import names
 from night_world import SETTINGS
@@ -27,6 +28,10 @@ def test_the_log_lies_where_emr_says_or_else_where_the_cluster_archives_it() -> 
     assert str(log_of(told, CLUSTER)) == "s3://drx-logs-111122223333/elsewhere.gz"
 
 
+def give_away(_wait: Wait) -> NoReturn:
+    raise AssertionError("the step has ended")
+
+
 def ran(store: FakeStore, log: Callable[[str], None]) -> tuple[FakeEmr, str]:
     """EMR once a step of a unit has completed, and the step's name."""
     emr = FakeEmr()
@@ -35,14 +40,13 @@ def ran(store: FakeStore, log: Callable[[str], None]) -> tuple[FakeEmr, str]:
         "export_a", "d" * 64, S3Uri.parse(SETTINGS.boundary.runs_uri) / "r/export/a", lambda _n, _f: {},
         lambda name, spec_uri, _seconds: requests.export_step(name, spec_uri, "us-east-1"),
     )  # fmt: skip
-    waiting = Waiting(lambda _wait: None, datetime.now(UTC) + timedelta(minutes=1), lambda _line: None)  # type: ignore[arg-type, return-value]
-    StepRun(Doing(SETTINGS, RUN, waiting, log, lambda: None, lambda _id: None), emr, store).find_or_add(CLUSTER, unit)
-    while not emr.describe_step("j-1", "s-0000000000001").state.is_ended:
+    waiting = Waiting(give_away, datetime.now(UTC) + timedelta(minutes=1), lambda _line: None)
+    running = StepRun(Doing(SETTINGS, RUN, waiting, log, lambda: None, lambda _id: None), emr, store)
+    step_id, _ = running.find_or_add(CLUSTER, unit)
+    while not emr.describe_step("j-1", step_id).state.is_ended:
         pass
-    _, folder = StepRun(Doing(SETTINGS, RUN, waiting, log, lambda: None, lambda _id: None), emr, store).run(
-        CLUSTER, unit
-    )
-    return emr, folder.key.rpartition("/")[2]
+    step, _ = running.run(CLUSTER, unit)
+    return emr, step.name
 
 
 def test_a_step_is_told_where_its_journal_belongs_and_is_its_command_still() -> None:
