@@ -714,7 +714,7 @@ class FakeLogFiles:
         return [StoredObject(uri, self.files[uri][0]) for uri in sorted(self.files) if prefix.covers(uri)]
 
     def lines(self, uri: S3Uri) -> Iterator[str]:
-        from druid_reindex.clients.log_files import read_lines  # noqa: PLC0415  # the core's tests have no botocore
+        from druid_reindex.clients.log_files import read_lines  # the core's tests have no botocore
 
         if uri not in self.files:
             raise NotFoundError("read a log file", resource=str(uri), came_back="NoSuchKey", remedy="check the address")

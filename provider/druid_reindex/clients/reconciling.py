@@ -46,6 +46,9 @@ from druid_reindex.ports import ClusterSurveyPort, LockedStorePort, LogFilesPort
 FOLDER = "reconciliations"
 # A cluster's id is in the answer. Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_RunJobFlow.html
 LAUNCH, CLUSTER_PREFIX = "RunJobFlow", "j-"
+# The longest that a role's session may last.
+# Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+SESSION_LIFE = timedelta(hours=12)
 BY_TRAIL = (Kind.JOURNAL, Kind.MATCHES, Kind.FINDINGS, Kind.WITNESSES)
 AWAITED = "logs of Druid or Redshift that may tell more of the night are awaited; a supplement tells them"
 
@@ -259,7 +262,8 @@ def _span(evidence: Evidence, calls: Sequence[AwsCall]) -> Window:
 
 
 def _lies_in(call: AwsCall, window: Window) -> bool:
-    return window.start <= call.attempted_at <= window.end
+    """Whether it was made within ``window``, or so long before that the session which it began may still live there."""
+    return window.start - SESSION_LIFE <= call.attempted_at <= window.end
 
 
 def _is_uuid(text: str) -> bool:
