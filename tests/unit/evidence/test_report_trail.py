@@ -65,7 +65,7 @@ def test_the_worksheet_never_guesses_a_count() -> None:
 
 
 def test_calls_are_told_to_the_second() -> None:
-    calls, matches, _ = touched_tables(evidence(night(supplement=confirmed())))
+    calls, matches, *_ = touched_tables(evidence(night(supplement=confirmed())))
     for row in (*calls.rows, *matches.rows):
         assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", str(cell)) for cell in row[-2:]), row
     assert calls.rows
