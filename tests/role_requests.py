@@ -198,7 +198,8 @@ def _pipeline(boundaries: Boundaries, side: Classification) -> Pipeline:
         return load_pipeline(PIPELINE, boundaries)
     written = yaml.safe_load(PIPELINE.read_text())
     file = Path(os.environ["DRUID_REINDEX_HOME"]) / "clinic_visits.yaml"
-    file.write_text(yaml.safe_dump(written | {"datasource": "clinic_visits", "classification": "general"}))
+    general = {"datasource": "clinic_visits", "classification": "general", "declared_actors": []}
+    file.write_text(yaml.safe_dump(written | general))
     return load_pipeline(file, boundaries)
 
 

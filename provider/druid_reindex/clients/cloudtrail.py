@@ -19,7 +19,7 @@ from botocore.config import Config
 from druid_reindex.clients.aws_errors import translated
 from druid_reindex.clients.session import ATTEMPTS, client_config
 from druid_reindex.clients.trail_selectors import read_selectors
-from druid_reindex.errors import NotFoundError
+from druid_reindex.errors import NotAuthorizedError, NotFoundError
 from druid_reindex.evidence.selectors import Selectors
 from druid_reindex.model.trail import BEFORE, StoredDigest, TrailKey, TrailScope, Window, digest_end
 from druid_reindex.model.uri import Arn, S3Uri
@@ -134,6 +134,11 @@ class CloudTrailClient:
         return sorted(each.removeprefix(folder.key).rstrip("/") for each in found)
 
     def _stored(self, attempted: str, uri: S3Uri) -> StoredDigest | None:
+        """What is stored there; None where nothing is.
+
+        To whom lists by prefix alone S3 refuses what is not there: then the listing says whether it is.
+        Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html (permissions)
+        """
         try:
             with translated(attempted, str(uri)):
                 found = self._s3.get_object(Bucket=uri.bucket, Key=uri.key)
@@ -142,6 +147,15 @@ class CloudTrailClient:
             if error.came_back.startswith("NoSuchBucket"):
                 raise
             return None
+        except NotAuthorizedError:
+            if self._is_listed(uri):
+                raise
+            return None
+
+    def _is_listed(self, uri: S3Uri) -> bool:
+        with translated("look for a file of a trail", str(uri)):
+            found = self._s3.list_objects_v2(Bucket=uri.bucket, Prefix=uri.key, MaxKeys=1)
+        return any(each["Key"] == uri.key for each in found.get("Contents", ()))
 
 
 def _key(listed: Any) -> TrailKey:

@@ -113,12 +113,31 @@ def test_no_permission_is_an_error_and_no_absence() -> None:
     made, _ = client()
     with Stubber(made._s3) as stub:
         stub.add_client_error("get_object", "AccessDenied", http_status_code=403, expected_params=ANY_OBJECT)
+        stub.add_response("list_objects_v2", {"Contents": [{"Key": LOGS[0].key}]}, listing_of(LOGS[0]))
+        with pytest.raises(NotAuthorizedError):
+            made.log(LOGS[0])
+        stub.add_client_error("get_object", "AccessDenied", http_status_code=403, expected_params=ANY_OBJECT)
+        stub.add_client_error("list_objects_v2", "AccessDenied", http_status_code=403)
         with pytest.raises(NotAuthorizedError):
             made.log(LOGS[0])
     with Stubber(made._s3) as stub:
         stub.add_client_error("get_object", "NoSuchBucket", http_status_code=404, expected_params=ANY_OBJECT)
         with pytest.raises(NotFoundError):
             made.digest(LOGS[0])
+
+
+def test_what_s3_refuses_because_it_is_not_there_is_not_there() -> None:
+    """As it answers to whom lists by prefix alone; a longer name that begins so is another file."""
+    made, _ = client()
+    with Stubber(made._s3) as stub:
+        for found in ({}, {"Contents": [{"Key": f"{DIGESTS[0].key}.part"}]}):
+            stub.add_client_error("get_object", "AccessDenied", http_status_code=403, expected_params=ANY_OBJECT)
+            stub.add_response("list_objects_v2", found, listing_of(DIGESTS[0]))
+            assert made.digest(DIGESTS[0]) is None
+
+
+def listing_of(uri: S3Uri) -> dict[str, Any]:
+    return {"Bucket": uri.bucket, "Prefix": uri.key, "MaxKeys": 1}
 
 
 ANY_OBJECT = {"Bucket": ANY, "Key": ANY}
