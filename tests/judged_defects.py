@@ -227,7 +227,7 @@ def _carry_out(stage: Stage, run: JudgedRun) -> None:
     assert batches == [*range(len(DEFECTS))]
     tasks = [make(ReindexSegmentsOperator, f"reindex{n}", batch=n, settings=run.settings) for n in batches]
     for task, batch in zip(tasks, tasks[0].stored_plan(run.world.context()).batches, strict=True):
-        task._before(run.world.context(), run.run_id, batch)
+        task._before(run.world.context(), run.run_id, batch, run.settings.pipeline.datasource)
     stage.publish(defect_tasks())
     for task in tasks:
         run.world.run(task)

@@ -85,7 +85,7 @@ def swapped(folder: Path) -> None:
     (change("0000.jsonl", lambda body: body.replace(b'"ada"', b'"bob"')), "line 2 of 0000.jsonl"),
     (change("0001.jsonl", without(4)), "line 5 of 0001.jsonl"),
     (change("0001.jsonl", lambda body: body + split(body)[3]), "0001.jsonl has other lines"),
-    (change("0000.jsonl", lambda body: body[:-40]), "line 19 of 0000.jsonl"),
+    (change("0000.jsonl", lambda body: body[:-40]), "line 20 of 0000.jsonl"),
     (change("0000.jsonl", lambda body: b"".join(reversed(split(body)))), "line 1 of 0000.jsonl"),
     (change("0001.dsse.json", lambda _: packs.packed(signer=FakeSigner(7)).envelope), "statement or signature of 0001"),
     (swapped, "place of 0000"),

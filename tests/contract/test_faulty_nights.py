@@ -17,6 +17,7 @@ from druid_reindex.model.writers import Supervisor
 from druid_reindex.operators import connections
 from druid_reindex.operators.settings import NightSettings
 from druid_reindex.plan.timeline import visible
+from druid_reindex.sandbox.aws.service import emr_configs
 from druid_reindex.sandbox.aws.site import REGION
 from druid_server import DruidServer
 from emulated_account import ARTIFACTS, Emulator
@@ -116,7 +117,12 @@ def test_what_fails_all_night_is_a_red_stop_that_clearing_the_run_mends(start: S
 @pytest.fixture
 def as_steps(s3: Any) -> NightSettings:
     """The shipped pipeline through Druid's CLI indexer, with an indexer that says at once that it has succeeded."""
-    for name, script in (("install_druid.sh", INSTALL), ("attest.sh", "#!/bin/bash\n")):
+    journalled = (emr_configs() / "bootstrap" / "journalled.sh").read_text()
+    for name, script in (
+        ("install_druid.sh", INSTALL),
+        ("attest.sh", "#!/bin/bash\n"),
+        ("journalled.sh", journalled),
+    ):
         s3.put_object(Bucket=ARTIFACTS, Key=f"{STEPS_FOLDER}/bootstrap/{name}", Body=script.encode())
     pipeline = SETTINGS.pipeline.model_copy(update={"submit": Submission.EMR_STEP})
     boundaries = SETTINGS.boundaries.model_copy(update={"artifacts_uri": f"s3://{ARTIFACTS}/{STEPS_FOLDER}/"})

@@ -55,7 +55,7 @@ def test_a_night_that_agrees_with_cloudtrail() -> None:
     assert found.coverage == Coverage(matched=9, recorded=10, explained=4, touched=5)
     assert found.matches == {"E1": 9, "declared": 4}
     assert (found.findings, found.unexplained) == ({}, {})
-    assert (found.pending, found.unread) == (["journal"], ["attestation"])
+    assert (found.pending, found.unread) == (["journal", "witnesses"], ["attestation"])
     assert found.rows() == {
         "evidence": f"{PACK}, not read: attestation",
         "evidence: coverage": "9 of 10 recorded calls found in CloudTrail, 4 of 5 events explained (9 E1, 4 declared)",

@@ -180,7 +180,7 @@ def test_rows_of_withheld_keys_are_left_out_by_the_step_and_counted(world: World
     told = prepare(world)
     assert (told["rows"], told["withheld_rows"]) == (26, 4)
     (step,) = emr.added
-    spec = json.loads(world.store.get(S3Uri.parse(step["HadoopJarStep"]["Args"][5])))
+    spec = json.loads(world.store.get(spec_of(step)))
     assert (spec["protocol"], spec["withheld"]) == (2, [KEYS.to_json()])
     task = make(ReindexSegmentsOperator, "reindex", batch=0, settings=SNAPSHOT)
     assert read_inputs(task, world.context()).file_rows == 26

@@ -92,14 +92,14 @@ def test_a_run_with_its_state_its_findings_what_is_to_come_and_its_pages(airflow
     for end in ("", "#findings-first", "/verify", "/report.pdf", "/tables.zip"):
         assert f'href="{own}{end}"' in answer.text
     assert "! amber" in answer.text
-    assert "3 amber" in answer.text
-    assert "journal, matches, findings" in answer.text
+    assert "4 amber" in answer.text
+    assert "journal, matches, findings, witnesses" in answer.text
     assert "trail: emulated" in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 def test_it_tells_what_a_supplement_says_as_soon_as_it_is_there(airflow: Airflow) -> None:
-    assert "journal, matches, findings" in get().text
+    assert "journal, matches, findings, witnesses" in get().text
     airflow.keep(night(supplement=confirmed(FOREIGN)))
     answer = get().text
     assert "1 amber" in answer
@@ -142,7 +142,7 @@ def test_a_run_whose_packs_are_gone_or_not_given_says_so_and_the_others_are_show
     airflow.runs.append((DAG, "manual__2", PLACE | {"uri": str(FOLDER / "gone")}))
     answer = get().text
     assert "could not be read" in answer
-    assert "3 amber" in answer
+    assert "4 amber" in answer
 
     def refuse(_prefix: S3Uri) -> list[Any]:
         raise UnavailableError("list objects", resource="s3://x", came_back="HTTP 503", remedy="wait")
@@ -163,7 +163,7 @@ def test_one_sides_connection_that_is_gone_does_not_hide_the_others_runs(
     airflow.runs.append((DAG, "manual__2", PLACE | {"aws_conn_id": "aws_gone"}))
     answer = get().text
     assert "aws_gone" in answer
-    assert "3 amber" in answer
+    assert "4 amber" in answer
 
 
 def test_what_airflow_says_is_escaped(airflow: Airflow) -> None:
