@@ -16,6 +16,7 @@ from druid_reindex.clients.evidence_folders import s3_folders
 from druid_reindex.clients.journal import Binding, journalled
 from druid_reindex.clients.journal_files import JournalFiles
 from druid_reindex.clients.locked_store import LockedStore
+from druid_reindex.clients.log_files import LogFiles
 from druid_reindex.clients.night_summary import Summary
 from druid_reindex.clients.reconciling import Looked, Reconciling, instance_ids
 from druid_reindex.clients.session import recorded, role_session
@@ -84,6 +85,7 @@ class Looks:
                 trail=CloudTrailClient(session),
                 actors=lambda _: actors,
                 instances=lambda cluster: instance_ids(EmrSurvey(session), cluster),
+                logs=LogFiles(session),
             ).look(folder, datetime.now(UTC))
 
     def evidence(self) -> Evidence:
