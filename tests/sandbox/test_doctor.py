@@ -44,7 +44,7 @@ def test_everything_that_a_night_needs_is_there(sandbox: Sandbox, datasource: st
     assert [each for each in found.values() if each["result"] != "good"] == []
     assert code == 0
     assert len(found) == 20
-    assert ("5 objects" if datasource == STEPS else "read none") in found["artifacts"]["found"]
+    assert ("6 objects" if datasource == STEPS else "read none") in found["artifacts"]["found"]
 
 
 def test_an_unknown_subnet_and_a_missing_bundle_are_told(sandbox: Sandbox, tmp_path: Path) -> None:
