@@ -25,6 +25,7 @@ from shared_sandbox import running
 LIMIT_SECONDS = 60.0
 SEGMENTS = 1_000
 DATASOURCE = "taken_back_hours"
+SERVED_SECONDS = 900.0  # a historical of the sandbox loads a few segments a second
 FIRST = Interval.parse("2026-01-01T00/2026-01-01T01")
 
 
@@ -43,12 +44,12 @@ def taken_back(sandbox: Sandbox, segments: int) -> float:
     settings = settings_of(sandbox, DATASOURCE, granularity="HOUR")
     whole = Interval(FIRST.start, FIRST.start + timedelta(hours=segments))
     ingested(sandbox.druid, settings.pipeline, [whole], rows(whole, segments))
-    await_answer(sandbox, DATASOURCE, (segments, float(segments)))
+    await_answer(sandbox, DATASOURCE, (segments, float(segments)), seconds=SERVED_SECONDS)
     before = {each.version for each in sandbox.druid.used_segments(DATASOURCE, [whole])}
     with native_night(sandbox, admin_config(sandbox.home, sandbox.endpoints), settings) as night:
         assert night.planned(whole) == ""
         assert night.reindexed(rows(whole, segments, value=2.0)) == ""
-        await_answer(sandbox, DATASOURCE, (segments, 2.0 * segments))
+        await_answer(sandbox, DATASOURCE, (segments, 2.0 * segments), seconds=SERVED_SECONDS)
         overshadowed(sandbox, DATASOURCE, before)
         seconds = timed(night)
         await_answer(sandbox, DATASOURCE, (segments, float(segments)), seconds=0.0)
