@@ -18,7 +18,7 @@ UNSEEN: Mapping[str, str] = {
     Witness.REDSHIFT: "SQL that ran within Redshift: CloudTrail has the call that submitted it, not what it read. "
     "Redshift's audit logs have who ran which kind of statement.",
 }
-_TODO = "Read the file yourself where it lies: what could not be read is neither good nor bad"
+_REMEDY = "Read the file yourself where it lies: what could not be read is neither good nor bad"
 
 
 def unseen(evidence: Evidence) -> Iterator[str]:
@@ -62,7 +62,7 @@ def witness_findings(evidence: Evidence) -> Iterator[Finding]:
                 f"The record {each['witness']} could not be read in full: {each['unread_files']} of {each['files']} "
                 f"files, {each['unread_lines']} of {each['lines']} lines"
             )
-            yield Finding(Level.AMBER, what, each["why"] or "lines in another form", _TODO)
+            yield Finding(Level.AMBER, what, each["why"] or "lines in another form", _REMEDY)
 
 
 def _state(evidence: Evidence, source: Mapping[str, Any] | None) -> str:
