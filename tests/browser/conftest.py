@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import Browser, BrowserContext
 
 from airflow_ui import AirflowUi
 from chromium import browser
@@ -31,10 +31,17 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def signed_in(sandbox: Sandbox, pictures: Path) -> Iterator[BrowserContext]:
+def opened() -> Iterator[Browser]:
+    """The one browser of all tests: a process can have no second one beside it."""
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def signed_in(sandbox: Sandbox, pictures: Path, opened: Browser) -> Iterator[BrowserContext]:
     """A browser that is signed in; each DAG is as paused at the end as it was."""
     url = sandbox.endpoints.airflow or ""
-    with browser() as opened, _as_paused_as_before(sandbox), opened.new_context(**OPTIONS) as context:
+    with _as_paused_as_before(sandbox), opened.new_context(**OPTIONS) as context:
         page = context.new_page()
         AirflowUi(page, url, pictures).sign_in(airflow.USER, sandbox.home.secret(airflow.PASSWORD_SECRET))
         page.close()

@@ -14,7 +14,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from airflow_ui import AirflowUi
-from chromium import browser
 from evidence_airflow import CHANGED, DAG_ID, GOOD, PASSWORD, PENDING, TOUCHED, USER, EvidenceAirflow, evidence_airflow
 from own_airflow import RESTRICTED, ROOT
 from readable import Watched, defects
@@ -53,12 +52,6 @@ class SignedIn:
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EvidenceAirflow]:
     PICTURES.mkdir(parents=True, exist_ok=True)
     with evidence_airflow(tmp_path_factory.mktemp("evidence")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def opened(airflow: EvidenceAirflow) -> Iterator[Browser]:
-    with browser() as found:
         yield found
 
 
