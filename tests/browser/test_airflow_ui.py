@@ -55,7 +55,7 @@ def served(sandbox: Sandbox, failed: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def backfilled(served: dict[str, str], signed_in: object, sandbox: Sandbox, pictures: object) -> float:
-    """When the backfill was started, by the form; it works while other tests look at other DAGs."""
+    """When the backfill was started, by the form."""
     page = signed_in.new_page()  # type: ignore[attr-defined]
     AirflowUi(page, sandbox.endpoints.airflow or "", pictures).backfill(  # type: ignore[arg-type]
         dag(VITALS), *BACKFILL, "backfill-form", reason="three days were delivered late"
