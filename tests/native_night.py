@@ -142,7 +142,7 @@ def await_unloaded(sandbox: Sandbox, datasource: str, versions: set[str], *, sec
         time.sleep(0.5)
 
 
-def overshadowed(sandbox: Sandbox, datasource: str, versions: set[str]) -> None:
+def overshadowed(sandbox: Sandbox, datasource: str, versions: set[str], *, seconds: float = 120.0) -> None:
     """Return once ``versions`` are out of service and unloaded, as the Coordinator does to what is overshadowed.
 
     Druid 25's waits until it has led for a quarter of an hour (``millisToWaitBeforeDeleting``), so it is done here,
@@ -152,7 +152,7 @@ def overshadowed(sandbox: Sandbox, datasource: str, versions: set[str]) -> None:
     old = [each.segment_id for each in used if each.version in versions]
     sandbox.druid.mark_unused(datasource, old)
     assert not versions & {each.version for each in sandbox.druid.used_segments(datasource, [ALL_TIME])}
-    await_unloaded(sandbox, datasource, versions)
+    await_unloaded(sandbox, datasource, versions, seconds=seconds)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def taken_back(sandbox: Sandbox, segments: int) -> float:
         assert night.planned(whole) == ""
         assert night.reindexed(rows(whole, segments, value=2.0)) == ""
         await_answer(sandbox, DATASOURCE, (segments, 2.0 * segments), seconds=SERVED_SECONDS)
-        overshadowed(sandbox, DATASOURCE, before)
+        overshadowed(sandbox, DATASOURCE, before, seconds=SERVED_SECONDS)
         seconds = timed(night)
         await_answer(sandbox, DATASOURCE, (segments, float(segments)), seconds=0.0)
         assert len(night.told("rollback")["rolled_back"]) == segments

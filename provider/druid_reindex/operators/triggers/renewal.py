@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from druid_reindex.ports import ObjectStorePort, RecordStorePort
 
 _LOG = logging.getLogger(__name__)
-# What this process read or wrote last of the leases that it renews, with the ETag.
-_REMEMBERED: dict[S3Uri, tuple[bytes, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +58,13 @@ class HeldLease:
     async def lost(self) -> str:
         """Why the lease is no longer held, once it is not; it is renewed until then, whatever fails on the way."""
         item = json.dumps(self.arguments())
-        try:
-            async with (
-                shared(self._journal.of(self._question()), RENEW_AFTER.total_seconds()) as poll,
-                aclosing(poll.watch(item)) as answers,
-            ):
-                async for seen in answers:
-                    if isinstance(seen, Mapping) and (why := seen[item]):
-                        return str(why)
-        finally:
-            _REMEMBERED.pop(names.lease_uri(self, self.datasource), None)
+        async with (
+            shared(self._journal.of(self._question()), RENEW_AFTER.total_seconds()) as poll,
+            aclosing(poll.watch(item)) as answers,
+        ):
+            async for seen in answers:
+                if isinstance(seen, Mapping) and (why := seen[item]):
+                    return str(why)
         return "nobody renews the lease any more"
 
     @property
@@ -78,13 +73,19 @@ class HeldLease:
 
     def _question(self) -> Question:
         key = ("leases", self.conn_id, self.region)
-        return Question(key, lambda: open_store(self.conn_id, self.region), _renewed, may_end_soon=False)
+        return Question(key, lambda: _open_remembering(self.conn_id, self.region), _renewed, may_end_soon=False)
 
 
 @asynccontextmanager
 async def open_store(conn_id: str, region: str) -> AsyncIterator[ObjectStorePort]:
     """S3 by the connection, until the block ends; its calls block, so they are made in threads."""
     yield await asyncio.to_thread(connections.s3_client, conn_id, region)
+
+
+@asynccontextmanager
+async def _open_remembering(conn_id: str, region: str) -> AsyncIterator[_Remembering]:
+    async with open_store(conn_id, region) as store:
+        yield _Remembering(store)
 
 
 def stored(
@@ -100,41 +101,46 @@ def stored(
 
 @dataclass(frozen=True, slots=True)
 class _Remembering:
-    """A store that knows what it wrote: a renewal is one conditional PUT, and reads only where somebody else wrote."""
+    """A store that knows what it wrote: a renewal is one conditional PUT, and reads only where somebody else wrote.
+
+    It lives as long as the rounds that renew by it; ``last`` is what they read or wrote last, with the ETag.
+    """
 
     store: RecordStorePort
+    last: dict[S3Uri, tuple[bytes, str]] = field(default_factory=dict)
 
     def get_with_etag(self, uri: S3Uri) -> tuple[bytes, str] | None:
-        """What this process read or wrote last, else what the store has."""
-        if uri not in _REMEMBERED and (found := self.store.get_with_etag(uri)) is not None:
-            _REMEMBERED[uri] = found
-        return _REMEMBERED.get(uri)
+        """What was read or written last, else what the store has."""
+        if uri not in self.last and (found := self.store.get_with_etag(uri)) is not None:
+            self.last[uri] = found
+        return self.last.get(uri)
 
     def put_if(self, uri: S3Uri, body: bytes, *, kms_key_arn: str, etag: str | None) -> str:
         """As the store's, and remembered."""
-        _REMEMBERED.pop(uri, None)
+        self.last.pop(uri, None)
         written = self.store.put_if(uri, body, kms_key_arn=kms_key_arn, etag=etag)
-        _REMEMBERED[uri] = (body, written)
+        self.last[uri] = (body, written)
         return written
 
 
-async def _renewed(store: RecordStorePort, items: frozenset[str]) -> dict[str, str | None]:
+async def _renewed(store: _Remembering, items: frozenset[str]) -> dict[str, str | None]:
     """For each lease why it is lost, or None. In a thread, since the rules of the store's client are the same.
 
     Raises the first error, once all were tried, so that the next round comes sooner.
     """
     leases = {item: HeldLease(**json.loads(item)) for item in items}
-    lost = await asyncio.to_thread(lambda: {item: _renew(_Remembering(store), each) for item, each in leases.items()})
+    lost = await asyncio.to_thread(lambda: {item: _renew(store, each) for item, each in leases.items()})
     failed = [why for why in lost.values() if isinstance(why, DruidReindexError)]
     if failed and not any(isinstance(why, str) for why in lost.values()):
         raise failed[0]
     return {item: why if isinstance(why, str) else None for item, why in lost.items()}
 
 
-def _renew(store: RecordStorePort, lease: HeldLease) -> str | DruidReindexError | None:
+def _renew(store: _Remembering, lease: HeldLease) -> str | DruidReindexError | None:
     try:
         lease.keeper(store).require()
     except FencedOutError as error:
+        store.last.pop(names.lease_uri(lease, lease.datasource), None)  # the run may be planned anew, and hold it again
         return str(error)
     except DruidReindexError as error:
         _LOG.warning("renewing later: %s", error)

@@ -19,15 +19,22 @@ from night_world import fired
 from twins import FakeStore
 
 DEPLOYMENT = UUID(int=1)
-NOW = datetime.now(UTC)
-LAUNCHER = Member(RunId.of(DEPLOYMENT, dag_id="d", run_id="r"), NOW)
-LAUNCHING = Group("nightly-1", DEPLOYMENT, members=(LAUNCHER,), launcher=LAUNCHER)
 
 
 class Place:
     """Where groups are kept."""
 
     runs_uri = "s3://bucket/runs"
+
+
+def group(*, ago: timedelta = timedelta(0), **changes: Any) -> Group:
+    """A group of which a run has been launching the cluster since ``ago`` before now."""
+    run = Member(RunId.of(DEPLOYMENT, dag_id="d", run_id="r"), datetime.now(UTC) - ago)
+    return replace(Group("nightly-1", DEPLOYMENT, members=(run,), launcher=run), **changes)
+
+
+def keep(store: FakeStore, kept: Group) -> None:
+    store.put(names.group_uri(Place(), "nightly-1"), to_json(kept), kms_key_arn="k")
 
 
 def trigger(seconds: float = 20.0) -> GroupClusterTrigger:
@@ -44,24 +51,27 @@ def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
 
 
 @pytest.mark.parametrize(
-    ("group", "why"),
+    ("ago", "changes", "why"),
     [
-        (None, "is gone"),
-        (replace(LAUNCHING, cluster_id="j-1"), "has a cluster"),
-        (replace(LAUNCHING, launcher=None), "nobody launches"),
-        (replace(LAUNCHING, launcher=replace(LAUNCHER, since=NOW - LAUNCH_PATIENCE)), "nobody launches"),
+        (timedelta(0), {"cluster_id": "j-1"}, "has a cluster"),
+        (timedelta(0), {"launcher": None}, "nobody launches"),
+        (LAUNCH_PATIENCE, {}, "nobody launches"),
     ],
 )
-def test_it_fires_when_the_task_can_go_on(store: FakeStore, group: Group | None, why: str) -> None:
-    if group is not None:
-        store.put(names.group_uri(Place(), "nightly-1"), to_json(group), kms_key_arn="k")
+def test_it_fires_when_the_task_can_go_on(store: FakeStore, ago: timedelta, changes: dict[str, Any], why: str) -> None:
+    keep(store, group(ago=ago, **changes))
     event = fired(trigger())
     assert why in event["why"]
     assert event["item"] == "nightly-1"
 
 
+def test_it_fires_when_the_group_is_gone(store: FakeStore) -> None:
+    assert store.objects == {}
+    assert "is gone" in fired(trigger())["why"]
+
+
 def test_it_waits_while_another_run_launches(store: FakeStore) -> None:
-    store.put(names.group_uri(Place(), "nightly-1"), to_json(LAUNCHING), kms_key_arn="k")
+    keep(store, group())
     assert "deadline" in fired(trigger(0.2))["why"]
 
 

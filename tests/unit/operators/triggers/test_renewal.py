@@ -64,7 +64,6 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
 
     monkeypatch.setattr(connections, "s3_client", client)
     monkeypatch.setattr(renewal, "RENEW_AFTER", SOON)
-    monkeypatch.setattr(renewal, "_REMEMBERED", {})  # a thread of an earlier loop may still have remembered something
     return made
 
 
@@ -159,7 +158,6 @@ def test_a_renewal_after_the_first_reads_nothing(store: Store, monkeypatch: pyte
     reads = len(store.reads)
     assert asyncio.run(watched(held())) == [None]
     assert len(store.reads) == reads + 1
-    assert renewal._REMEMBERED == {}
 
 
 def test_somebody_elses_write_is_seen_although_the_last_one_is_remembered(
@@ -178,3 +176,21 @@ def test_somebody_elses_write_is_seen_although_the_last_one_is_remembered(
 
     (why,) = asyncio.run(broken_meanwhile())
     assert "anna broke it" in str(why)
+
+
+def test_a_run_that_lost_its_lease_and_holds_it_again_is_not_told_of_the_loss_twice(store: Store) -> None:
+    lost, other = held(), held("labs")
+    kept(store, other)
+    kept(store, lost, broken=Broken("anna", "its worker is gone", datetime.now(UTC)))
+
+    async def twice() -> list[str | None]:
+        rounds = asyncio.create_task(watched(other, seconds=2.0))
+        (first,) = await watched(lost)
+        store.objects.pop(names.lease_uri(lost, lost.datasource))
+        kept(store, lost)
+        (second,) = await watched(lost)
+        return [first, second, *await rounds]
+
+    first, second, unharmed = asyncio.run(twice())
+    assert "anna broke it" in str(first)
+    assert (second, unharmed) == (None, None)
