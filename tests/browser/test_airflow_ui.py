@@ -107,6 +107,7 @@ def test_a_dry_run_shows_its_plan_and_launches_nothing(ui: AirflowUi, sandbox: S
     assert clusters() == before
 
 
+@pytest.mark.soak
 def test_the_form_starts_a_night(ui: AirflowUi, sandbox: Sandbox) -> None:
     before = versions(sandbox, STEPS)
     run_id = ui.trigger(dag(STEPS), "manual-form", reason="a day was delivered late", interval=DAY, force=True)

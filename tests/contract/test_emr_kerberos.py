@@ -103,7 +103,7 @@ def attested(account: Emulator, cluster_id: str) -> list[dict[str, Any]]:
     return [json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()) for key in keys]
 
 
-@pytest.mark.parametrize("release", ["emr-7.2.0", "emr-7.9.0"])
+@pytest.mark.parametrize("release", ["emr-7.2.0", pytest.param("emr-7.9.0", marks=pytest.mark.soak)])
 def test_hadoop_works_with_tickets_and_refuses_who_has_none(account: Emulator, release: str) -> None:
     emr = account.client("emr")
     wanted = {

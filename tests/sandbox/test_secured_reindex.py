@@ -1,4 +1,4 @@
-"""A reindex by a step on a kerberized, encrypted cluster with a KDC of its own; nights have the site's."""
+"""A reindex by a step on a kerberized, encrypted cluster with a KDC of its own, without a night around it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from emulated_account import ARTIFACTS, step_state, until
 from real_sandbox import PATIENTS, Sandbox
 from secured_clusters import dedicated, launched, put_certificates, terminated
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.soak]
 
 DATASOURCE = "patient_secured"
 TWO_DAYS = Interval.parse("2026-10-04/2026-10-06")

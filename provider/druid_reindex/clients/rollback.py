@@ -187,9 +187,10 @@ class BatchRollback:
         pipeline, druid = self.night.pipeline, self.night.druid
         found = measured(druid, pipeline, [chunk.interval for chunk in chunks], pipeline.datasource).sums
         rows = druid.segment_rows(pipeline.datasource, [chunk.interval for chunk in chunks])
-        wrong, more = [], additions(self.batch, used)
+        wrong, more, before = [], additions(self.batch, used), (self._before or {}).get("served", {})
         for name in (str(chunk.interval) for chunk in chunks):
-            wanted = self._wanted(name, [rows.get(each.segment_id, 0) for each in more.get(name, ())])
+            added = [rows.get(each.segment_id, 0) for each in more.get(name, ())]
+            wanted = _wanted(before.get(name, {}), added)
             wrong += [f"{name}: {each}" for each in measure.differences(wanted, found[name])]
         if wrong:
             raise IntegrityError(
@@ -199,13 +200,6 @@ class BatchRollback:
                 remedy="the segments from before are in service: find out what else wrote these chunks, or when the "
                 "answer was recorded",
             )
-
-    def _wanted(self, chunk: str, added_rows: Collection[int]) -> measure.Sums:
-        """What was recorded of the chunk before; its rows alone, and those that came, where rows were added since."""
-        served: measure.Sums = (self._before or {}).get("served", {}).get(chunk, {})
-        if added_rows and measure.STORED_ROWS in served:
-            return {measure.STORED_ROWS: served[measure.STORED_ROWS] + sum(added_rows)}
-        return served
 
     def _serving(self, record: Record) -> dict[str, dict[str, Any]]:
         """Versions and rows of each chunk, as Druid serves it now."""
@@ -253,3 +247,10 @@ class BatchRollback:
         body = document.canonical(record | {"plan_sha256": night.plan_sha256})
         uri = names.rollback_uri(night.boundary, night.run_id, self.batch.number)
         night.store.put(uri, body, kms_key_arn=night.boundary.kms_key_arn)
+
+
+def _wanted(served: measure.Sums, added_rows: Collection[int]) -> measure.Sums:
+    """What was recorded of a chunk before; its rows alone, and those that came, where rows were added since."""
+    if added_rows and measure.STORED_ROWS in served:
+        return {measure.STORED_ROWS: served[measure.STORED_ROWS] + sum(added_rows)}
+    return served

@@ -68,12 +68,15 @@ def druid_services(site: DruidSite) -> list[ServiceSpec]:
 def settle(admin: DruidConfig) -> None:
     """Return once the overlord has a worker, with one replica as the default load rule: there is one historical.
 
+    It is handed all that it is to load at once, not a hundred segments in each of the Coordinator's rounds.
+    Source: https://druid.apache.org/docs/25.0.0/configuration/index.html#dynamic-configuration
     Raises DeadlineError, or httpx.HTTPError where the coordinator answers with an error.
     """
     rule = {"type": "loadForever", "tieredReplicants": {"_default_tier": 1}}
     deadline = time.monotonic() + SETTLE_SECONDS
     with httpx.Client(**client_arguments(admin), base_url=admin.coordinator_url) as coordinator:
         coordinator.post("/druid/coordinator/v1/rules/_default", json=[rule]).raise_for_status()
+        coordinator.post("/druid/coordinator/v1/config", json={"maxSegmentsInNodeLoadingQueue": 0}).raise_for_status()
         while not coordinator.get("/druid/indexer/v1/workers").raise_for_status().json():
             if time.monotonic() > deadline:
                 raise DeadlineError(

@@ -23,6 +23,7 @@ from druid_reindex.sandbox.postgres import Database
 
 PASSWORD_VARIABLE = "DRUID_METADATA_PASSWORD"  # noqa: S105
 WORKER_CAPACITY = 2
+LOADING_THREADS = 8  # of the historical; the Coordinator hands it so many segments at once
 EXTENSIONS = (
     "druid-s3-extensions",
     "druid-hdfs-storage",
@@ -222,6 +223,7 @@ def _processes(site: DruidSite) -> dict[str, dict[str, object]]:
             "druid.tlsPort": site.ports.historical,
             "druid.segmentCache.locations": [{"path": str(_made(site.work / "segment-cache")), "maxSize": "20g"}],
             "druid.segmentCache.announceIntervalMillis": 500,
+            "druid.segmentCache.numLoadingThreads": LOADING_THREADS,
         },
         "middleManager": _middle_manager(site),
     }
@@ -238,6 +240,7 @@ def _coordinator(port: int) -> dict[str, object]:
         "druid.coordinator.period": "PT5S",
         "druid.coordinator.loadqueuepeon.type": "http",
         "druid.coordinator.loadqueuepeon.http.repeatDelay": "PT2S",
+        "druid.coordinator.loadqueuepeon.http.batchSize": LOADING_THREADS,
         "druid.coordinator.kill.on": "false",
         "druid.manager.segments.pollDuration": "PT5S",
         "druid.manager.rules.pollDuration": "PT5S",

@@ -274,3 +274,12 @@ def test_steps_are_known_by_their_specs() -> None:
     record = BatchRollback(night, place.batch).begin()
     assert record is not None
     assert record["jobs"] == {TASK: (NEW, NEW)}
+
+
+def test_as_much_is_asked_for_many_chunks_as_for_one() -> None:
+    def asked(chunks: Iterable[Interval]) -> int:
+        town = Town({str(each): Day([segment(each, OLD)], one_job(each, 1, version=NEW)) for each in chunks})
+        assert town.taken_back() is not None
+        return town.calls
+
+    assert asked(DAYS) == asked(DAYS[:1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import httpx
@@ -93,10 +94,12 @@ def test_ports_differ_and_there_is_one_for_each_peon() -> None:
 def test_settling_waits_for_a_worker(site: DruidSite, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = coordinator(monkeypatch, [[], [], ["worker"]])
     druid.settle(admin(site))
-    assert [request.method for request in seen] == ["POST", "GET", "GET", "GET"]
+    assert [request.method for request in seen] == ["POST", "POST", "GET", "GET", "GET"]
     assert all(request.headers["authorization"].startswith("Basic ") for request in seen)
     assert seen[0].url.path == "/druid/coordinator/v1/rules/_default"
     assert b'"_default_tier":1' in seen[0].content.replace(b" ", b"")
+    assert seen[1].url.path == "/druid/coordinator/v1/config"
+    assert json.loads(seen[1].content) == {"maxSegmentsInNodeLoadingQueue": 0}
 
 
 def test_no_worker_in_time_is_an_error(site: DruidSite, monkeypatch: pytest.MonkeyPatch) -> None:

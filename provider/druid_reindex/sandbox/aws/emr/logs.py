@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ LAUNCH_FILES = frozenset({"directory.info", "launch_container.sh"})
 class LogArchive:
     """Uploads files below `<LogUri>/<cluster>/`; without a LogUri it archives nothing, as EMR does.
 
-    `client` is called for each upload, because the role's credentials expire.
+    `client` is called for each log, step or folder, because the role's credentials expire.
     """
 
     def __init__(self, log_uri: str | None, cluster_id: str, kms_key: str | None, client: Callable[[], Any]) -> None:
@@ -40,24 +41,29 @@ class LogArchive:
 
     def put(self, file: Path, name: str) -> None:
         """Upload `file`, gzipped, as `name`; a log that cannot be archived is reported and lost, as on EMR."""
-        if not self._bucket or not file.is_file():
-            return
-        try:
-            self._client().put_object(
-                Bucket=self._bucket,
-                Key=f"{self._prefix}/{name}",
-                Body=gzip.compress(file.read_bytes(), compresslevel=1),
-                **self._encryption,
-            )
-        except (BotoCoreError, ClientError) as error:
-            log.warning("cannot archive %s: %s", self.uri(name), error)
+        self._put({name: file})
 
     def put_step(self, folder: Path, step_id: str) -> None:
         """Upload the four logs of a step."""
-        for name in STEP_FILES:
-            self.put(folder / name, f"steps/{step_id}/{name}.gz")
+        self._put({f"steps/{step_id}/{name}.gz": folder / name for name in STEP_FILES})
 
     def put_tree(self, folder: Path, name: str) -> None:
         """Upload every file below `folder` under `name`."""
-        for file in sorted(file for file in folder.rglob("*") if file.name not in LAUNCH_FILES):
-            self.put(file, f"{name}/{file.relative_to(folder)}.gz")
+        files = sorted(file for file in folder.rglob("*") if file.name not in LAUNCH_FILES)
+        self._put({f"{name}/{file.relative_to(folder)}.gz": file for file in files})
+
+    def _put(self, files: Mapping[str, Path]) -> None:
+        found = {name: file for name, file in files.items() if file.is_file()}
+        if not self._bucket or not found:
+            return
+        with closing(self._client()) as client:
+            for name, file in found.items():
+                try:
+                    client.put_object(
+                        Bucket=self._bucket,
+                        Key=f"{self._prefix}/{name}",
+                        Body=gzip.compress(file.read_bytes(), compresslevel=1),
+                        **self._encryption,
+                    )
+                except (BotoCoreError, ClientError) as error:
+                    log.warning("cannot archive %s: %s", self.uri(name), error)
