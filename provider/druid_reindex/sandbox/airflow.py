@@ -152,6 +152,9 @@ def _configuration(home: SandboxHome, found: Endpoints) -> dict[str, str]:
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        # For so long a task's supervisor may not see that the task has ended ("tried again", in docs/runbook.md).
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "CORE__DEFAULT_TASK_RETRY_DELAY": "30",
         "OPENLINEAGE__NAMESPACE": LINEAGE_NAMESPACE,
         "OPENLINEAGE__TRANSPORT": json.dumps(_transport(home)),
         "OPENLINEAGE__EXECUTION_TIMEOUT": "30",
