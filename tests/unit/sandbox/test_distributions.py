@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from druid_reindex.errors import IntegrityError
 from druid_reindex.sandbox import distributions
 from druid_reindex.sandbox.home import SandboxHome
 from druid_reindex.sandbox.maven import Pom
@@ -168,3 +169,23 @@ def test_each_phase_is_reported(home: SandboxHome, maven: Maven) -> None:
     distributions.synthea(home, lines.append)
     assert lines[0] == "synthea: resolving"
     assert lines[1].startswith("synthea: 1 jars, 0 MB")
+
+
+def test_an_archive_is_unpacked_below_its_folder_by_any_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "a.tar"
+    with tarfile.open(archive, "w") as written:
+        written.addfile(tarfile.TarInfo("bin/postgres"))
+    for name in ("now", "before 3.11.4"):
+        with tarfile.open(archive) as files:
+            distributions.unpack(files, tmp_path / name)
+        assert (tmp_path / name / "bin" / "postgres").is_file()
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+
+
+def test_what_would_lie_elsewhere_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "a.tar"
+    with tarfile.open(archive, "w") as written:
+        written.addfile(tarfile.TarInfo("../beside"))
+    with tarfile.open(archive) as files, pytest.raises(IntegrityError, match="outside"):
+        distributions.unpack(files, tmp_path / "folder")
+    assert not (tmp_path / "beside").exists()
