@@ -14,10 +14,10 @@ from druid_reindex.sandbox.aws.site import Daemons
 from druid_reindex.sandbox.home import SandboxHome
 from emulated_account import Emulator, request, shell, start, state, until
 
-pytestmark = pytest.mark.sandbox
+# The nights of `make test` run on both releases.
+pytestmark = [pytest.mark.sandbox, pytest.mark.soak]
 BUCKET = "drx-phi-111122223333"
-# Nights of `make test` run on both; by itself one is shown there, the other in `make soak`.
-RELEASES = (pytest.param("emr-7.2.0", marks=pytest.mark.soak), "emr-7.9.0")
+RELEASES = ("emr-7.2.0", "emr-7.9.0")
 
 
 @pytest.fixture(scope="module")

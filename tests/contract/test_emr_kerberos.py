@@ -159,6 +159,7 @@ def judge(report: dict[str, Any], cluster_id: str, release: str) -> None:
         assert (certificate["trusted"], certificate["subject"]) == (True, "CN=clusters")
 
 
+@pytest.mark.soak
 def test_an_external_kdc_knows_the_cluster_as_long_as_it_lives(account: Emulator) -> None:
     """Druid's own keytab opens the cluster; a wrong password of the KDC's administrator makes no cluster."""
     emr, home = account.client("emr"), account.home
