@@ -37,6 +37,7 @@ ARNS = {
     "policy-name": f"arn:{PARTITION}:iam::{ACCOUNT}:policy/",
     "alias": f"arn:{PARTITION}:kms:{_OWN}:",
     "instance": f"arn:{PARTITION}:ec2:{_OWN}:instance/",
+    "security-group": f"arn:{PARTITION}:ec2:{_OWN}:security-group/",
     "stack": f"arn:{PARTITION}:cloudformation:{_OWN}:stack/",
     "log-group": f"arn:{PARTITION}:logs:{_OWN}:log-group:",
     "topic": f"arn:{PARTITION}:sns:{_OWN}:",
