@@ -215,13 +215,14 @@ def unpack(files: tarfile.TarFile, folder: Path) -> None:
     Releases of Python before 3.11.4 have no filter that would see to it.
     Source: https://docs.python.org/3/library/tarfile.html#supporting-older-python-versions
     """
-    files.extraction_filter = getattr(tarfile, "data_filter", None)
+    files.extraction_filter = getattr(tarfile, "data_filter", lambda member, _folder: member)
     files.extractall(folder, members=_inside(files, folder))  # noqa: S202
 
 
 def _inside(files: tarfile.TarFile, folder: Path) -> Iterator[tarfile.TarInfo]:
+    top = folder.resolve()
     for member in files:
-        if not (folder / member.name).resolve().is_relative_to(folder.resolve()):
+        if not (top / member.name).resolve().is_relative_to(top):
             raise IntegrityError(
                 "Unpacking an archive",
                 resource=str(files.name),

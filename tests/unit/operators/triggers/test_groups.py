@@ -67,7 +67,9 @@ def test_it_fires_when_the_task_can_go_on(store: FakeStore, ago: timedelta, chan
 
 def test_it_fires_when_the_group_is_gone(store: FakeStore) -> None:
     assert store.objects == {}
-    assert "is gone" in fired(trigger())["why"]
+    event = fired(trigger())
+    assert "is gone" in event["why"]
+    assert event["item"] == "nightly-1"
 
 
 def test_it_waits_while_another_run_launches(store: FakeStore) -> None:
